@@ -1,0 +1,140 @@
+"""Find and load a QAGen: the embedded one, a folder, or a model of the Hub. What is no QAGen is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from .attention import share_encoder_states
+
+EMBEDDED = "qagen-mini"
+
+
+@dataclass(frozen=True)
+class QAGen:
+    """A question-answer generator ready to score.
+
+    Attributes:
+        model: in evaluation mode, with shared encoder states.
+        tokenizer: its tokenizer.
+        separator_id: the token between question and answer.
+        max_source_tokens: longest input, special tokens included.
+        fingerprint: hash of the weights, the same wherever they lie.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    separator_id: int
+    max_source_tokens: int
+    fingerprint: str
+
+
+def load_qagen(
+    checkpoint: str | None = None,
+    revision: str | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> QAGen:
+    """Load a QAGen.
+
+    Args:
+        checkpoint: a folder or a Hub name; None is the embedded one.
+        revision: of a Hub model.
+        device: where it computes.
+        dtype: the weights' dtype in memory, whatever they are stored in.
+
+    Raises:
+        ValueError: the checkpoint is not to be found, or is no QAGen; the message says why and what to do.
+    """
+    name = str(find_embedded()) if checkpoint is None else checkpoint
+    try:
+        config = AutoConfig.from_pretrained(name, revision=revision)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"No QAGen could be loaded from {name!r}: it is neither a folder with a model's config.json nor a model "
+            f"of the Hub that can be reached ({_first_line(error)}). Check the path or the name."
+        ) from error
+    separator = getattr(config, "qagen_separator", None)
+    if not getattr(config, "is_encoder_decoder", False):
+        raise _refused(name, f"it is a {config.model_type} model, and a QAGen is an encoder-decoder")
+    if not isinstance(separator, str):
+        raise _refused(name, "its config names no 'qagen_separator', so it was not trained as a QAGen")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+        model = AutoModelForSeq2SeqLM.from_pretrained(name, revision=revision, dtype=dtype, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        raise _refused(name, _first_line(error)) from error
+    separator_id = tokenizer.convert_tokens_to_ids(separator)
+    if separator_id is None or separator_id == tokenizer.unk_token_id:
+        raise _refused(name, f"its separator {separator!r} is not one token of its tokenizer")
+    for token in ("eos_token_id", "pad_token_id", "decoder_start_token_id"):
+        if getattr(config, token, None) is None:
+            raise _refused(name, f"its config has no {token}")
+    share_encoder_states(model)
+    model.eval().to(device)
+    return QAGen(model, tokenizer, int(separator_id), _longest_input(config, tokenizer), _fingerprint(model))
+
+
+def find_embedded() -> Path:
+    """Folder of the embedded checkpoint, for a copy of this file that may lie alone.
+
+    evaluate copies a metric's Python files, not its data, into a cache of its own. So the checkpoint is looked for
+    beside this file, then in the installed package, then where evaluate noted that it copied from.
+
+    Raises:
+        ValueError: it is in none of these places.
+    """
+    for folder in _embedded_candidates():
+        if (folder / "config.json").is_file():
+            return folder.resolve()
+    raise ValueError(
+        "The embedded QAGen checkpoint is not beside this metric. Install the package (pip install quals), load the "
+        "metric from its folder, or give a checkpoint: evaluate.load(..., 'folder-or-hub-name')."
+    )
+
+
+def _embedded_candidates() -> Iterator[Path]:
+    here = Path(__file__).resolve().parent
+    yield here / EMBEDDED
+    spec = find_spec("quals")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        yield Path(location) / EMBEDDED
+    note = here / "quals.json"  # evaluate writes {"original file path": ...} beside its copy
+    if note.is_file():
+        try:
+            original = json.loads(note.read_text(encoding="utf-8"))["original file path"]
+        except (ValueError, KeyError, TypeError, OSError):
+            return
+        yield Path(original).parent / EMBEDDED  # may be relative or stale: the caller checks
+
+
+def _longest_input(config: object, tokenizer: PreTrainedTokenizerBase) -> int:
+    limits = [getattr(config, "max_position_embeddings", None), getattr(config, "n_positions", None)]
+    if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
+        limits.append(tokenizer.model_max_length)
+    return min([limit for limit in limits if limit] or [512])
+
+
+def _fingerprint(model: PreTrainedModel) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _refused(name: str, reason: str) -> ValueError:
+    return ValueError(
+        f"{name!r} is no QAGen: {reason}. Give a checkpoint made by `quals train-qagen`, or none for the embedded one."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

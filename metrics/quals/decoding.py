@@ -1,0 +1,252 @@
+"""60-way diverse greedy decoding, and log-probabilities by teacher forcing. Nothing here knows about summaries.
+
+Both share the encoder states of a text among all its decoder rows (see ``attention``), both work for a whole batch of
+texts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+
+from .attention import rows_of_texts
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """How sequences are generated (Nan et al. 2021, section 3.2: 60 groups of one beam).
+
+    Attributes:
+        num_groups: greedy decoders a text, in a fixed order.
+        diversity: what a token costs group g for each group before g that chose it at the same step, in nats.
+        min_tokens: tokens before the end of sequence is allowed.
+        max_tokens: tokens after which the end of sequence is forced.
+    """
+
+    num_groups: int = 60
+    diversity: float = 0.5
+    min_tokens: int = 8
+    max_tokens: int = 60
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A generated sequence, its end of sequence included.
+
+    Attributes:
+        token_ids: without the decoder's start token.
+        log_probs: natural log-probability of each token given the text and the tokens before, without the penalty.
+    """
+
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class EncodedTexts:
+    """Encoder states ``(B, S, d)`` and padding mask ``(B, S)`` of B texts."""
+
+    states: Tensor
+    mask: Tensor
+
+
+def encode(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> EncodedTexts:
+    """Run the encoder over ``(B, S)`` ids."""
+    states = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    return EncodedTexts(states, attention_mask)
+
+
+@torch.inference_mode()
+def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: DecodingSettings) -> list[list[Hypothesis]]:
+    """Generate ``num_groups`` sequences for each text.
+
+    At every step group g takes the token with the highest log-probability less ``diversity`` times the number of
+    groups before it that took the same token at this step; ties go to the lowest id. Groups that have ended take no
+    part. Groups of a text with equal prefixes share one decoder row, and rows that nobody needs any more are dropped.
+
+    Args:
+        model: prepared by ``share_encoder_states``.
+        texts: the B encoded texts.
+        settings: see :class:`DecodingSettings`.
+
+    Returns:
+        For each text, ``num_groups`` hypotheses in the order of the groups.
+    """
+    device = texts.states.device
+    count, groups = texts.states.shape[0], settings.num_groups
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    eos = model.config.eos_token_id
+
+    states, mask = texts.states, texts.mask
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    active = torch.arange(count, device=device)  # (A,): texts that still have groups to go on, by number
+    row_texts = torch.arange(count, device=device)  # (R,): place in ``active`` of each row's text
+    rows = row_texts[:, None].expand(count, groups)  # (A, G): each group's row
+    live = torch.ones(count, groups, dtype=torch.bool, device=device)  # (A, G)
+    tokens = torch.full((count,), model.config.decoder_start_token_id, device=device)  # (R,)
+    penalties = _Penalties(count, vocabulary, settings.diversity, device)
+
+    chosen_ids: list[Tensor] = []  # each (B, G), -1 where the group had ended
+    chosen_log_probs: list[Tensor] = []  # each (B, G)
+    for step in range(settings.max_tokens + 1):
+        with rows_of_texts(row_texts):
+            output = model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=states),  # type: ignore[arg-type]
+                attention_mask=mask,
+                decoder_input_ids=tokens[:, None],
+                past_key_values=cache,
+                use_cache=True,
+            )
+        logits = output.logits[:, -1].float()  # (R, V)
+        normaliser = logits.logsumexp(-1)  # (R,)
+        if step == settings.max_tokens:
+            choice = torch.full_like(rows, eos)  # (A, G)
+        else:
+            if step < settings.min_tokens:
+                logits[:, eos] = -torch.inf
+            choice = _choose(logits, normaliser, rows, live, penalties)  # (A, G)
+        log_probs = logits[rows, choice] - normaliser[rows]  # (A, G)
+
+        ids = torch.full((count, groups), -1, device=device)
+        ids[active] = choice.masked_fill(~live, -1)
+        chosen_ids.append(ids)
+        chosen_log_probs.append(torch.zeros(count, groups, device=device).index_put((active,), log_probs))
+
+        live = live & (choice != eos)
+        going = live.any(1)  # (A,)
+        if not going.any():
+            break
+        if not going.all():
+            active, rows, live, choice = active[going], rows[going], live[going], choice[going]
+            states, mask = states[going], mask[going]
+            cache.cross_attention_cache.batch_select_indices(going.nonzero()[:, 0])
+            penalties.keep(going.shape[0], int(going.sum()))
+
+        # One row for each prefix that is still wanted; a prefix is its parent row and its last token.
+        prefixes = rows * vocabulary + choice  # (A, G)
+        wanted, inverse = torch.unique(prefixes[live], return_inverse=True)  # ascending, so text by text
+        parents, tokens = wanted // vocabulary, wanted % vocabulary  # (R',)
+        rows = torch.zeros_like(rows).masked_scatter(live, inverse)
+        row_texts = torch.zeros_like(parents)
+        row_texts[inverse] = live.nonzero()[:, 0]
+        if parents.shape[0] != logits.shape[0] or not torch.equal(parents, torch.arange(len(parents), device=device)):
+            cache.self_attention_cache.batch_select_indices(parents)
+
+    return _hypotheses(torch.stack(chosen_ids, -1), torch.stack(chosen_log_probs, -1))
+
+
+class _Penalties:
+    """How often each token was chosen at this step, for each text; kept between steps to save clearing it."""
+
+    def __init__(self, texts: int, vocabulary: int, diversity: float, device: torch.device) -> None:
+        self.counts = torch.zeros(texts, vocabulary, device=device)  # (A, V)
+        self.diversity = diversity
+
+    def keep(self, before: int, after: int) -> None:
+        if after < before:
+            self.counts = self.counts[:after]  # all zero between steps, so any rows will do
+
+
+def _choose(
+    logits: Tensor,  # (R, V)
+    normaliser: Tensor,  # (R,)
+    rows: Tensor,  # (A, G)
+    live: Tensor,  # (A, G)
+    penalties: _Penalties,
+) -> Tensor:  # (A, G)
+    """Every group's choice at one step.
+
+    A group looks at its row's k most likely tokens only. Its choice stands if even with the penalty it beats the k-th
+    log-probability, for then it beats every token outside; otherwise all is done again with more tokens.
+    """
+    vocabulary = logits.shape[1]
+    for width in (16, rows.shape[1] + 1, vocabulary):
+        width = min(width, vocabulary)
+        values, ids = _top(logits, width)  # (R, k)
+        values = values - normaliser[:, None]
+        choice, certain = _choose_among(values, ids, rows, live, penalties, everything=width == vocabulary)
+        if certain:
+            break
+    return choice
+
+
+def _choose_among(
+    values: Tensor, ids: Tensor, rows: Tensor, live: Tensor, penalties: _Penalties, everything: bool
+) -> tuple[Tensor, bool]:
+    boundary = values.amin(1)  # (R,)
+    ids, by_id = ids.sort(1)  # the first of equal maxima is then the one with the lowest id
+    values = values.gather(1, by_id)
+    texts = torch.arange(rows.shape[0], device=rows.device)  # (A,)
+    counts = penalties.counts
+    choices: list[Tensor] = []
+    certain = torch.ones(rows.shape[0], dtype=torch.bool, device=rows.device)
+    for group in range(rows.shape[1]):
+        row = rows[:, group]  # (A,)
+        candidates = ids[row]  # (A, k)
+        penalised = values[row] - penalties.diversity * counts.gather(1, candidates)  # (A, k)
+        best, place = penalised.max(1)  # (A,)
+        choice = candidates.gather(1, place[:, None])[:, 0]  # (A,)
+        counts[texts, choice] += live[:, group].to(counts.dtype)
+        certain &= (best > boundary[row]) | ~live[:, group]
+        choices.append(choice)
+    chosen = torch.stack(choices, 1)  # (A, G)
+    counts.scatter_(1, chosen, 0.0)
+    return chosen, everything or bool(certain.all())
+
+
+def _top(logits: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """``torch.topk`` over the last dimension, in any order of equal values."""
+    return logits.topk(width, dim=1, sorted=False)
+
+
+def _hypotheses(ids: Tensor, log_probs: Tensor) -> list[list[Hypothesis]]:
+    lengths = (ids >= 0).sum(-1).tolist()  # [B][G]
+    return [
+        [
+            Hypothesis(tuple(sequence[:length]), tuple(scores[:length]))
+            for sequence, scores, length in zip(sequences, all_scores, text_lengths, strict=True)
+        ]
+        for sequences, all_scores, text_lengths in zip(ids.tolist(), log_probs.tolist(), lengths, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def teacher_forced(
+    model: PreTrainedModel, texts: EncodedTexts, row_texts: Tensor, targets: Sequence[Sequence[int]]
+) -> list[tuple[float, ...]]:
+    """Natural log-probability of every token of each target given its text.
+
+    Args:
+        model: prepared by ``share_encoder_states``.
+        texts: the B encoded texts.
+        row_texts: ``(N,)`` int64, ascending: the text of each target; every text has one at least.
+        targets: N sequences of token ids, end of sequence included, of any lengths.
+    """
+    device = texts.states.device
+    longest = max(map(len, targets))
+    lengths = torch.tensor([len(target) for target in targets], device=device)  # (N,)
+    real = torch.arange(longest, device=device) < lengths[:, None]  # (N, T)
+    padded = torch.tensor([[*target, *[model.config.pad_token_id] * (longest - len(target))] for target in targets])
+    padded = padded.to(device)  # (N, T)
+    start = padded.new_full((len(targets), 1), model.config.decoder_start_token_id)
+
+    # The output projection sees real tokens only, and sums over the vocabulary are taken in slices that stay in cache.
+    hook = model.get_output_embeddings().register_forward_pre_hook(lambda _, hidden: (hidden[0][real],))
+    try:
+        with rows_of_texts(row_texts):
+            output = model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=texts.states),  # type: ignore[arg-type]
+                attention_mask=texts.mask,
+                decoder_input_ids=torch.cat([start, padded[:, :-1]], 1),
+                use_cache=False,
+            )
+    finally:
+        hook.remove()
+    logits = output.logits.float()  # (real tokens, V)
+    log_probs = logits.gather(1, padded[real][:, None])[:, 0] - logits.logsumexp(-1)  # (real tokens,)
+    return [tuple(scores.tolist()) for scores in log_probs.split(lengths.tolist())]

@@ -1,0 +1,108 @@
+"""Question-answer pairs as text: parse a generated sequence, keep what the summary backs, select the best.
+
+Nothing here knows about tensors. Steps 2 and 3 of QUALS (Nan et al. 2021, section 3.2).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question, and an answer that stands in the summary.
+
+    Attributes:
+        question: as generated.
+        answer: as generated; the summary's own spelling is ``summary[start:end]``.
+        start, end: character span of the answer's first occurrence in the summary.
+        token_ids: question, separator, answer and end of sequence.
+        log_probs: natural log-probability of each token under the summary, without any penalty.
+    """
+
+    question: str
+    answer: str
+    start: int
+    end: int
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A folded word and the characters it came from, ``text[start:end]``."""
+
+    folded: str
+    start: int
+    end: int
+
+
+def fold(text: str) -> list[Word]:
+    """The words of ``text`` for comparison: NFKD, accents dropped, case-folded, split at all but letters and digits."""
+    words: list[Word] = []
+    letters: list[str] = []
+    start = end = 0
+
+    def close() -> None:
+        if letters:
+            words.append(Word("".join(letters), start, end))
+            letters.clear()
+
+    for position, character in enumerate(text):
+        for part in unicodedata.normalize("NFKD", character):
+            if unicodedata.combining(part):
+                # An accent of its own belongs to the word before it.
+                end = position + 1 if letters else end
+            elif part.isalnum():
+                if not letters:
+                    start = position
+                letters.append(part.casefold())
+                end = position + 1
+            else:
+                close()
+    close()
+    return words
+
+
+def find_answer(answer: str, summary_words: Sequence[Word]) -> tuple[int, int] | None:
+    """Character span of ``answer`` where it first stands in the summary as a run of whole words, or None."""
+    wanted = [word.folded for word in fold(answer)]
+    if not wanted:
+        return None
+    folded = [word.folded for word in summary_words]
+    for first in range(len(folded) - len(wanted) + 1):
+        if folded[first : first + len(wanted)] == wanted:
+            return summary_words[first].start, summary_words[first + len(wanted) - 1].end
+    return None
+
+
+def select(pairs: Iterable[Pair], max_pairs: int) -> list[Pair]:
+    """At most ``max_pairs`` pairs: likely ones first, answers taken in turn, no question twice.
+
+    Pairs are sorted by total log-probability and grouped by folded answer; each round takes the best remaining pair
+    of every group whose (folded) question is new.
+    """
+    groups: dict[tuple[str, ...], list[Pair]] = {}
+    for pair in sorted(pairs, key=lambda pair: -sum(pair.log_probs)):  # stable: ties stay in the order generated
+        groups.setdefault(_folded(pair.answer), []).append(pair)
+    queues = [iter(group) for group in groups.values()]
+    taken: list[Pair] = []
+    questions: set[tuple[str, ...]] = set()
+    while queues and len(taken) < max_pairs:
+        remaining = []
+        for queue in queues:
+            fresh = next((pair for pair in queue if _folded(pair.question) not in questions), None)
+            if fresh is None:
+                continue
+            remaining.append(queue)
+            if len(taken) < max_pairs:
+                taken.append(fresh)
+                questions.add(_folded(fresh.question))
+        queues = remaining
+    return taken
+
+
+def _folded(text: str) -> tuple[str, ...]:
+    return tuple(word.folded for word in fold(text))

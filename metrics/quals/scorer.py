@@ -1,0 +1,353 @@
+"""QUALS as a plain class: texts in, scores and the pairs behind them out. The one public way in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from .checkpoint import QAGen, load_qagen
+from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
+from .pairs import Pair, find_answer, fold, select
+from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
+
+VERSION = "1"  # of the computation: changes when scores do
+LONG_SOURCES = ("truncate", "windows")
+_CHUNK = 256  # summaries sorted and batched together
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch of a source's tokens, and the pairs to score on it."""
+
+    source: int
+    input_ids: list[int]
+
+
+class QualsScorer:
+    """Scores how well the facts of summaries hold in their sources (Nan et al. 2021, QUALS).
+
+    A QAGen generates question-answer pairs from a summary; QUALS is the mean over the pairs of their log-likelihood
+    under the source less that under the summary, in nats a token. Higher is better; it is usually at most 0.
+
+    Args:
+        checkpoint: folder or Hub name of a QAGen; None is the embedded one.
+        revision: of a Hub model.
+        device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
+        dtype: of the computation, e.g. ``"float32"`` (default) or ``"bfloat16"``.
+        batch_tokens: most tokens, padding included, in one pass of the model; None is 4,096 on a CPU, else 32,768.
+        num_groups: sequences generated from each summary.
+        diversity: penalty in nats for a token that an earlier group chose at the same step.
+        max_pairs: most pairs a summary is scored by.
+        min_tokens, max_tokens: bounds of a generated sequence's length, its end not counted.
+        long_sources: ``"truncate"`` reads a source's first ``max_source_tokens`` tokens, as the paper does;
+            ``"windows"`` reads all of it in overlapping windows, and a pair counts with the window that supports it
+            best. A maximum over windows can only raise a score.
+        max_source_tokens: None is the model's limit.
+        window_overlap: tokens that neighbouring windows share; None is a quarter of ``max_source_tokens``.
+        weighting: ``"tokens"`` (the paper), ``"answer"`` or ``"balanced"``, see :func:`quals.results.weighted_mean`.
+
+    Raises:
+        ValueError: an option is out of range, or the checkpoint is no QAGen.
+
+    Example:
+        >>> scorer = QualsScorer()
+        >>> result, = scorer.score(["The cat sat on the mat."], ["The cat sat on the mat."])
+        >>> abs(result.score) < 1e-4
+        True
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | None = None,
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        dtype: str = "float32",
+        batch_tokens: int | None = None,
+        num_groups: int = 60,
+        diversity: float = 0.5,
+        max_pairs: int = 10,
+        min_tokens: int = 8,
+        max_tokens: int = 60,
+        long_sources: str = "truncate",
+        max_source_tokens: int | None = None,
+        window_overlap: int | None = None,
+        weighting: str = "tokens",
+    ) -> None:
+        _require(num_groups >= 1, f"num_groups is {num_groups}: give 1 or more.")
+        _require(diversity >= 0, f"diversity is {diversity}: give 0 or more nats.")
+        _require(max_pairs >= 1, f"max_pairs is {max_pairs}: give 1 or more.")
+        _require(0 <= min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}.")
+        _require(batch_tokens is None or batch_tokens >= 1, f"batch_tokens is {batch_tokens}: give 1 or more.")
+        _require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
+        _require(weighting in WEIGHTINGS, f"weighting is {weighting!r}: give one of {WEIGHTINGS}.")
+        torch_dtype = getattr(torch, dtype, None)
+        _require(
+            isinstance(torch_dtype, torch.dtype) and torch_dtype.is_floating_point,
+            f"dtype is {dtype!r}: give 'float32', 'bfloat16' or 'float16'.",
+        )
+        self.device = torch.device(device or _best_device())
+        self.qagen: QAGen = load_qagen(checkpoint, revision, self.device, torch_dtype)
+        limit = self.qagen.max_source_tokens
+        self.max_source_tokens = limit if max_source_tokens is None else max_source_tokens
+        _require(
+            8 <= self.max_source_tokens <= limit,
+            f"max_source_tokens is {max_source_tokens}: this checkpoint takes 8 to {limit}.",
+        )
+        self.window_overlap = self.max_source_tokens // 4 if window_overlap is None else window_overlap
+        _require(
+            0 <= self.window_overlap < self.max_source_tokens - 2,
+            f"window_overlap is {window_overlap}: give 0 or more, well below the {self.max_source_tokens} of a window.",
+        )
+        self.decoding = DecodingSettings(num_groups, diversity, min_tokens, max_tokens)
+        self.max_pairs = max_pairs
+        self.long_sources = long_sources
+        self.weighting = weighting
+        self.dtype = dtype
+        self.batch_tokens = batch_tokens or (4096 if self.device.type == "cpu" else 32768)
+
+    @property
+    def signature(self) -> str:
+        """Hash over weights, settings and version: scores with one signature are comparable, others are not."""
+        settings = {
+            **asdict(self.decoding),
+            "weights": self.qagen.fingerprint,
+            "max_pairs": self.max_pairs,
+            "long_sources": self.long_sources,
+            "max_source_tokens": self.max_source_tokens,
+            "window_overlap": self.window_overlap if self.long_sources == "windows" else None,
+            "weighting": self.weighting,
+            "dtype": self.dtype,
+        }
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return f"quals-v{VERSION}-{digest[:12]}"
+
+    def score(
+        self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
+    ) -> list[SummaryScore]:
+        """Score every summary against the source at the same place.
+
+        Args:
+            sources, summaries: texts; any iterables of the same length.
+            progress: show a progress bar; None shows one on a terminal.
+
+        Returns:
+            One result a summary, in order. A result depends on its own two texts alone.
+
+        Raises:
+            ValueError: something is no string, or there are more of one than of the other.
+        """
+        return list(self.iter_score(sources, summaries, progress=progress))
+
+    def iter_score(
+        self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
+    ) -> Iterator[SummaryScore]:
+        """As :meth:`score`, but lazily: a few hundred texts are read, scored and given out at a time."""
+        _require(
+            not isinstance(sources, str) and not isinstance(summaries, str),
+            "sources and summaries must be lists of strings; for one summary give [source], [summary].",
+        )
+        total = len(summaries) if isinstance(summaries, Sequence) else None
+        if isinstance(sources, Sequence) and total is not None:
+            _require(
+                len(sources) == total,
+                f"There are {len(sources)} sources and {total} summaries: each summary needs the source at its place.",
+            )
+        pairs = _strict_zip(iter(sources), iter(summaries))
+        disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
+        with tqdm(total=total, desc="QUALS", unit="summary", disable=disable) as bar:
+            while chunk := list(islice(pairs, _CHUNK)):
+                yield from self._score_chunk([source for source, _ in chunk], [summary for _, summary in chunk], bar)
+
+    def _score_chunk(self, sources: list[str], summaries: list[str], bar: Any) -> list[SummaryScore]:
+        unique_summaries = list(dict.fromkeys(summaries))
+        unique_sources = list(dict.fromkeys(sources))
+        summary_ids, summary_cut = self._tokenize(unique_summaries)
+        pairs = dict(zip(unique_summaries, self._generate_pairs(unique_summaries, summary_ids, bar), strict=True))
+        cut = dict(zip(unique_summaries, summary_cut, strict=True))
+
+        # Each source is encoded once for the pairs of all its summaries.
+        wanted: dict[str, dict[str, tuple[int, int]]] = {source: {} for source in unique_sources}
+        queues: dict[str, list[Pair]] = {source: [] for source in unique_sources}
+        for source, summary in zip(sources, summaries, strict=True):
+            if summary not in wanted[source]:
+                first = len(queues[source])
+                queues[source].extend(pairs[summary])
+                wanted[source][summary] = (first, len(queues[source]))
+        windows, source_cut, window_counts = self._windows(unique_sources)
+        scored = self._score_windows(windows, [queues[source] for source in unique_sources])
+        place = {source: index for index, source in enumerate(unique_sources)}
+
+        results = []
+        for source, summary in zip(sources, summaries, strict=True):
+            first, last = wanted[source][summary]
+            log_probs = scored[place[source]][first:last]
+            results.append(
+                self._result(
+                    pairs[summary], log_probs, window_counts[place[source]], source_cut[place[source]], cut[summary]
+                )
+            )
+        bar.update(len(summaries) - len(unique_summaries))
+        return results
+
+    def _tokenize(self, texts: list[str]) -> tuple[list[list[int]], list[bool]]:
+        ids = self.qagen.tokenizer(texts, split_special_tokens=True, verbose=False)["input_ids"]
+        limit = self.max_source_tokens
+        cut = [len(sequence) > limit for sequence in ids]
+        return [self._cut(sequence, limit) for sequence in ids], cut
+
+    @staticmethod
+    def _cut(ids: list[int], limit: int) -> list[int]:
+        """The first tokens of a sequence that is too long, with its own last (the tokenizer's end mark) kept."""
+        return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+
+    def _generate_pairs(self, summaries: list[str], ids: list[list[int]], bar: Any) -> list[list[Pair]]:
+        """Steps 1 to 3 of the method for every summary."""
+        found: list[list[Pair]] = [[] for _ in summaries]
+        for batch in self._batches([len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)):
+            texts = self._encode([ids[index] for index in batch])
+            for index, hypotheses in zip(batch, diverse_greedy(self.qagen.model, texts, self.decoding), strict=True):
+                words = fold(summaries[index])
+                parsed = [pair for hypothesis in hypotheses if (pair := self._parse(hypothesis, words))]
+                found[index] = select(parsed, self.max_pairs)
+            bar.update(len(batch))
+        return found
+
+    def _parse(self, hypothesis: Hypothesis, summary_words: Any) -> Pair | None:
+        """A hypothesis as a pair that the summary backs, or None."""
+        tokenizer, separator = self.qagen.tokenizer, self.qagen.separator_id
+        ids = list(hypothesis.token_ids)
+        if ids.count(separator) != 1 or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids):
+            return None
+        middle = ids.index(separator)
+        question = tokenizer.decode(ids[:middle], skip_special_tokens=True).strip()
+        answer = tokenizer.decode(ids[middle + 1 :], skip_special_tokens=True).strip()
+        span = find_answer(answer, summary_words) if question and answer else None
+        if span is None:
+            return None
+        return Pair(question, answer, *span, hypothesis.token_ids, hypothesis.log_probs)
+
+    def _windows(self, sources: list[str]) -> tuple[list[_Window], list[bool], list[int]]:
+        limit = self.max_source_tokens
+        if self.long_sources == "truncate":
+            ids, cut = self._tokenize(sources)
+            return [_Window(i, sequence) for i, sequence in enumerate(ids)], cut, [1] * len(sources)
+        encoded = self.qagen.tokenizer(
+            sources,
+            split_special_tokens=True,
+            truncation=True,
+            max_length=limit,
+            stride=self.window_overlap,
+            return_overflowing_tokens=True,
+        )
+        owners = encoded["overflow_to_sample_mapping"]
+        windows = [_Window(owner, ids) for owner, ids in zip(owners, encoded["input_ids"], strict=True)]
+        return windows, [False] * len(sources), [owners.count(i) for i in range(len(sources))]
+
+    def _score_windows(self, windows: list[_Window], queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
+        """Step 4: log-probabilities of each source's pairs, each from its best window."""
+        best: list[list[tuple[float, ...] | None]] = [[None] * len(queue) for queue in queues]
+        windows = [window for window in windows if queues[window.source]]
+        lengths = [len(window.input_ids) for window in windows]
+        targets = [sum(len(pair.token_ids) for pair in queues[window.source]) for window in windows]
+        for batch in self._batches(lengths, targets):
+            texts = self._encode([windows[index].input_ids for index in batch])
+            jobs = [(place, windows[index].source) for place, index in enumerate(batch)]
+            rows = [(place, source, number) for place, source in jobs for number in range(len(queues[source]))]
+            scores = teacher_forced(
+                self.qagen.model,
+                texts,
+                torch.tensor([place for place, _, _ in rows], device=self.device),
+                [queues[source][number].token_ids for _, source, number in rows],
+            )
+            for (_, source, number), log_probs in zip(rows, scores, strict=True):
+                known = best[source][number]
+                pair = queues[source][number]
+                if known is None or self._likelihood(pair, log_probs) > self._likelihood(pair, known):
+                    best[source][number] = log_probs
+        return [[log_probs for log_probs in queue if log_probs is not None] for queue in best]
+
+    def _likelihood(self, pair: Pair, log_probs: Sequence[float]) -> float:
+        return weighted_mean(log_probs, self._answer_tokens(pair), self.weighting)
+
+    def _answer_tokens(self, pair: Pair) -> int:
+        return pair.token_ids.index(self.qagen.separator_id) + 1
+
+    def _result(
+        self, pairs: list[Pair], log_probs: list[tuple[float, ...]], windows: int, source_cut: bool, summary_cut: bool
+    ) -> SummaryScore:
+        scored = tuple(
+            ScoredPair(
+                question=pair.question,
+                answer=pair.answer,
+                start=pair.start,
+                end=pair.end,
+                log_likelihood_summary=self._likelihood(pair, pair.log_probs),
+                log_likelihood_source=self._likelihood(pair, source),
+                tokens=tuple(self.qagen.tokenizer.convert_ids_to_tokens(list(pair.token_ids))),
+                token_log_probs_summary=pair.log_probs,
+                token_log_probs_source=source,
+                answer_tokens=self._answer_tokens(pair),
+            )
+            for pair, source in zip(pairs, log_probs, strict=True)
+        )
+        score = sum(pair.score for pair in scored) / len(scored) if scored else float("nan")
+        return SummaryScore(score, scored, windows, source_cut, summary_cut)
+
+    def _batches(self, lengths: list[int], targets: list[int]) -> Iterator[list[int]]:
+        """Indices in batches of similar length, longest first, within ``batch_tokens`` on both sides."""
+        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+        batch: list[int] = []
+        longest = decoded = 0
+        for index in order:
+            source = (len(batch) + 1) * max(longest, lengths[index])
+            if batch and max(source, decoded + targets[index]) > self.batch_tokens:
+                yield batch
+                batch, longest, decoded = [], 0, 0
+            batch.append(index)
+            longest, decoded = max(longest, lengths[index]), decoded + targets[index]
+        if batch:
+            yield batch
+
+    def _encode(self, sequences: list[list[int]]) -> EncodedTexts:
+        longest = max(map(len, sequences))
+        pad = self.qagen.model.config.pad_token_id
+        ids = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids in sequences])  # (B, S)
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences])  # (B, S)
+        with torch.inference_mode():
+            return encode(self.qagen.model, ids.to(self.device), mask.to(self.device))
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _strict_zip(sources: Iterator[Any], summaries: Iterator[Any]) -> Iterator[tuple[str, str]]:
+    end = object()
+    for place in range(2**62):
+        source, summary = next(sources, end), next(summaries, end)
+        if source is end and summary is end:
+            return
+        if source is end or summary is end:
+            raise ValueError(
+                f"There are more {'summaries' if source is end else 'sources'} than {place}: each summary needs the "
+                "source at its place."
+            )
+        for name, value in (("source", source), ("summary", summary)):
+            if not isinstance(value, str):
+                raise ValueError(f"The {name} at place {place} is {type(value).__name__}, not text: give strings.")
+        yield source, summary  # type: ignore[misc]
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

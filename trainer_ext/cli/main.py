@@ -1,0 +1,41 @@
+"""The command ``quals``: one file a subcommand, each imported only when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+_COMMANDS = {
+    "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",
+    "bart-from-bert": "make the small BART that the embedded QAGen started from, out of a BERT encoder",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands; building it imports neither torch nor transformers."""
+    parser = argparse.ArgumentParser(prog="quals", description="Score and improve the factual consistency of summaries.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in _COMMANDS.items():
+        module = import_module(f"trainer_ext.cli.{name.replace('-', '_')}")
+        command = subparsers.add_parser(
+            name, help=summary, description=module.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand. Errors that a user can mend are one line on standard error and exit status 2."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"quals {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return 130
+    return 0

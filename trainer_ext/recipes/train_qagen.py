@@ -1,0 +1,164 @@
+"""The whole recipe: from question-answer files and a seq2seq checkpoint to a QAGen folder with its card."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, concatenate_datasets
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Seq2SeqTrainingArguments,
+    set_seed,
+)
+from transformers.trainer_utils import get_last_checkpoint
+
+from trainer_ext.recipes.qagen_batches import encode_examples
+from trainer_ext.recipes.qagen_data import Example, Passage, make_examples, read_passages
+from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
+
+
+@dataclass(frozen=True)
+class QAGenRecipe:
+    """What to train, on what, for how long. The defaults made the embedded checkpoint.
+
+    Attributes:
+        model: folder or Hub name of a seq2seq checkpoint.
+        train_files: question-answer data, see :func:`~trainer_ext.recipes.qagen_data.read_passages`; ``FILE?a=b``
+            keeps the rows whose field ``a`` is ``b``.
+        validation_file: likewise; chooses the checkpoint that is kept.
+        output_dir: the QAGen goes here, its training checkpoints into ``checkpoints/`` below.
+        epochs: passes over the data.
+        learning_rate: peak of AdamW's, reached after ``warmup_steps``, then falling linearly to 0.
+        tokens_per_batch: source tokens, and target tokens, in a batch.
+        accumulation: batches in one optimiser step.
+        max_tokens: longest passage in tokens; longer ones are cut.
+        eval_steps: optimiser steps between evaluations, which are also the points to resume from.
+        validation_passages: passages that choose the checkpoint, whole articles from the start of the file.
+        dtype: of the saved weights, ``float32`` or ``float16``.
+    """
+
+    model: str
+    train_files: Sequence[str]
+    validation_file: str
+    output_dir: str
+    epochs: int = 2
+    learning_rate: float = 5e-4
+    warmup_steps: int = 300
+    tokens_per_batch: int = 2048
+    accumulation: int = 1
+    max_tokens: int = 512
+    label_smoothing: float = 0.0
+    eval_steps: int = 400
+    validation_passages: int = 600
+    bf16: bool = True
+    seed: int = 17
+    dtype: str = "float16"
+    resume: bool = True
+    data_credit: Sequence[str] = field(default_factory=tuple)
+
+
+def train_qagen(recipe: QAGenRecipe) -> Path:
+    """Train, keep the checkpoint with the best validation log-likelihood, measure it, and write its folder and card.
+
+    Killed at any moment and run again with the same recipe, it goes on from its last evaluation.
+
+    Returns:
+        The folder of the QAGen.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`read_passages`.
+    """
+    set_seed(recipe.seed)
+    output = Path(recipe.output_dir)
+    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    model = AutoModelForSeq2SeqLM.from_pretrained(recipe.model, dtype=torch.float32)
+    separator_id = add_separator(model, tokenizer)
+
+    passages = [passages for name in recipe.train_files for passages in _read(name)]
+    validation = _read(recipe.validation_file)
+    train_rows = concatenate_datasets(
+        [_pass(recipe, passages, number, tokenizer, separator_id) for number in range(recipe.epochs)]
+    )
+    # Every pair with its first answer, which is what a QAGen is measured by.
+    chosen = validation[: recipe.validation_passages]
+    examples = [Example(p.text, tuple((pair.question, pair.answers[0]) for pair in p.pairs)) for p in chosen]
+    validation_rows = encode_examples(examples, tokenizer, separator_id, recipe.max_tokens)
+
+    trainer = QAGenTrainer(
+        model,
+        _arguments(recipe, output / "checkpoints"),
+        tokens_per_batch=recipe.tokens_per_batch,
+        train_dataset=train_rows,
+        eval_dataset=validation_rows,
+        processing_class=tokenizer,
+    )
+    last = get_last_checkpoint(str(output / "checkpoints")) if recipe.resume and output.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+
+    _save(trainer.model, tokenizer, output, recipe.dtype)
+    from trainer_ext.recipes.qagen_card import write_card
+    from trainer_ext.recipes.qagen_quality import measure_quality
+
+    quality = measure_quality(str(output), validation)
+    write_card(output, recipe, quality, trainer.state, passages)
+    return output
+
+
+def _read(name: str) -> list[Passage]:
+    source, _, condition = name.partition("?")
+    where: Mapping[str, str] = dict(part.split("=", 1) for part in condition.split("&")) if condition else {}
+    return read_passages(source, where)
+
+
+def _pass(
+    recipe: QAGenRecipe, passages: list[Passage], number: int, tokenizer: PreTrainedTokenizerBase, separator_id: int
+) -> Dataset:
+    texts = tokenizer([p.text for p in passages], split_special_tokens=True, verbose=False)["input_ids"]
+    lengths = [len(ids) for ids in texts]
+    rng = random.Random(f"{recipe.seed}-{number}")
+    examples = make_examples(passages, lengths, rng, max_tokens=recipe.max_tokens)
+    return encode_examples(examples, tokenizer, separator_id, recipe.max_tokens)
+
+
+def _arguments(recipe: QAGenRecipe, folder: Path) -> Seq2SeqTrainingArguments:
+    settings: dict[str, Any] = {"use_cpu": not torch.cuda.is_available()}
+    return Seq2SeqTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,  # the passes lie one after another in the training rows, each with its own shapes
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup_steps,
+        lr_scheduler_type="linear",
+        gradient_accumulation_steps=recipe.accumulation,
+        max_grad_norm=1.0,
+        weight_decay=0.01,
+        optim="adamw_torch_fused",
+        label_smoothing_factor=recipe.label_smoothing,
+        bf16=recipe.bf16,
+        eval_strategy="steps",
+        save_strategy="steps",
+        eval_steps=recipe.eval_steps,
+        save_steps=recipe.eval_steps,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_steps=50,
+        report_to="none",
+        seed=recipe.seed,
+        accelerator_config={"even_batches": False},
+        **settings,
+    )
+
+
+def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, output: Path, dtype: str) -> None:
+    model.set_attn_implementation("sdpa")
+    model.to(getattr(torch, dtype)).save_pretrained(output)
+    tokenizer.save_pretrained(output)
