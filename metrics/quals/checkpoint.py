@@ -72,14 +72,14 @@ def load_qagen(
     except (OSError, ValueError) as error:
         raise _refused(name, _first_line(error)) from error
     separator_id = tokenizer.convert_tokens_to_ids(separator)
-    if separator_id is None or separator_id == tokenizer.unk_token_id:
+    if not isinstance(separator_id, int) or separator_id == tokenizer.unk_token_id:
         raise _refused(name, f"its separator {separator!r} is not one token of its tokenizer")
     for token in ("eos_token_id", "pad_token_id", "decoder_start_token_id"):
         if getattr(config, token, None) is None:
             raise _refused(name, f"its config has no {token}")
     share_encoder_states(model)
     model.eval().to(device)
-    return QAGen(model, tokenizer, int(separator_id), _longest_input(config, tokenizer), _fingerprint(model))
+    return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), _fingerprint(model))
 
 
 def find_embedded() -> Path:
@@ -119,7 +119,7 @@ def _longest_input(config: object, tokenizer: PreTrainedTokenizerBase) -> int:
     limits = [getattr(config, "max_position_embeddings", None), getattr(config, "n_positions", None)]
     if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
         limits.append(tokenizer.model_max_length)
-    return min([limit for limit in limits if limit] or [512])
+    return min([int(limit) for limit in limits if limit] or [512])
 
 
 def _fingerprint(model: PreTrainedModel) -> str:

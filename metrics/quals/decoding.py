@@ -96,7 +96,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     for step in range(settings.max_tokens + 1):
         with rows_of_texts(row_texts):
             output = model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=states),  # type: ignore[arg-type]
+                encoder_outputs=BaseModelOutput(last_hidden_state=states),
                 attention_mask=mask,
                 decoder_input_ids=tokens[:, None],
                 past_key_values=cache,
@@ -240,7 +240,7 @@ def teacher_forced(
     try:
         with rows_of_texts(row_texts):
             output = model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=texts.states),  # type: ignore[arg-type]
+                encoder_outputs=BaseModelOutput(last_hidden_state=texts.states),
                 attention_mask=texts.mask,
                 decoder_input_ids=torch.cat([start, padded[:, :-1]], 1),
                 use_cache=False,

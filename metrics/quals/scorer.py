@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from .batching import encode_texts, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
 from .pairs import Pair, find_answer, fold, select
@@ -19,6 +20,7 @@ from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
 
 VERSION = "1"  # of the computation: changes when scores do
 LONG_SOURCES = ("truncate", "windows")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _CHUNK = 256  # summaries sorted and batched together
 
 
@@ -84,17 +86,15 @@ class QualsScorer:
         _require(num_groups >= 1, f"num_groups is {num_groups}: give 1 or more.")
         _require(diversity >= 0, f"diversity is {diversity}: give 0 or more nats.")
         _require(max_pairs >= 1, f"max_pairs is {max_pairs}: give 1 or more.")
-        _require(0 <= min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}.")
+        _require(
+            0 <= min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}."
+        )
         _require(batch_tokens is None or batch_tokens >= 1, f"batch_tokens is {batch_tokens}: give 1 or more.")
         _require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
         _require(weighting in WEIGHTINGS, f"weighting is {weighting!r}: give one of {WEIGHTINGS}.")
-        torch_dtype = getattr(torch, dtype, None)
-        _require(
-            isinstance(torch_dtype, torch.dtype) and torch_dtype.is_floating_point,
-            f"dtype is {dtype!r}: give 'float32', 'bfloat16' or 'float16'.",
-        )
+        _require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
         self.device = torch.device(device or _best_device())
-        self.qagen: QAGen = load_qagen(checkpoint, revision, self.device, torch_dtype)
+        self.qagen: QAGen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])
         limit = self.qagen.max_source_tokens
         self.max_source_tokens = limit if max_source_tokens is None else max_source_tokens
         _require(
@@ -170,7 +170,10 @@ class QualsScorer:
         unique_summaries = list(dict.fromkeys(summaries))
         unique_sources = list(dict.fromkeys(sources))
         summary_ids, summary_cut = self._tokenize(unique_summaries)
-        pairs = dict(zip(unique_summaries, self._generate_pairs(unique_summaries, summary_ids, bar), strict=True))
+        surviving = self._surviving_pairs(unique_summaries, summary_ids, bar)
+        pairs = {
+            summary: select(found, self.max_pairs) for summary, found in zip(unique_summaries, surviving, strict=True)
+        }
         cut = dict(zip(unique_summaries, summary_cut, strict=True))
 
         # Each source is encoded once for the pairs of all its summaries.
@@ -197,6 +200,10 @@ class QualsScorer:
         bar.update(len(summaries) - len(unique_summaries))
         return results
 
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, special tokens included, cut at ``max_source_tokens``."""
+        return self._tokenize(list(texts))[0]
+
     def _tokenize(self, texts: list[str]) -> tuple[list[list[int]], list[bool]]:
         ids = self.qagen.tokenizer(texts, split_special_tokens=True, verbose=False)["input_ids"]
         limit = self.max_source_tokens
@@ -208,15 +215,21 @@ class QualsScorer:
         """The first tokens of a sequence that is too long, with its own last (the tokenizer's end mark) kept."""
         return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
 
-    def _generate_pairs(self, summaries: list[str], ids: list[list[int]], bar: Any) -> list[list[Pair]]:
-        """Steps 1 to 3 of the method for every summary."""
+    def generate_pairs(self, summaries: Sequence[str]) -> list[list[Pair]]:
+        """All question-answer pairs that each summary backs, of ``num_groups`` generated, in the order generated."""
+        ids, _ = self._tokenize(list(summaries))
+        with tqdm(disable=True) as bar:
+            return self._surviving_pairs(list(summaries), ids, bar)
+
+    def _surviving_pairs(self, summaries: list[str], ids: list[list[int]], bar: Any) -> list[list[Pair]]:
+        """Steps 1 and 2 of the method for every summary."""
         found: list[list[Pair]] = [[] for _ in summaries]
-        for batch in self._batches([len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)):
+        lengths, rows = [len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)
+        for batch in token_budget_batches(lengths, rows, self.batch_tokens):
             texts = self._encode([ids[index] for index in batch])
             for index, hypotheses in zip(batch, diverse_greedy(self.qagen.model, texts, self.decoding), strict=True):
                 words = fold(summaries[index])
-                parsed = [pair for hypothesis in hypotheses if (pair := self._parse(hypothesis, words))]
-                found[index] = select(parsed, self.max_pairs)
+                found[index] = [pair for hypothesis in hypotheses if (pair := self._parse(hypothesis, words))]
             bar.update(len(batch))
         return found
 
@@ -227,8 +240,8 @@ class QualsScorer:
         if ids.count(separator) != 1 or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids):
             return None
         middle = ids.index(separator)
-        question = tokenizer.decode(ids[:middle], skip_special_tokens=True).strip()
-        answer = tokenizer.decode(ids[middle + 1 :], skip_special_tokens=True).strip()
+        question = str(tokenizer.decode(ids[:middle], skip_special_tokens=True)).strip()
+        answer = str(tokenizer.decode(ids[middle + 1 :], skip_special_tokens=True)).strip()
         span = find_answer(answer, summary_words) if question and answer else None
         if span is None:
             return None
@@ -257,19 +270,15 @@ class QualsScorer:
         windows = [window for window in windows if queues[window.source]]
         lengths = [len(window.input_ids) for window in windows]
         targets = [sum(len(pair.token_ids) for pair in queues[window.source]) for window in windows]
-        for batch in self._batches(lengths, targets):
-            texts = self._encode([windows[index].input_ids for index in batch])
+        for batch in token_budget_batches(lengths, targets, self.batch_tokens):
             jobs = [(place, windows[index].source) for place, index in enumerate(batch)]
             rows = [(place, source, number) for place, source in jobs for number in range(len(queues[source]))]
-            scores = teacher_forced(
-                self.qagen.model,
-                texts,
-                torch.tensor([place for place, _, _ in rows], device=self.device),
-                [queues[source][number].token_ids for _, source, number in rows],
+            scores = self.teacher_forced(
+                [windows[index].input_ids for index in batch],
+                [(place, queues[source][number].token_ids) for place, source, number in rows],
             )
             for (_, source, number), log_probs in zip(rows, scores, strict=True):
-                known = best[source][number]
-                pair = queues[source][number]
+                known, pair = best[source][number], queues[source][number]
                 if known is None or self._likelihood(pair, log_probs) > self._likelihood(pair, known):
                     best[source][number] = log_probs
         return [[log_probs for log_probs in queue if log_probs is not None] for queue in best]
@@ -301,28 +310,22 @@ class QualsScorer:
         score = sum(pair.score for pair in scored) / len(scored) if scored else float("nan")
         return SummaryScore(score, scored, windows, source_cut, summary_cut)
 
-    def _batches(self, lengths: list[int], targets: list[int]) -> Iterator[list[int]]:
-        """Indices in batches of similar length, longest first, within ``batch_tokens`` on both sides."""
-        order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-        batch: list[int] = []
-        longest = decoded = 0
-        for index in order:
-            source = (len(batch) + 1) * max(longest, lengths[index])
-            if batch and max(source, decoded + targets[index]) > self.batch_tokens:
-                yield batch
-                batch, longest, decoded = [], 0, 0
-            batch.append(index)
-            longest, decoded = max(longest, lengths[index]), decoded + targets[index]
-        if batch:
-            yield batch
+    def teacher_forced(
+        self, texts: Sequence[Sequence[int]], rows: Sequence[tuple[int, Sequence[int]]]
+    ) -> list[tuple[float, ...]]:
+        """Natural log-probabilities of each target's tokens given its text, in one pass of the model.
 
-    def _encode(self, sequences: list[list[int]]) -> EncodedTexts:
-        longest = max(map(len, sequences))
-        pad = self.qagen.model.config.pad_token_id
-        ids = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids in sequences])  # (B, S)
-        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences])  # (B, S)
+        Args:
+            texts: token ids of the texts, as :meth:`tokenize` gives them.
+            rows: (place in ``texts``, target token ids); places ascend, and each text has one row at least.
+        """
+        places = torch.tensor([place for place, _ in rows], device=self.device)
+        return teacher_forced(self.qagen.model, self._encode(texts), places, [target for _, target in rows])
+
+    def _encode(self, sequences: Sequence[Sequence[int]]) -> EncodedTexts:
+        ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
         with torch.inference_mode():
-            return encode(self.qagen.model, ids.to(self.device), mask.to(self.device))
+            return encode(self.qagen.model, ids, mask)
 
 
 def _require(condition: bool, message: str) -> None:

@@ -67,7 +67,7 @@ def bart_from_bert(
         for part in ("weight", "bias"):
             state[f"model.{side}.layernorm_embedding.{part}"] = weights[f"embeddings.LayerNorm.{part}"]
 
-    for layer in range(config.encoder_layers):
+    for layer in range(source.num_hidden_layers):
         _copy_layer(weights, layer, state, f"model.encoder.layers.{layer}", ["self_attn"])
     for layer in range(decoder_layers):
         taken = (layer + 1) * source.num_hidden_layers // decoder_layers - 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+(?=[\"'(\[“‘]?[A-Z0-9])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]\u201d\u2019]*\s+(?=[\"'(\[\u201c\u2018]?[A-Z0-9])")
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Example:
 def read_passages(source: str, where: Mapping[str, str] | None = None, split: str = "train") -> list[Passage]:
     """Read question-answer data from a local file, or from a data set that the ``datasets`` library knows.
 
-    A file is SQuAD's nested JSON, or JSON lines. A row holds ``context`` and either ``qas`` (a list of ``question`` with
-    ``answers``) or ``question`` with ``answers`` or ``answer``. Answers may be strings, ``{"text", "answer_start"}``
-    objects, or SQuAD's ``{"text": [...], "answer_start": [...]}``. Rows that share a context become one passage.
-    ``title`` (or ``story``) marks neighbours of one article. Unanswerable questions are left out.
+    A file is SQuAD's nested JSON, or JSON lines. A row holds ``context`` and either ``qas`` (a list of ``question``
+    with ``answers``) or ``question`` with ``answers`` or ``answer``. Answers may be strings, objects with ``text`` and
+    ``answer_start``, or SQuAD's ``{"text": [...], "answer_start": [...]}``. Rows that share a context become one
+    passage. ``title`` (or ``story``) marks neighbours of one article. Unanswerable questions are left out.
 
     Args:
         source: a path, or the name of a data set.
@@ -69,7 +69,7 @@ def read_passages(source: str, where: Mapping[str, str] | None = None, split: st
             continue
         try:
             context = str(row["context"])
-            questions = row["qas"] if "qas" in row else [row]
+            questions = row.get("qas", [row])
             pairs = [pair for qa in questions if (pair := _pair(qa, context)) is not None]
         except (KeyError, TypeError) as error:
             raise ValueError(

@@ -21,15 +21,15 @@ SEPARATOR = "<sep>"
 def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Make ``<sep>`` one special token of both, named in the model's config; return its id.
 
-    The new embedding starts at the mean of the others, where its first gradients are sane.
+    The new embedding is drawn around the mean of the others, as transformers does by default.
     """
     tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]}, replace_extra_special_tokens=False)
-    if len(tokenizer) > model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=True)
+    if len(tokenizer) > model.config.get_text_config().vocab_size:
+        model.resize_token_embeddings(len(tokenizer))
     model.config.qagen_separator = SEPARATOR
-    if tokenizer.eos_token_id is None or tokenizer.eos_token_id != model.config.eos_token_id:
+    if tokenizer.eos_token_id != model.config.eos_token_id:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
-    return int(tokenizer.convert_tokens_to_ids(SEPARATOR))
+    return tokenizer.get_vocab()[SEPARATOR]
 
 
 class QAGenTrainer(Seq2SeqTrainer):
@@ -60,12 +60,12 @@ class QAGenTrainer(Seq2SeqTrainer):
     def _loader(self, dataset: Dataset, shuffle: bool) -> DataLoader[Any]:
         ranks = self.accelerator.num_processes if shuffle else 1
         batches = TokenBudgetBatches(dataset, self.tokens_per_batch, self.args.seed, ranks, shuffle)
-        return DataLoader(dataset, batch_sampler=batches, collate_fn=self.data_collator)  # type: ignore[arg-type]
+        return DataLoader(dataset, batch_sampler=batches, collate_fn=self.data_collator)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        return self.accelerator.prepare(self._loader(self.train_dataset, shuffle=True))  # type: ignore[no-any-return]
+        return self.accelerator.prepare(self._loader(self.train_dataset, shuffle=True))
 
-    def compute_loss(  # type: ignore[override]
+    def compute_loss(
         self,
         model: nn.Module,
         inputs: dict[str, Tensor],
@@ -110,17 +110,20 @@ class QAGenTrainer(Seq2SeqTrainer):
         return sdpa_kernel([SDPBackend.MATH]) if self.args.device.type == "cpu" else nullcontext()
 
     @torch.no_grad()
-    def evaluate(  # type: ignore[override]
+    def evaluate(
         self, eval_dataset: Dataset | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval", **_: Any
     ) -> dict[str, float]:
         """Mean negative log-likelihood a token, ``{"eval_loss": nats}``; every rank computes the same."""
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
-        self.model.eval()
+        model = self.model
+        if model is None or dataset is None:
+            raise ValueError("There is nothing to evaluate: give the trainer a model and an eval_dataset.")
+        model.eval()
         total, tokens = 0.0, 0
         for batch in self._loader(dataset, shuffle=False):
             batch = self._prepare_inputs(batch)
             target = batch["labels"] != IGNORED
-            logits = self._target_logits(self.model, batch, target)  # (tokens, V)
+            logits = self._target_logits(model, batch, target)  # (tokens, V)
             total += float(nn.functional.cross_entropy(logits.float(), batch["labels"][target], reduction="sum"))
             tokens += int(target.sum())
         metrics = {f"{metric_key_prefix}_loss": total / tokens}

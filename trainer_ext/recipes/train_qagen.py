@@ -103,7 +103,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     last = get_last_checkpoint(str(output / "checkpoints")) if recipe.resume and output.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
 
-    _save(trainer.model, tokenizer, output, recipe.dtype)
+    _save(model, tokenizer, output, recipe.dtype)
     from trainer_ext.recipes.qagen_card import write_card
     from trainer_ext.recipes.qagen_quality import measure_quality
 

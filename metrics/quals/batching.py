@@ -1,0 +1,39 @@
+"""Texts of many lengths as padded batches of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+
+def token_budget_batches(lengths: Sequence[int], targets: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices in batches of similar length, longest first.
+
+    Args:
+        lengths: tokens of each text.
+        targets: tokens (or rows) that the decoder computes at once for each text.
+        budget: most tokens of a batch on either side, padding included; a text that is larger is a batch of its own.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    batch: list[int] = []
+    longest = decoded = 0
+    for index in order:
+        source = (len(batch) + 1) * max(longest, lengths[index])
+        if batch and max(source, decoded + targets[index]) > budget:
+            yield batch
+            batch, longest, decoded = [], 0, 0
+        batch.append(index)
+        longest, decoded = max(longest, lengths[index]), decoded + targets[index]
+    if batch:
+        yield batch
+
+
+def encode_texts(
+    sequences: Sequence[Sequence[int]], pad_token_id: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token lists as ``input_ids`` and ``attention_mask``, both ``(B, S)`` int64, padded on the right."""
+    longest = max(map(len, sequences))
+    ids = torch.tensor([[*ids, *[pad_token_id] * (longest - len(ids))] for ids in sequences])  # (B, S)
+    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in sequences])  # (B, S)
+    return ids.to(device), mask.to(device)

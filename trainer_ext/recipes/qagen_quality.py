@@ -1,0 +1,135 @@
+"""Measure a QAGen: how likely it finds real pairs, how well it answers, how many of its own pairs are usable."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from quals import QualsScorer
+from quals.batching import encode_texts, token_budget_batches
+from quals.pairs import fold
+from tqdm.auto import tqdm
+
+from trainer_ext.recipes.qagen_batches import encode_targets
+from trainer_ext.recipes.qagen_data import Passage, split_sentences
+
+
+@dataclass(frozen=True)
+class QAGenQuality:
+    """Figures of a QAGen on question-answer data that it was not trained on.
+
+    Attributes:
+        negative_log_likelihood: nats a target token, over every pair with its first answer; lower is better.
+        pairs: how many pairs that is.
+        answer_f1: SQuAD's token F1, 0 to 1, of the answer generated greedily after the question is forced.
+        answered: how many questions that is.
+        surviving_share: of the pairs generated from single sentences, the share that the sentence backs, 0 to 1.
+        distinct_answers: different answers among a sentence's surviving pairs, on average.
+        sentences: how many sentences that is.
+    """
+
+    negative_log_likelihood: float
+    pairs: int
+    answer_f1: float
+    answered: int
+    surviving_share: float
+    distinct_answers: float
+    sentences: int
+
+
+def measure_quality(
+    checkpoint: str, passages: Sequence[Passage], answered: int = 1000, sentences: int = 200, seed: int = 0
+) -> QAGenQuality:
+    """Measure ``checkpoint`` on ``passages``; questions to answer and sentences are drawn with ``seed``."""
+    scorer = QualsScorer(checkpoint)
+    nll, pairs = _negative_log_likelihood(scorer, passages)
+    rng = random.Random(seed)
+    questions = [(p.text, pair.question, pair.answers) for p in passages for pair in p.pairs]
+    questions = rng.sample(questions, min(answered, len(questions)))
+    spans = [p.text[a:b].strip() for p in passages for a, b in split_sentences(p.text) if b - a >= 40]
+    texts = rng.sample(spans, min(sentences, len(spans)))
+    surviving = scorer.generate_pairs(texts)
+    return QAGenQuality(
+        negative_log_likelihood=nll,
+        pairs=pairs,
+        answer_f1=_answer_f1(scorer, questions),
+        answered=len(questions),
+        surviving_share=sum(map(len, surviving)) / max(1, len(texts) * scorer.decoding.num_groups),
+        distinct_answers=sum(len({_folded(pair.answer) for pair in found}) for found in surviving) / max(1, len(texts)),
+        sentences=len(texts),
+    )
+
+
+def _negative_log_likelihood(scorer: QualsScorer, passages: Sequence[Passage]) -> tuple[float, int]:
+    total, tokens, pairs = 0.0, 0, 0
+    qagen = scorer.qagen
+    texts = scorer.tokenize([passage.text for passage in passages])
+    targets = [
+        encode_targets(qagen.tokenizer, qagen.separator_id, [(pair.question, pair.answers[0]) for pair in p.pairs])
+        for p in passages
+    ]
+    decoded = [sum(map(len, mine)) for mine in targets]
+    for batch in tqdm(
+        list(token_budget_batches(list(map(len, texts)), decoded, scorer.batch_tokens)), desc="likelihood"
+    ):
+        rows = [(place, target) for place, index in enumerate(batch) for target in targets[index]]
+        scores = scorer.teacher_forced([texts[index] for index in batch], rows)
+        total -= sum(map(sum, scores))
+        tokens += sum(map(len, scores))
+        pairs += len(scores)
+    return total / tokens, pairs
+
+
+def _answer_f1(scorer: QualsScorer, questions: Sequence[tuple[str, str, tuple[str, ...]]]) -> float:
+    qagen = scorer.qagen
+    prefixes = [
+        [qagen.model.config.decoder_start_token_id, *target[: target.index(qagen.separator_id) + 1]]
+        for _, question, _ in questions
+        for target in encode_targets(qagen.tokenizer, qagen.separator_id, [(question, "")])
+    ]
+    texts = scorer.tokenize([text for text, _, _ in questions])
+    by_length: dict[int, list[int]] = defaultdict(list)  # equal prefixes need no padding on the decoder's side
+    for index, prefix in enumerate(prefixes):
+        by_length[len(prefix)].append(index)
+    batches = [same[i : i + 16] for same in by_length.values() for i in range(0, len(same), 16)]
+    total = 0.0
+    for batch in tqdm(batches, desc="answers"):
+        ids, mask = encode_texts([texts[index] for index in batch], qagen.model.config.pad_token_id, scorer.device)
+        with torch.inference_mode():
+            output = qagen.model.generate(  # type: ignore[operator]
+                input_ids=ids,
+                attention_mask=mask,
+                decoder_input_ids=torch.tensor([prefixes[index] for index in batch], device=scorer.device),
+                max_new_tokens=30,
+                num_beams=1,
+                do_sample=False,
+            )  # (rows, prefix + answer)
+        for index, sequence in zip(batch, output.tolist(), strict=True):
+            answer = str(qagen.tokenizer.decode(sequence[len(prefixes[index]) :], skip_special_tokens=True))
+            total += max(token_f1(answer, gold) for gold in questions[index][2])
+    return total / max(1, len(questions))
+
+
+def token_f1(prediction: str, gold: str) -> float:
+    """SQuAD's F1 of two answers as bags of words, without articles and punctuation; 0 to 1."""
+    ours, theirs = _squad_words(prediction), _squad_words(gold)
+    common = sum((Counter(ours) & Counter(theirs)).values())
+    if not ours or not theirs or not common:
+        return float(ours == theirs)
+    precision, recall = common / len(ours), common / len(theirs)
+    return 2 * precision * recall / (precision + recall)
+
+
+def _squad_words(text: str) -> list[str]:
+    # A word piece tokenizer writes "1. 5 m" and "king ' s": words are compared as the folding of pairs sees them.
+    folded = " ".join(word.folded for word in fold(text))
+    return re.sub(r"\b(a|an|the)\b", " ", folded.translate(str.maketrans("", "", string.punctuation))).split()
+
+
+def _folded(text: str) -> tuple[str, ...]:
+    return tuple(word.folded for word in fold(text))
