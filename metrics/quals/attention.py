@@ -21,7 +21,9 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-NAME = "quals_shared"
+# The registry is one for the process, and evaluate imports copies of this file under names of its own: each copy must
+# keep to its own function, which reads its own context.
+NAME = f"quals_shared_{__name__.replace('.', '_')}"
 
 _row_texts: ContextVar[Tensor | None] = ContextVar("quals_row_texts", default=None)
 

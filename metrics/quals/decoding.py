@@ -15,6 +15,7 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
+from .projection import OutputProjection
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     """
     device = texts.states.device
     count, groups = texts.states.shape[0], settings.num_groups
-    vocabulary = model.get_output_embeddings().weight.shape[0]
+    projection = OutputProjection(model)
+    vocabulary = projection.vocabulary
     eos = model.config.eos_token_id
 
     states, mask = texts.states, texts.mask
@@ -95,22 +97,19 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     chosen_log_probs: list[Tensor] = []  # each (B, G)
     for step in range(settings.max_tokens + 1):
         with rows_of_texts(row_texts):
-            output = model(
+            hidden = projection.hidden_states(
                 encoder_outputs=BaseModelOutput(last_hidden_state=states),
                 attention_mask=mask,
                 decoder_input_ids=tokens[:, None],
                 past_key_values=cache,
                 use_cache=True,
-            )
-        logits = output.logits[:, -1].float()  # (R, V)
-        normaliser = logits.logsumexp(-1)  # (R,)
+            )[:, -1]  # (R, d)
         if step == settings.max_tokens:
             choice = torch.full_like(rows, eos)  # (A, G)
+            log_probs = _end_log_probs(projection, hidden, eos)[rows]  # (A, G)
         else:
-            if step < settings.min_tokens:
-                logits[:, eos] = -torch.inf
-            choice = _choose(logits, normaliser, rows, live, penalties)  # (A, G)
-        log_probs = logits[rows, choice] - normaliser[rows]  # (A, G)
+            banned = eos if step < settings.min_tokens else None
+            choice, log_probs = _choose(projection, hidden, rows, live, penalties, banned)  # (A, G)
 
         ids = torch.full((count, groups), -1, device=device)
         ids[active] = choice.masked_fill(~live, -1)
@@ -134,7 +133,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
         rows = torch.zeros_like(rows).masked_scatter(live, inverse)
         row_texts = torch.zeros_like(parents)
         row_texts[inverse] = live.nonzero()[:, 0]
-        if parents.shape[0] != logits.shape[0] or not torch.equal(parents, torch.arange(len(parents), device=device)):
+        if parents.shape[0] != hidden.shape[0] or not torch.equal(parents, torch.arange(len(parents), device=device)):
             cache.self_attention_cache.batch_select_indices(parents)
 
     return _hypotheses(torch.stack(chosen_ids, -1), torch.stack(chosen_log_probs, -1))
@@ -153,55 +152,68 @@ class _Penalties:
 
 
 def _choose(
-    logits: Tensor,  # (R, V)
-    normaliser: Tensor,  # (R,)
+    projection: OutputProjection,
+    hidden: Tensor,  # (R, d)
     rows: Tensor,  # (A, G)
     live: Tensor,  # (A, G)
     penalties: _Penalties,
-) -> Tensor:  # (A, G)
-    """Every group's choice at one step.
+    banned: int | None,
+) -> tuple[Tensor, Tensor]:  # (A, G), (A, G)
+    """Every group's choice at one step, and its log-probability.
 
     A group looks at its row's k most likely tokens only. Its choice stands if even with the penalty it beats the k-th
     log-probability, for then it beats every token outside; otherwise all is done again with more tokens.
     """
-    vocabulary = logits.shape[1]
-    for width in (16, rows.shape[1] + 1, vocabulary):
-        width = min(width, vocabulary)
-        values, ids = _top(logits, width)  # (R, k)
-        values = values - normaliser[:, None]
-        choice, certain = _choose_among(values, ids, rows, live, penalties, everything=width == vocabulary)
+    for width in (16, rows.shape[1] + 1, projection.vocabulary):
+        width = min(width, projection.vocabulary)
+        log_probs, ids = _most_likely(projection, hidden, width, banned)  # (R, k)
+        choice, chosen, certain = _choose_among(log_probs, ids, rows, live, penalties, width == projection.vocabulary)
         if certain:
             break
-    return choice
+    return choice, chosen
+
+
+def _most_likely(
+    projection: OutputProjection, hidden: Tensor, width: int, banned: int | None
+) -> tuple[Tensor, Tensor]:  # (R, k), (R, k)
+    """The ``width`` highest log-probabilities of each row and their tokens, in the order of the tokens' ids."""
+    found = []
+    for _, logits in projection.slices(hidden):
+        normaliser = logits.logsumexp(1, keepdim=True)  # of all tokens: what is banned here is still likely
+        if banned is not None:
+            logits[:, banned] = -torch.inf
+        values, ids = logits.topk(width, dim=1, sorted=False)
+        ids, by_id = ids.sort(1)
+        found.append((values.gather(1, by_id) - normaliser, ids))
+    return torch.cat([values for values, _ in found]), torch.cat([ids for _, ids in found])
+
+
+def _end_log_probs(projection: OutputProjection, hidden: Tensor, eos: int) -> Tensor:  # (R,)
+    return torch.cat([logits[:, eos] - logits.logsumexp(1) for _, logits in projection.slices(hidden)])
 
 
 def _choose_among(
-    values: Tensor, ids: Tensor, rows: Tensor, live: Tensor, penalties: _Penalties, everything: bool
-) -> tuple[Tensor, bool]:
-    boundary = values.amin(1)  # (R,)
-    ids, by_id = ids.sort(1)  # the first of equal maxima is then the one with the lowest id
-    values = values.gather(1, by_id)
+    log_probs: Tensor, ids: Tensor, rows: Tensor, live: Tensor, penalties: _Penalties, everything: bool
+) -> tuple[Tensor, Tensor, bool]:
+    """Group by group, the best of each row's k tokens; and whether no other token can have been better."""
+    boundary = log_probs.amin(1)  # (R,)
     texts = torch.arange(rows.shape[0], device=rows.device)  # (A,)
     counts = penalties.counts
-    choices: list[Tensor] = []
+    choices, chosen = [], []
     certain = torch.ones(rows.shape[0], dtype=torch.bool, device=rows.device)
     for group in range(rows.shape[1]):
         row = rows[:, group]  # (A,)
         candidates = ids[row]  # (A, k)
-        penalised = values[row] - penalties.diversity * counts.gather(1, candidates)  # (A, k)
-        best, place = penalised.max(1)  # (A,)
-        choice = candidates.gather(1, place[:, None])[:, 0]  # (A,)
+        penalised = log_probs[row] - penalties.diversity * counts.gather(1, candidates)  # (A, k)
+        best, place = penalised.max(1, keepdim=True)  # (A, 1); the first of equals, which has the lowest id
+        choice = candidates.gather(1, place)[:, 0]  # (A,)
         counts[texts, choice] += live[:, group].to(counts.dtype)
-        certain &= (best > boundary[row]) | ~live[:, group]
+        certain &= (best[:, 0] > boundary[row]) | ~live[:, group]
         choices.append(choice)
-    chosen = torch.stack(choices, 1)  # (A, G)
-    counts.scatter_(1, chosen, 0.0)
-    return chosen, everything or bool(certain.all())
-
-
-def _top(logits: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """``torch.topk`` over the last dimension, in any order of equal values."""
-    return logits.topk(width, dim=1, sorted=False)
+        chosen.append(log_probs[row].gather(1, place)[:, 0])
+    choice = torch.stack(choices, 1)  # (A, G)
+    counts.scatter_(1, choice, 0.0)
+    return choice, torch.stack(chosen, 1), everything or bool(certain.all())
 
 
 def _hypotheses(ids: Tensor, log_probs: Tensor) -> list[list[Hypothesis]]:
@@ -235,18 +247,16 @@ def teacher_forced(
     padded = padded.to(device)  # (N, T)
     start = padded.new_full((len(targets), 1), model.config.decoder_start_token_id)
 
-    # The output projection sees real tokens only, and sums over the vocabulary are taken in slices that stay in cache.
-    hook = model.get_output_embeddings().register_forward_pre_hook(lambda _, hidden: (hidden[0][real],))
-    try:
-        with rows_of_texts(row_texts):
-            output = model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=texts.states),
-                attention_mask=texts.mask,
-                decoder_input_ids=torch.cat([start, padded[:, :-1]], 1),
-                use_cache=False,
-            )
-    finally:
-        hook.remove()
-    logits = output.logits.float()  # (real tokens, V)
-    log_probs = logits.gather(1, padded[real][:, None])[:, 0] - logits.logsumexp(-1)  # (real tokens,)
+    projection = OutputProjection(model)
+    with rows_of_texts(row_texts):
+        hidden = projection.hidden_states(
+            encoder_outputs=BaseModelOutput(last_hidden_state=texts.states),
+            attention_mask=texts.mask,
+            decoder_input_ids=torch.cat([start, padded[:, :-1]], 1),
+            use_cache=False,
+        )[real]  # (real tokens, d)
+    wanted = padded[real][:, None]  # (real tokens, 1)
+    log_probs = torch.cat(
+        [logits.gather(1, wanted[rows])[:, 0] - logits.logsumexp(1) for rows, logits in projection.slices(hidden)]
+    )  # (real tokens,)
     return [tuple(scores.tolist()) for scores in log_probs.split(lengths.tolist())]

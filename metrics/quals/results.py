@@ -73,7 +73,7 @@ class SummaryScore:
     pairs: tuple[ScoredPair, ...]
     source_windows: int
     source_truncated: bool
-    summary_truncated: bool
+    summary_truncated: bool = False
 
     def to_dict(self, token_log_probs: bool = False) -> dict[str, Any]:
         """Plain values for JSON; a NaN score is None."""

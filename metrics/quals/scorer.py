@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
@@ -15,21 +16,14 @@ from tqdm.auto import tqdm
 from .batching import encode_texts, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
-from .pairs import Pair, find_answer, fold, select
+from .inputs import require, strict_zip
+from .pairs import Pair, Word, find_answer, fold, select
 from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
+from .windows import LONG_SOURCES, Windows, all_windows, first_window
 
 VERSION = "1"  # of the computation: changes when scores do
-LONG_SOURCES = ("truncate", "windows")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _CHUNK = 256  # summaries sorted and batched together
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A stretch of a source's tokens, and the pairs to score on it."""
-
-    source: int
-    input_ids: list[int]
 
 
 class QualsScorer:
@@ -39,7 +33,8 @@ class QualsScorer:
     under the source less that under the summary, in nats a token. Higher is better; it is usually at most 0.
 
     Args:
-        checkpoint: folder or Hub name of a QAGen; None is the embedded one.
+        checkpoint: folder or Hub name of a QAGen; None is the embedded one. A loaded :class:`~quals.checkpoint.QAGen`
+            is used as it is, with no weights read again.
         revision: of a Hub model.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
         dtype: of the computation, e.g. ``"float32"`` (default) or ``"bfloat16"``.
@@ -67,7 +62,7 @@ class QualsScorer:
 
     def __init__(
         self,
-        checkpoint: str | None = None,
+        checkpoint: str | QAGen | None = None,
         *,
         revision: str | None = None,
         device: str | None = None,
@@ -83,26 +78,34 @@ class QualsScorer:
         window_overlap: int | None = None,
         weighting: str = "tokens",
     ) -> None:
-        _require(num_groups >= 1, f"num_groups is {num_groups}: give 1 or more.")
-        _require(diversity >= 0, f"diversity is {diversity}: give 0 or more nats.")
-        _require(max_pairs >= 1, f"max_pairs is {max_pairs}: give 1 or more.")
-        _require(
+        require(num_groups >= 1, f"num_groups is {num_groups}: give 1 or more.")
+        require(diversity >= 0, f"diversity is {diversity}: give 0 or more nats.")
+        require(max_pairs >= 1, f"max_pairs is {max_pairs}: give 1 or more.")
+        require(
             0 <= min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}."
         )
-        _require(batch_tokens is None or batch_tokens >= 1, f"batch_tokens is {batch_tokens}: give 1 or more.")
-        _require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
-        _require(weighting in WEIGHTINGS, f"weighting is {weighting!r}: give one of {WEIGHTINGS}.")
-        _require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
-        self.device = torch.device(device or _best_device())
-        self.qagen: QAGen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])
+        require(batch_tokens is None or batch_tokens >= 1, f"batch_tokens is {batch_tokens}: give 1 or more.")
+        require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
+        require(weighting in WEIGHTINGS, f"weighting is {weighting!r}: give one of {WEIGHTINGS}.")
+        require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
+        if isinstance(checkpoint, QAGen):
+            self.qagen, self.device = checkpoint, checkpoint.model.device
+            loaded = f"{checkpoint.model.dtype}".removeprefix("torch.")
+            require(
+                loaded == dtype and device in (None, str(self.device)),
+                f"The given QAGen was loaded as {loaded} on {self.device}: ask for these, or give its name instead.",
+            )
+        else:
+            self.device = torch.device(device or _best_device())
+            self.qagen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])
         limit = self.qagen.max_source_tokens
         self.max_source_tokens = limit if max_source_tokens is None else max_source_tokens
-        _require(
+        require(
             8 <= self.max_source_tokens <= limit,
             f"max_source_tokens is {max_source_tokens}: this checkpoint takes 8 to {limit}.",
         )
         self.window_overlap = self.max_source_tokens // 4 if window_overlap is None else window_overlap
-        _require(
+        require(
             0 <= self.window_overlap < self.max_source_tokens - 2,
             f"window_overlap is {window_overlap}: give 0 or more, well below the {self.max_source_tokens} of a window.",
         )
@@ -150,91 +153,66 @@ class QualsScorer:
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
     ) -> Iterator[SummaryScore]:
         """As :meth:`score`, but lazily: a few hundred texts are read, scored and given out at a time."""
-        _require(
+        require(
             not isinstance(sources, str) and not isinstance(summaries, str),
             "sources and summaries must be lists of strings; for one summary give [source], [summary].",
         )
         total = len(summaries) if isinstance(summaries, Sequence) else None
         if isinstance(sources, Sequence) and total is not None:
-            _require(
+            require(
                 len(sources) == total,
                 f"There are {len(sources)} sources and {total} summaries: each summary needs the source at its place.",
             )
-        pairs = _strict_zip(iter(sources), iter(summaries))
+        pairs = strict_zip(iter(sources), iter(summaries))
         disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
         with tqdm(total=total, desc="QUALS", unit="summary", disable=disable) as bar:
             while chunk := list(islice(pairs, _CHUNK)):
-                yield from self._score_chunk([source for source, _ in chunk], [summary for _, summary in chunk], bar)
+                yield from self._score_chunk(chunk, bar)
 
-    def _score_chunk(self, sources: list[str], summaries: list[str], bar: Any) -> list[SummaryScore]:
-        unique_summaries = list(dict.fromkeys(summaries))
-        unique_sources = list(dict.fromkeys(sources))
-        summary_ids, summary_cut = self._tokenize(unique_summaries)
-        surviving = self._surviving_pairs(unique_summaries, summary_ids, bar)
-        pairs = {
-            summary: select(found, self.max_pairs) for summary, found in zip(unique_summaries, surviving, strict=True)
+    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[SummaryScore]:
+        rows = list(dict.fromkeys(chunk))
+        summaries = list(dict.fromkeys(summary for _, summary in rows))
+        surviving = self._surviving_pairs(summaries, bar)
+        pairs = {s: select(found, self.max_pairs) for s, found in zip(summaries, surviving, strict=True)}
+        scores = self.score_pairs([source for source, _ in rows], [pairs[summary] for _, summary in rows])
+        cut = dict(zip(summaries, self._first_window(summaries).truncated, strict=True))
+        results = {
+            (source, summary): replace(score, summary_truncated=cut[summary])
+            for (source, summary), score in zip(rows, scores, strict=True)
         }
-        cut = dict(zip(unique_summaries, summary_cut, strict=True))
-
-        # Each source is encoded once for the pairs of all its summaries.
-        wanted: dict[str, dict[str, tuple[int, int]]] = {source: {} for source in unique_sources}
-        queues: dict[str, list[Pair]] = {source: [] for source in unique_sources}
-        for source, summary in zip(sources, summaries, strict=True):
-            if summary not in wanted[source]:
-                first = len(queues[source])
-                queues[source].extend(pairs[summary])
-                wanted[source][summary] = (first, len(queues[source]))
-        windows, source_cut, window_counts = self._windows(unique_sources)
-        scored = self._score_windows(windows, [queues[source] for source in unique_sources])
-        place = {source: index for index, source in enumerate(unique_sources)}
-
-        results = []
-        for source, summary in zip(sources, summaries, strict=True):
-            first, last = wanted[source][summary]
-            log_probs = scored[place[source]][first:last]
-            results.append(
-                self._result(
-                    pairs[summary], log_probs, window_counts[place[source]], source_cut[place[source]], cut[summary]
-                )
-            )
-        bar.update(len(summaries) - len(unique_summaries))
-        return results
+        bar.update(len(chunk) - len(summaries))
+        return [results[row] for row in chunk]
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, cut at ``max_source_tokens``."""
-        return self._tokenize(list(texts))[0]
+        return self._first_window(texts).input_ids
 
-    def _tokenize(self, texts: list[str]) -> tuple[list[list[int]], list[bool]]:
-        ids = self.qagen.tokenizer(texts, split_special_tokens=True, verbose=False)["input_ids"]
-        limit = self.max_source_tokens
-        cut = [len(sequence) > limit for sequence in ids]
-        return [self._cut(sequence, limit) for sequence in ids], cut
-
-    @staticmethod
-    def _cut(ids: list[int], limit: int) -> list[int]:
-        """The first tokens of a sequence that is too long, with its own last (the tokenizer's end mark) kept."""
-        return ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]]
+    def _first_window(self, texts: Sequence[str]) -> Windows:
+        return first_window(self.qagen.tokenizer, texts, self.max_source_tokens)
 
     def generate_pairs(self, summaries: Sequence[str]) -> list[list[Pair]]:
         """All question-answer pairs that each summary backs, of ``num_groups`` generated, in the order generated."""
-        ids, _ = self._tokenize(list(summaries))
         with tqdm(disable=True) as bar:
-            return self._surviving_pairs(list(summaries), ids, bar)
+            return self._surviving_pairs(summaries, bar)
 
-    def _surviving_pairs(self, summaries: list[str], ids: list[list[int]], bar: Any) -> list[list[Pair]]:
+    def _surviving_pairs(self, summaries: Sequence[str], bar: Any) -> list[list[Pair]]:
         """Steps 1 and 2 of the method for every summary."""
+        ids = self.tokenize(summaries)
         found: list[list[Pair]] = [[] for _ in summaries]
         lengths, rows = [len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)
         for batch in token_budget_batches(lengths, rows, self.batch_tokens):
             texts = self._encode([ids[index] for index in batch])
             for index, hypotheses in zip(batch, diverse_greedy(self.qagen.model, texts, self.decoding), strict=True):
-                words = fold(summaries[index])
-                found[index] = [pair for hypothesis in hypotheses if (pair := self._parse(hypothesis, words))]
+                found[index] = self.parse(summaries[index], hypotheses)
             bar.update(len(batch))
         return found
 
-    def _parse(self, hypothesis: Hypothesis, summary_words: Any) -> Pair | None:
-        """A hypothesis as a pair that the summary backs, or None."""
+    def parse(self, summary: str, hypotheses: Iterable[Hypothesis]) -> list[Pair]:
+        """The hypotheses that are question-answer pairs which the summary backs."""
+        words = fold(summary)
+        return [pair for hypothesis in hypotheses if (pair := self._parse(hypothesis, words))]
+
+    def _parse(self, hypothesis: Hypothesis, summary_words: Sequence[Word]) -> Pair | None:
         tokenizer, separator = self.qagen.tokenizer, self.qagen.separator_id
         ids = list(hypothesis.token_ids)
         if ids.count(separator) != 1 or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids):
@@ -247,41 +225,46 @@ class QualsScorer:
             return None
         return Pair(question, answer, *span, hypothesis.token_ids, hypothesis.log_probs)
 
-    def _windows(self, sources: list[str]) -> tuple[list[_Window], list[bool], list[int]]:
-        limit = self.max_source_tokens
-        if self.long_sources == "truncate":
-            ids, cut = self._tokenize(sources)
-            return [_Window(i, sequence) for i, sequence in enumerate(ids)], cut, [1] * len(sources)
-        encoded = self.qagen.tokenizer(
-            sources,
-            split_special_tokens=True,
-            truncation=True,
-            max_length=limit,
-            stride=self.window_overlap,
-            return_overflowing_tokens=True,
-        )
-        owners = encoded["overflow_to_sample_mapping"]
-        windows = [_Window(owner, ids) for owner, ids in zip(owners, encoded["input_ids"], strict=True)]
-        return windows, [False] * len(sources), [owners.count(i) for i in range(len(sources))]
+    def score_pairs(self, sources: Sequence[str], pairs: Sequence[Sequence[Pair]]) -> list[SummaryScore]:
+        """Score given pairs (of :meth:`generate_pairs`, say) on the source at the same place; step 4 of the method.
 
-    def _score_windows(self, windows: list[_Window], queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
-        """Step 4: log-probabilities of each source's pairs, each from its best window."""
-        best: list[list[tuple[float, ...] | None]] = [[None] * len(queue) for queue in queues]
-        windows = [window for window in windows if queues[window.source]]
-        lengths = [len(window.input_ids) for window in windows]
-        targets = [sum(len(pair.token_ids) for pair in queues[window.source]) for window in windows]
+        Each different source is encoded once for all its pairs.
+        """
+        unique = list(dict.fromkeys(sources))
+        place = {source: index for index, source in enumerate(unique)}
+        queues: list[list[Pair]] = [[] for _ in unique]
+        spans = []
+        for source, mine in zip(sources, pairs, strict=True):
+            queue = queues[place[source]]
+            spans.append((place[source], len(queue), len(queue) + len(mine)))
+            queue.extend(mine)
+        if self.long_sources == "windows":
+            windows = all_windows(self.qagen.tokenizer, unique, self.max_source_tokens, self.window_overlap)
+        else:
+            windows = self._first_window(unique)
+        counts = Counter(windows.owners)
+        scored = self._score_windows(windows, queues)
+        return [
+            self._result(mine, scored[source][first:last], counts[source], windows.truncated[source])
+            for mine, (source, first, last) in zip(pairs, spans, strict=True)
+        ]
+
+    def _score_windows(self, windows: Windows, queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
+        """Log-probabilities of each source's pairs, each pair's from the window in which it is most likely."""
+        best: list[list[tuple[float, ...]]] = [[()] * len(queue) for queue in queues]
+        jobs = [(source, ids) for source, ids in zip(windows.owners, windows.input_ids, strict=True) if queues[source]]
+        lengths = [len(ids) for _, ids in jobs]
+        targets = [sum(len(pair.token_ids) for pair in queues[source]) for source, _ in jobs]
         for batch in token_budget_batches(lengths, targets, self.batch_tokens):
-            jobs = [(place, windows[index].source) for place, index in enumerate(batch)]
-            rows = [(place, source, number) for place, source in jobs for number in range(len(queues[source]))]
+            rows = [(at, jobs[job][0], i) for at, job in enumerate(batch) for i in range(len(queues[jobs[job][0]]))]
             scores = self.teacher_forced(
-                [windows[index].input_ids for index in batch],
-                [(place, queues[source][number].token_ids) for place, source, number in rows],
+                [jobs[job][1] for job in batch], [(at, queues[source][i].token_ids) for at, source, i in rows]
             )
-            for (_, source, number), log_probs in zip(rows, scores, strict=True):
-                known, pair = best[source][number], queues[source][number]
-                if known is None or self._likelihood(pair, log_probs) > self._likelihood(pair, known):
-                    best[source][number] = log_probs
-        return [[log_probs for log_probs in queue if log_probs is not None] for queue in best]
+            for (_, source, i), log_probs in zip(rows, scores, strict=True):
+                known, pair = best[source][i], queues[source][i]
+                if not known or self._likelihood(pair, log_probs) > self._likelihood(pair, known):
+                    best[source][i] = log_probs
+        return best
 
     def _likelihood(self, pair: Pair, log_probs: Sequence[float]) -> float:
         return weighted_mean(log_probs, self._answer_tokens(pair), self.weighting)
@@ -290,7 +273,7 @@ class QualsScorer:
         return pair.token_ids.index(self.qagen.separator_id) + 1
 
     def _result(
-        self, pairs: list[Pair], log_probs: list[tuple[float, ...]], windows: int, source_cut: bool, summary_cut: bool
+        self, pairs: Sequence[Pair], log_probs: list[tuple[float, ...]], windows: int, truncated: bool
     ) -> SummaryScore:
         scored = tuple(
             ScoredPair(
@@ -308,7 +291,7 @@ class QualsScorer:
             for pair, source in zip(pairs, log_probs, strict=True)
         )
         score = sum(pair.score for pair in scored) / len(scored) if scored else float("nan")
-        return SummaryScore(score, scored, windows, source_cut, summary_cut)
+        return SummaryScore(score, scored, windows, truncated)
 
     def teacher_forced(
         self, texts: Sequence[Sequence[int]], rows: Sequence[tuple[int, Sequence[int]]]
@@ -326,28 +309,6 @@ class QualsScorer:
         ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
         with torch.inference_mode():
             return encode(self.qagen.model, ids, mask)
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
-
-
-def _strict_zip(sources: Iterator[Any], summaries: Iterator[Any]) -> Iterator[tuple[str, str]]:
-    end = object()
-    for place in range(2**62):
-        source, summary = next(sources, end), next(summaries, end)
-        if source is end and summary is end:
-            return
-        if source is end or summary is end:
-            raise ValueError(
-                f"There are more {'summaries' if source is end else 'sources'} than {place}: each summary needs the "
-                "source at its place."
-            )
-        for name, value in (("source", source), ("summary", summary)):
-            if not isinstance(value, str):
-                raise ValueError(f"The {name} at place {place} is {type(value).__name__}, not text: give strings.")
-        yield source, summary  # type: ignore[misc]
 
 
 def _best_device() -> str:

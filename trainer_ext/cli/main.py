@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 _COMMANDS = {
+    "score": "score summaries against their sources: a file of them, or one",
+    "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
+    "install": 'let evaluate.load("quals") find this package from any folder',
+    "uninstall": "undo that",
     "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",
     "bart-from-bert": "make the small BART that the embedded QAGen started from, out of a BERT encoder",
 }
@@ -15,7 +19,9 @@ _COMMANDS = {
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; building it imports neither torch nor transformers."""
-    parser = argparse.ArgumentParser(prog="quals", description="Score and improve the factual consistency of summaries.")
+    parser = argparse.ArgumentParser(
+        prog="quals", description="Score and improve the factual consistency of summaries."
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in _COMMANDS.items():
         module = import_module(f"trainer_ext.cli.{name.replace('-', '_')}")

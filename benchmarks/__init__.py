@@ -1,0 +1,1 @@
+"""Measurements of the metric, one command each: ``python -m benchmarks.<name>``."""

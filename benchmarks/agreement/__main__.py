@@ -1,0 +1,160 @@
+"""Agreement of QUALS with human judgements, beside the free floors: ``python -m benchmarks.agreement FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from quals import QualsScorer
+
+from benchmarks.agreement.aggregations import WEIGHTED
+from benchmarks.agreement.cache import ScoreCache, read_manifest, write_manifest
+from benchmarks.agreement.data import SPECS, Row, load_set
+from benchmarks.agreement.disagreements import Disagreement, describe, disagreements, worst
+from benchmarks.agreement.evaluation import Figure, evaluate, split_by_origin
+from benchmarks.agreement.scoring import known_rows, metric_scores, needs_windows, score_missing
+from benchmarks.agreement.table import EXTRA, MAIN, markdown, write_json_lines
+
+_NOTE = (
+    "In brackets: 95 % intervals, {resamples:,} resamples of whole documents. Bold: above both floors. "
+    "n: rows (pairs for pairwise) with a score, of all."
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.agreement",
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("folder", type=Path, help="holds one JSON-lines file a set")
+    add("--sets", nargs="+", metavar="SET", default=list(SPECS), help="which sets")
+    add("--limit", type=int, help="most rows of a set; none is all of the small sets and 300 of the others")
+    add("--seed", type=int, default=0, help="of the samples and of the bootstrap")
+    add("--resamples", type=int, default=1000, help="of the bootstrap")
+    add("--checkpoint", help="folder or Hub name of a QAGen; none is the embedded one")
+    add("--device", help="where to compute; none takes the best one there is")
+    add("--batch-tokens", type=int, help="most tokens in one pass of the model; none is the scorer's own")
+    add("--no-windows", action="store_true", help="leave out the second pass, of long documents in windows")
+    add("--cache", type=Path, default=Path("build/agreement"), help="folder that keeps the scores of rows")
+    add("--from-cache", action="store_true", help="load no model: only rows that earlier runs scored")
+    add("--by-origin", action="store_true", help="also each origin of a set alone, where it has 50 rows")
+    add("--worst", type=int, default=0, metavar="N", help="print the N rows on which QUALS and people differ most")
+    add("--output", type=Path, help="write all figures here, as JSON lines")
+    return parser
+
+
+def run(arguments: argparse.Namespace) -> list[Figure]:
+    """Score what is missing, print the tables, and return the figures.
+
+    Raises:
+        ValueError: an option or the data is wrong.
+    """
+    _check(arguments)
+    sets = {name: load_set(arguments.folder, name, arguments.limit, arguments.seed) for name in arguments.sets}
+    for name, rows in sets.items():
+        if not rows:
+            raise ValueError(f"{name} has no rows to score: give another file or a larger --limit.")
+    truncated, windows = _cached(arguments) if arguments.from_cache else _scored(arguments, sets)
+    figures: list[Figure] = []
+    found: dict[str, list[Disagreement]] = {}
+    for name, rows in sets.items():
+        kind, known = SPECS[name].kind, known_rows(rows, truncated, windows)
+        if len(known) < len(rows):
+            _say(f"{name}: {len(rows) - len(known)} of {len(rows)} rows are not in the cache and are left out")
+        if not known:
+            continue
+        metrics = metric_scores(known, truncated, windows)
+        figures += evaluate(name, kind, known, metrics, arguments.resamples, arguments.seed)
+        found[name] = disagreements(name, kind, known, metrics[next(iter(WEIGHTED))])
+        if arguments.by_origin:
+            for origin, part in split_by_origin(known).items():
+                metrics = metric_scores(part, truncated, windows)
+                figures += evaluate(f"{name}/{origin}", kind, part, metrics, arguments.resamples, arguments.seed)
+    print(markdown(figures, MAIN))
+    print(f"\n{_NOTE.format(resamples=arguments.resamples)}")
+    windows_signature = None if windows is None else windows.path.stem
+    print(f"Scores: {truncated.path.stem}" + (f"; windows: {windows_signature}" if windows_signature else ""))
+    print(f"\nExperiments, which the scorer does not offer:\n\n{markdown(figures, EXTRA, intervals=False)}")
+    for item in worst(found, arguments.worst):
+        record = truncated.get(item.row)
+        print(f"\n{describe(item, record.pairs if record else ())}")
+    if arguments.output is not None:
+        run_values = {
+            "seed": arguments.seed,
+            "resamples": arguments.resamples,
+            "signature": truncated.path.stem,
+            "windows_signature": windows_signature,
+        }
+        write_json_lines(figures, arguments.output, run_values)
+    return figures
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse before hours of scoring what would fail after them."""
+    for name in ("limit", "resamples", "batch_tokens"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}: give 1 or more.")
+    if arguments.worst < 0:
+        raise ValueError(f"--worst is {arguments.worst}: give 0 or more.")
+    if len(set(arguments.sets)) < len(arguments.sets):
+        raise ValueError("--sets names a set twice: name each once.")
+    if arguments.output is not None and not arguments.output.parent.is_dir():
+        raise ValueError(f"{arguments.output} cannot be written: its folder is not there, so make it first.")
+
+
+def _cached(arguments: argparse.Namespace) -> tuple[ScoreCache, ScoreCache | None]:
+    signatures = read_manifest(arguments.cache)
+    windows = None
+    if not arguments.no_windows:
+        if "windows" not in signatures:
+            raise ValueError(f"The scores in {arguments.cache} are without windows: add --no-windows.")
+        windows = ScoreCache(arguments.cache, signatures["windows"])
+    return ScoreCache(arguments.cache, signatures["truncate"]), windows
+
+
+def _scored(arguments: argparse.Namespace, sets: dict[str, list[Row]]) -> tuple[ScoreCache, ScoreCache | None]:
+    caches = {}
+    policies = ["truncate"] if arguments.no_windows else ["truncate", "windows"]
+    scorers = {policy: _scorer(arguments, policy) for policy in policies}
+    write_manifest(arguments.cache, {policy: scorer.signature for policy, scorer in scorers.items()})
+    for policy, scorer in scorers.items():
+        caches[policy] = ScoreCache(arguments.cache, scorer.signature)
+        for name, rows in sets.items():
+            wanted = rows if policy == "truncate" else needs_windows(rows, caches["truncate"])
+            count, seconds = score_missing(scorer, wanted, caches[policy], f"{name} ({policy})")
+            speed = f", {seconds / count:.2f} s a row" if count else ""
+            _say(f"{name} ({policy}): {count} of {len(wanted)} rows scored in {seconds:.0f} s{speed}")
+    return caches["truncate"], caches.get("windows")
+
+
+def _scorer(arguments: argparse.Namespace, policy: str) -> QualsScorer:
+    return QualsScorer(
+        arguments.checkpoint, device=arguments.device, batch_tokens=arguments.batch_tokens, long_sources=policy
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; a mistake of the user's is one line on standard error and exit status 2."""
+    try:
+        run(build_parser().parse_args(argv))
+    except (ValueError, OSError) as error:
+        _say(f"agreement: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say("\ninterrupted: run the same command again to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

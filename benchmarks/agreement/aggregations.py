@@ -1,0 +1,90 @@
+"""Ways from a summary's question-answer pairs to one number, all from the log-probabilities of a single pass.
+
+The first three are the scorer's own weightings. The others are experiments: they are here to be compared, and the
+scorer does not offer them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from quals.results import weighted_mean
+
+from benchmarks.agreement.cache import PairRecord
+
+Aggregation = Callable[[Sequence[PairRecord]], float]
+
+
+def pair_score(pair: PairRecord, weighting: str) -> float:
+    """Likelihood under the source less that under the summary, in nats a token; usually at most 0."""
+    source = weighted_mean(pair.source, pair.answer_tokens, weighting)
+    return source - weighted_mean(pair.summary, pair.answer_tokens, weighting)
+
+
+def mean_over_pairs(weighting: str) -> Aggregation:
+    """QUALS: the mean of the pairs' scores."""
+    return lambda pairs: _mean([pair_score(pair, weighting) for pair in pairs])
+
+
+def worst_pair(weighting: str) -> Aggregation:
+    """The lowest of the pairs' scores: a summary is as consistent as its worst fact."""
+    return lambda pairs: min((pair_score(pair, weighting) for pair in pairs), default=math.nan)
+
+
+def worst_three(weighting: str) -> Aggregation:
+    """Mean of the three lowest: less at the mercy of one odd question than the worst alone."""
+    return lambda pairs: _mean(sorted(pair_score(pair, weighting) for pair in pairs)[:3])
+
+
+def _worst_token(pairs: Sequence[PairRecord]) -> float:
+    """Mean over pairs of the token that the source makes least likely against the summary."""
+    return _mean([min(_differences(pair)) for pair in pairs])
+
+
+def _losses_only(pairs: Sequence[PairRecord]) -> float:
+    """Tokens that the source makes likelier than the summary count 0, so that they cannot hide the others."""
+    return _mean([_mean([min(0.0, value) for value in _differences(pair)]) for pair in pairs])
+
+
+def _answer_losses_only(pairs: Sequence[PairRecord]) -> float:
+    """As :func:`_losses_only`, of the answer and the end of sequence."""
+    return _mean([_mean([min(0.0, value) for value in _differences(pair)[pair.answer_tokens :]]) for pair in pairs])
+
+
+def _sure_pairs(pairs: Sequence[PairRecord]) -> float:
+    """Mean weighted by the likelihood under the summary: a pair that the summary itself doubts says little."""
+    weights = [math.exp(weighted_mean(pair.summary, pair.answer_tokens, "tokens")) for pair in pairs]
+    scores = [pair_score(pair, "tokens") for pair in pairs]
+    total = sum(weights)
+    return sum(w * s for w, s in zip(weights, scores, strict=True)) / total if total else math.nan
+
+
+def _source_only(pairs: Sequence[PairRecord]) -> float:
+    """Likelihood under the source alone: what the comparison with the summary adds is the difference to this."""
+    return _mean([weighted_mean(pair.source, pair.answer_tokens, "tokens") for pair in pairs])
+
+
+WEIGHTED: dict[str, Aggregation] = {
+    "QUALS tokens": mean_over_pairs("tokens"),
+    "QUALS answer": mean_over_pairs("answer"),
+    "QUALS balanced": mean_over_pairs("balanced"),
+}
+EXPERIMENTS: dict[str, Aggregation] = {
+    "worst pair": worst_pair("tokens"),
+    "worst pair, answer": worst_pair("answer"),
+    "worst three": worst_three("tokens"),
+    "worst token": _worst_token,
+    "losses only": _losses_only,
+    "answer losses only": _answer_losses_only,
+    "sure pairs": _sure_pairs,
+    "source only": _source_only,
+}
+
+
+def _differences(pair: PairRecord) -> list[float]:
+    return [source - summary for source, summary in zip(pair.source, pair.summary, strict=True)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

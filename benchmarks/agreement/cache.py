@@ -1,0 +1,138 @@
+"""Scores kept on disk row by row, so that a run that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from quals import SummaryScore
+
+from benchmarks.agreement.data import Row
+
+_MANIFEST = "scorers.json"
+
+
+@dataclass(frozen=True)
+class PairRecord:
+    """One question-answer pair of a summary.
+
+    Attributes:
+        question, answer: as generated.
+        answer_tokens: index of the first answer token in the two below.
+        summary, source: natural log-probabilities of question, separator, answer and end under either text.
+    """
+
+    question: str
+    answer: str
+    answer_tokens: int
+    summary: tuple[float, ...]
+    source: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """All that is kept of a :class:`quals.SummaryScore`: enough to weight and aggregate its pairs anew."""
+
+    pairs: tuple[PairRecord, ...]
+    source_windows: int
+    source_truncated: bool
+    summary_truncated: bool
+
+    @classmethod
+    def of(cls, score: SummaryScore) -> ScoreRecord:
+        """The record of a score; log-probabilities to six decimals."""
+        pairs = tuple(
+            PairRecord(
+                pair.question,
+                pair.answer,
+                pair.answer_tokens,
+                tuple(round(value, 6) for value in pair.token_log_probs_summary),
+                tuple(round(value, 6) for value in pair.token_log_probs_source),
+            )
+            for pair in score.pairs
+        )
+        return cls(pairs, score.source_windows, score.source_truncated, score.summary_truncated)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ScoreRecord:
+        """What ``asdict`` gave, after JSON made lists of its tuples."""
+        pairs = tuple(
+            PairRecord(
+                pair["question"], pair["answer"], pair["answer_tokens"], tuple(pair["summary"]), tuple(pair["source"])
+            )
+            for pair in values["pairs"]
+        )
+        return cls(pairs, values["source_windows"], values["source_truncated"], values["summary_truncated"])
+
+
+class ScoreCache:
+    """Records of one scorer, in ``<folder>/<signature>.jsonl``; a row is found by its id, its texts and the scorer.
+
+    So a changed model or setting reads another file, and a changed text is scored again.
+    """
+
+    def __init__(self, folder: Path, signature: str) -> None:
+        self.path = folder / f"{signature}.jsonl"
+        self._records: dict[tuple[str, str], ScoreRecord] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.path.is_file():
+            self._read()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def get(self, row: Row) -> ScoreRecord | None:
+        """The row's record, or None if it has not been scored."""
+        return self._records.get((row.id, row.digest))
+
+    def add(self, rows: Sequence[Row], scores: Sequence[SummaryScore]) -> None:
+        """Append the rows' scores and flush them to disk."""
+        records = [ScoreRecord.of(score) for score in scores]
+        lines = [
+            json.dumps({"id": row.id, "texts": row.digest, **asdict(record)}, ensure_ascii=False) + "\n"
+            for row, record in zip(rows, records, strict=True)
+        ]
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+        for row, record in zip(rows, records, strict=True):
+            self._records[row.id, row.digest] = record
+
+    def _read(self) -> None:
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            # A kill in the middle of a write leaves half a line: its row is scored again.
+            with self.path.open("r+b") as file:
+                file.truncate(whole)
+        for number, line in enumerate(data[:whole].splitlines(), start=1):
+            try:
+                values = json.loads(line)
+                self._records[values["id"], values["texts"]] = ScoreRecord.from_json(values)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f"{self.path}, line {number} is no record of this benchmark: delete it to score its row again."
+                ) from error
+
+
+def write_manifest(folder: Path, signatures: dict[str, str]) -> None:
+    """Note which scorers the latest run used (policy for long sources -> signature), for a run without a model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MANIFEST).write_text(json.dumps(signatures, indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """What :func:`write_manifest` noted.
+
+    Raises:
+        ValueError: the folder has no such note.
+    """
+    path = folder / _MANIFEST
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} cannot be read, so it is not known which scores to use: run once without --from-cache."
+        ) from error

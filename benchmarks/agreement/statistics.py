@@ -1,0 +1,87 @@
+"""Agreement between two lists of numbers, and how sure it is: correlations, AUROC, pairs, cluster bootstrap."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def pearson(x: Floats, y: Floats, groups: Integers | None = None) -> float:
+    """Correlation coefficient, -1 to 1; NaN where either side is constant.
+
+    Args:
+        x, y: shape (n,).
+        groups: shape (n,), from 0 up; with them the correlation is partial: both sides are first residualised on the
+            one-hot groups, which is to take off each group's mean.
+    """
+    x, y = _residuals(x, groups), _residuals(y, groups)
+    norms = float(np.sqrt((x @ x) * (y @ y)))
+    # A constant side leaves rounding errors instead of zeros.
+    if len(x) < 2 or np.ptp(x) < 1e-12 or np.ptp(y) < 1e-12:
+        return math.nan
+    return float(np.clip(x @ y / norms, -1.0, 1.0))
+
+
+def spearman(x: Floats, y: Floats, groups: Integers | None = None) -> float:
+    """As :func:`pearson`, of the ranks (ties share their mean rank), which are what is residualised."""
+    return pearson(rankdata(x), rankdata(y), groups) if len(x) else math.nan
+
+
+def auroc(scores: Floats, labels: Integers) -> float:
+    """Chance that a row of label 1 scores above one of label 0, ties half; NaN without rows of both."""
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return math.nan
+    ranks = rankdata(scores)
+    return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def pairwise_accuracy(better: Floats, worse: Floats) -> float:
+    """Share of pairs, shape (n,) each, whose better side scores higher; ties count half; NaN without pairs."""
+    if not len(better):
+        return math.nan
+    return float(np.mean(np.where(better == worse, 0.5, better > worse)))
+
+
+def cluster_resamples(clusters: Sequence[Hashable], resamples: int, seed: int) -> list[Integers]:
+    """Indices of bootstrap resamples that draw whole clusters (documents), with replacement.
+
+    Rows of one document are no independent evidence, so intervals over rows would be too narrow.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for index, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(index)
+    groups = [np.asarray(indices, dtype=np.int64) for indices in members.values()]
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(len(groups), size=(resamples, len(groups)))
+    return [np.concatenate([groups[place] for place in draw]) for draw in draws]
+
+
+def bootstrap(statistic: Callable[[Integers], float], resamples: Sequence[Integers]) -> Floats:
+    """The statistic of each resample, shape (resamples,); NaN where a resample leaves it undefined."""
+    return np.array([statistic(indices) for indices in resamples])
+
+
+def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of bootstrapped values, undefined ones left out; NaNs where all are."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return math.nan, math.nan
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _residuals(values: Floats, groups: Integers | None) -> Floats:
+    if groups is None:
+        return values - values.mean() if len(values) else values
+    counts = np.bincount(groups)
+    means = np.bincount(groups, weights=values) / np.maximum(counts, 1)
+    return values - means[groups]

@@ -1,0 +1,76 @@
+"""Figures as markdown tables and as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
+from benchmarks.agreement.evaluation import Figure
+from benchmarks.agreement.scoring import FLOORS, WINDOWS
+
+_MAIN_WINDOWS = next(iter(WEIGHTED)) + WINDOWS
+MAIN = (*FLOORS, *WEIGHTED, _MAIN_WINDOWS)
+EXTRA = (*(name + WINDOWS for name in WEIGHTED if name + WINDOWS != _MAIN_WINDOWS), *EXPERIMENTS)
+
+
+def markdown(figures: Sequence[Figure], metrics: Sequence[str], intervals: bool = True) -> str:
+    """A table with a line for each set and statistic, and a column for each of ``metrics`` that was measured.
+
+    A value above both floors is bold. ``n`` is the units that the first metric after the floors could score, of all.
+    """
+    found: dict[tuple[str, str], dict[str, Figure]] = {}
+    for figure in figures:
+        found.setdefault((figure.set, figure.statistic), {})[figure.metric] = figure
+    columns = [metric for metric in metrics if any(metric in line for line in found.values())]
+    lines = ["| " + " | ".join(["set", "n", "statistic", *columns]) + " |", "|---|---:|---|" + "---:|" * len(columns)]
+    seen: set[str] = set()
+    for (name, statistic), line in found.items():
+        if statistic == "Spearman":  # of a yes or no it says what AUROC says
+            continue
+        floor = max((line[floor].value for floor in FLOORS if not math.isnan(line[floor].value)), default=math.nan)
+        scored = next(figure for metric, figure in line.items() if metric not in FLOORS)
+        count = f"{scored.scored}/{scored.units}" if name not in seen else ""
+        cells = [_cell(line[metric], floor, intervals) for metric in columns]
+        lines.append("| " + " | ".join([name if name not in seen else "", count, statistic, *cells]) + " |")
+        seen.add(name)
+    return "\n".join(lines)
+
+
+def write_json_lines(figures: Sequence[Figure], path: Path, run: Mapping[str, Any]) -> None:
+    """One figure a line, with the run's own values beside; the file is whole or as it was."""
+    lines = []
+    for figure in figures:
+        values = {**asdict(figure), "coverage": figure.coverage, "experiment": figure.metric in EXTRA, **run}
+        lines.append(json.dumps({key: _plain(value) for key, value in values.items()}, ensure_ascii=False) + "\n")
+    temporary: str | None = None
+    try:
+        with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False) as file:
+            temporary = file.name
+            file.writelines(lines)
+        os.replace(temporary, path)
+    except BaseException:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _cell(figure: Figure, floor: float, intervals: bool) -> str:
+    if math.isnan(figure.value):
+        return "–"  # noqa: RUF001
+    value = f"{figure.value:.2f}"
+    if figure.metric not in FLOORS and figure.value > floor:
+        value = f"**{value}**"
+    if intervals and not math.isnan(figure.low):
+        value += f" [{figure.low:.2f}, {figure.high:.2f}]"
+    return value
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,125 @@
+"""How fast QUALS is here against the straightforward way: same model, same texts, one run.
+
+    python -m benchmarks.speed TEXTS.jsonl
+
+TEXTS.jsonl has a ``document`` and a ``summary`` in each line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import platform
+from functools import partial
+from pathlib import Path
+
+import torch
+from quals import QualsScorer
+
+from benchmarks.speed.measure import flops, matrix_rate, seconds
+from benchmarks.speed.memory import memory
+from benchmarks.speed.plain import PlainResult, Techniques
+from benchmarks.speed.ways import Texts, read_texts, run_alone, run_ours, run_plain
+
+LADDER = {
+    "plain: one summary, 60 repeated rows, whole vocabulary, text encoded per pair": Techniques(),
+    "+ encoder states shared by the rows": Techniques(shared_states=True),
+    "+ choices among the top tokens": Techniques(shared_states=True, top_tokens=True),
+    "+ each text encoded once": Techniques(shared_states=True, top_tokens=True, text_once=True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path, help="JSON lines with document and summary")
+    parser.add_argument("--checkpoint", help="a QAGen; without it the embedded one")
+    parser.add_argument("--summaries", type=int, default=48, help="texts of the comparison")
+    parser.add_argument("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries to scale to")
+    parser.add_argument("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths")
+    arguments = parser.parse_args()
+
+    texts = read_texts(arguments.texts)
+    scorer = QualsScorer(arguments.checkpoint)
+    print(
+        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}\n"
+    )
+    compare(scorer, texts[: arguments.summaries])
+    scale_summaries(scorer, texts, arguments.many)
+    scale_sources(arguments.checkpoint, texts, arguments.words)
+    memory(arguments.checkpoint, texts[: min(16, arguments.summaries)])
+
+
+def compare(scorer: QualsScorer, texts: Texts) -> None:
+    """The ladder from the plain way to ours, and whether the scores agree."""
+    run_ours(scorer, texts[:2])  # first calls pay for set-up
+    rungs = {name: partial(run_plain, scorer, techniques, texts) for name, techniques in LADDER.items()}
+    ours = {
+        "+ equal prefixes once, ended rows dropped": partial(run_alone, scorer, texts),
+        "+ all summaries in batches: QualsScorer": partial(run_ours, scorer, texts),
+    }
+    rate = matrix_rate()
+    print(
+        f"| {len(texts)} summaries | faster than the line above | faster than plain | FLOPs of plain | machine's rate |"
+    )
+    print("|---|---:|---:|---:|---:|")
+    first = previous = work_first = 0.0
+    results = {}
+    for name, work in (rungs | ours).items():
+        time, results[name] = seconds(work)
+        count = flops(partial(work.func, *work.args[:-1], texts[:8])) / 8 * len(texts)
+        first, work_first, previous = first or time, work_first or count, previous or time
+        print(
+            f"| {name} | {previous / time:.2f}x | {first / time:.2f}x | {count / work_first:.0%} | "
+            f"{count / time / rate:.0%} |",
+            flush=True,
+        )
+        previous = time
+    print(
+        "\nFLOPs are counted over the first 8 summaries. The machine's rate is what a 2048 x 2048 float32 product "
+        f"reached in this run, {rate / 1e9:.0f} GFLOP/s."
+    )
+    plain_results = next(iter(results.values()))
+    agree(plain_results, results["+ all summaries in batches: QualsScorer"])
+
+
+def agree(plain: list[PlainResult], ours: list[float]) -> None:
+    """Print how far the scores differ where no choice was a near tie."""
+    clear = [(p.score, o) for p, o in zip(plain, ours, strict=True) if p.smallest_gap > 1e-4]
+    known = [abs(p - o) for p, o in clear if not (math.isnan(p) and math.isnan(o))]
+    print(
+        f"Largest difference of a score from the plain way's: {max(known, default=0.0):.1e} over {len(clear)} "
+        f"summaries; in the other {len(plain) - len(clear)} some choice was closer than 1e-4.\n"
+    )
+
+
+def scale_summaries(scorer: QualsScorer, texts: Texts, counts: list[int]) -> None:
+    """Cost of a summary in calls of different size."""
+    print("| summaries in a call | time a summary, of the first line's |\n|---:|---:|")
+    base = 0.0
+    for count in counts:
+        chosen = [texts[i % len(texts)] for i in range(count)]
+        # Repeated texts would be scored once: make each summary another text.
+        chosen = [(d, s if i < len(texts) else f"{s} {i}") for i, (d, s) in enumerate(chosen)]
+        time, _ = seconds(partial(run_ours, scorer, chosen))
+        base = base or time / count
+        print(f"| {count:,} | {time / count / base:.2f} |", flush=True)
+    print()
+
+
+def scale_sources(checkpoint: str | None, texts: Texts, lengths: list[int]) -> None:
+    """Cost of a source's length, read whole in windows."""
+    scorer = QualsScorer(checkpoint, long_sources="windows")
+    words = " ".join(document for document, _ in texts).split()
+    print("| source words (windows) | time a summary, of the first line's | of that a source word |\n|---:|---:|---:|")
+    base = 0.0
+    for length in lengths:
+        sources = [" ".join(words[i * 97 : i * 97 + length]) for i in range(16)]
+        chosen = list(zip(sources, [summary for _, summary in texts[:16]], strict=True))
+        time, _ = seconds(partial(run_ours, scorer, chosen))
+        base = base or time
+        print(f"| {length:,} | {time / base:.2f} | {time / base / length * lengths[0]:.2f} |", flush=True)
+    print()
+
+
+if __name__ == "__main__":
+    main()

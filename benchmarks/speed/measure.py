@@ -1,0 +1,55 @@
+"""Time, work and memory of a piece of code, side by side in one run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Wall-clock seconds of ``work`` and what it returned."""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def flops(work: Callable[[], Any]) -> float:
+    """Floating-point operations of the matrix products in ``work``, attention included."""
+    # The fused attention of CPUs is not known to torch's counter; the plain one is, and it does the same products.
+    with FlopCounterMode(display=False) as counter, sdpa_kernel([SDPBackend.MATH]):
+        work()
+    return float(counter.get_total_flops())
+
+
+def matrix_rate(size: int = 2048, repeats: int = 10) -> float:
+    """FLOP/s that a large float32 matrix product reaches on this machine, best of ``repeats``."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    best = min(seconds(lambda: a @ b)[0] for _ in range(repeats))
+    return 2 * size**3 / best
+
+
+def peak_memory(function: Callable[..., None], *arguments: Any) -> float:
+    """Peak resident bytes of a fresh process that runs ``function(*arguments)``."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report_peak, args=(sender, function, arguments))
+    process.start()
+    sender.close()
+    try:
+        return float(receiver.recv())
+    except EOFError:
+        raise RuntimeError(f"{function.__name__} failed in a process of its own; its error is above.") from None
+    finally:
+        process.join()
+
+
+def _report_peak(sender: Any, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    function(*arguments)
+    sender.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)  # Linux counts in KiB

@@ -1,0 +1,1 @@
+"""Summaries with one fact swapped: does the score tell them from the right ones?"""

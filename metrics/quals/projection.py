@@ -1,0 +1,57 @@
+"""The output projection taken out of the model, so that it is computed for the rows that matter, in slices.
+
+A model's forward pass gives logits for every position over the whole vocabulary, hundreds of megabytes that are written
+and read several times over. Here the hidden states are caught at the door of the projection, and each slice of logits
+is reduced to what is wanted of it while it is still in the processor's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+_SLICE_BYTES = 32 * 2**20  # of float32 logits: about a last-level cache, and rows enough for a fast matrix product
+_SLICE_BYTES_ON_DEVICE = 2**30
+
+
+class OutputProjection:
+    """Runs ``model`` without its projection, and the projection by itself."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self.head: torch.nn.Linear = model.get_output_embeddings()
+        bias = getattr(model, "final_logits_bias", None)  # BART's, added after the projection; usually all zero
+        self.bias: Tensor | None = bias if isinstance(bias, Tensor) and bool(bias.any()) else None
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens."""
+        return int(self.head.weight.shape[0])
+
+    def hidden_states(self, **inputs: Any) -> Tensor:
+        """What the projection would see, ``(N, T, d)``, model-specific scaling included."""
+        caught: list[Tensor] = []
+
+        def catch(_: torch.nn.Module, arguments: tuple[Tensor]) -> tuple[Tensor]:
+            caught.append(arguments[0])
+            return (arguments[0][:0],)
+
+        hook = self.head.register_forward_pre_hook(catch)
+        try:
+            self.model(**inputs)
+        finally:
+            hook.remove()
+        return caught[0]
+
+    def slices(self, hidden: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Float32 logits of ``(n, d)`` hidden states, a few rows at a time: (rows, ``(rows, V)``)."""
+        budget = _SLICE_BYTES if hidden.device.type == "cpu" else _SLICE_BYTES_ON_DEVICE
+        size = max(1, budget // (4 * self.vocabulary))
+        for first in range(0, hidden.shape[0], size):
+            rows = slice(first, first + size)
+            logits = self.head(hidden[rows])  # (rows, V)
+            yield rows, (logits if self.bias is None else logits + self.bias).float()

@@ -1,0 +1,280 @@
+"""QUALS as a metric of the evaluate library."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import datasets
+import evaluate
+
+# evaluate copies those files beside this one that it finds named in lines of this form, alone on a line and without a
+# comment; it looks no further, so all are named here, whether this file needs them or not.
+from .attention import share_encoder_states as share_encoder_states
+from .batching import token_budget_batches as token_budget_batches
+from .checkpoint import QAGen
+from .decoding import DecodingSettings as DecodingSettings
+from .inputs import require as require
+from .pairs import Pair as Pair
+from .projection import OutputProjection as OutputProjection
+from .results import mean_score
+from .scorer import QualsScorer
+from .texts import checked_texts
+from .windows import Windows as Windows
+
+_CITATION = """\
+@inproceedings{nan-etal-2021-improving,
+    title = "Improving Factual Consistency of Abstractive Summarization via Question Answering",
+    author = "Nan, Feng and Nogueira dos Santos, Cicero and Zhu, Henghui and Ng, Patrick and McKeown, Kathleen and
+      Nallapati, Ramesh and Zhang, Dejiao and Wang, Zhiguo and Arnold, Andrew O. and Xiang, Bing",
+    booktitle = "Proceedings of the 59th Annual Meeting of the Association for Computational Linguistics and the 11th
+      International Joint Conference on Natural Language Processing (Volume 1: Long Papers)",
+    year = "2021",
+    pages = "6881--6894",
+    url = "https://arxiv.org/abs/2105.04623",
+}
+"""
+
+_DESCRIPTION = """\
+QUALS measures how well the facts of a summary hold in the text that it summarizes. It needs no reference summary.
+
+A question-answer generator (QAGen) makes question-answer pairs from the summary. Each pair is as likely as the QAGen
+finds it, in nats a token, given the summary, and again given the source. QUALS is the mean over the pairs of the
+second less the first. Higher is better. It is usually at most 0, has no lower bound, and is 0 for a summary that is
+its own source; a pair that the source does not support pulls it down. The scale depends on the QAGen, so only scores
+with the same signature can be compared.
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (list of str, or list of list of str): a summary for each source, or several candidates for each.
+    sources (list of str): the texts that were summarized.
+    explain (bool): return the question-answer pairs too. Defaults to False.
+    token_log_probs (bool): and in each pair the log-probability of every token; takes in explain. Defaults to False.
+    num_groups (int): sequences generated from each summary, before those that are no pair are dropped. Defaults to 60.
+    diversity (float): penalty in nats for a token that an earlier sequence chose at the same step. Defaults to 0.5.
+    max_pairs (int): most pairs that a summary is scored by. Defaults to 10.
+    min_tokens, max_tokens (int): bounds of a generated sequence's length. Default to 8 and 60.
+    long_sources (str): "truncate" reads the first max_source_tokens tokens of a source, as the paper does; "windows"
+        reads all of it in overlapping windows and takes for each pair the window that supports it best, which can only
+        raise a score. Defaults to "truncate".
+    max_source_tokens (int): tokens of a text, or of a window, that are read. Defaults to the QAGen's limit.
+    window_overlap (int): tokens that neighbouring windows share. Defaults to a quarter of max_source_tokens.
+    weighting (str): "tokens" is the paper's mean over all tokens of a pair; "answer" leaves out the question;
+        "balanced" gives question and answer equal weight. Defaults to "tokens".
+    batch_tokens (int): most tokens in one pass of the model, which bounds memory and does not change scores. Defaults
+        to 4,096 on a CPU, else 32,768.
+    device (str): "cuda", "mps", "cpu", ... By default the model stays where it was loaded: on the first of these that
+        is there.
+    dtype (str): "float32", "bfloat16" or "float16", of the computation. Defaults to "float32".
+    progress (bool): show a progress bar. By default on a terminal only.
+
+The second argument of evaluate.load, config_name, is the QAGen: a folder or a model of the Hub. By default it is the
+embedded one.
+
+Returns:
+    quals (float): mean of the scores that are not NaN; NaN if all are. In nats a token, usually at most 0, higher is
+        better. All candidates count alike.
+    scores (list of float): the score of each summary; NaN where no question-answer pair could be made from it.
+    num_pairs (list of int): the pairs behind each score.
+    coverage (float): share of the summaries that have a score, from 0 to 1.
+    truncated_sources, windowed_sources (int): sources whose end was not read; sources that were read in windows.
+    truncated_summaries (int): summaries whose end was not read.
+    signature (str): hash over weights, settings and version.
+    pairs (list of list of dict): with explain, the pairs behind each score: question, answer, start and end (the
+        characters of the answer in the summary), score, log_likelihood_summary, log_likelihood_source (nats a token,
+        at most 0), and with token_log_probs also tokens, token_log_probs_summary and token_log_probs_source.
+    With several candidates for each source, scores, num_pairs and pairs have one list more around each source's own.
+
+Raises:
+    ValueError: something is not text, a list is empty, lists differ in length, or an option is out of range.
+
+Examples:
+
+    >>> import evaluate
+    >>> quals = evaluate.load("quals")
+    >>> source = "Anthony Joshua says that Wladimir Klitschko has a chink in his armour before their fight at Wembley."
+    >>> right = "Anthony Joshua says that Wladimir Klitschko has a chink in his armour."
+    >>> wrong = "Wladimir Klitschko says that Anthony Joshua has a chink in his armour."
+    >>> results = quals.compute(predictions=[right, wrong], sources=[source, source])
+    >>> results["scores"][0] > results["scores"][1]
+    True
+    >>> results["coverage"]
+    1.0
+
+    A summary that is its own source has the score 0, but for rounding:
+
+    >>> results = quals.compute(predictions=[source], sources=[source])
+    >>> abs(results["quals"]) < 0.001
+    True
+
+    Several candidates for each source, and the pairs behind the scores:
+
+    >>> results = quals.compute(predictions=[[right, wrong]], sources=[source], explain=True)
+    >>> [len(candidates) for candidates in results["scores"]]
+    [2]
+    >>> pair = results["pairs"][0][0][0]
+    >>> right[pair["start"] : pair["end"]].lower() == pair["answer"].lower()
+    True
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class Quals(evaluate.Metric):
+    """The metric that ``evaluate.load`` finds; :class:`~quals.scorer.QualsScorer` does the work."""
+
+    def __init__(self, config_name: str | os.PathLike[str] | None = None, **kwargs: Any) -> None:
+        default = config_name is None or config_name == "default"
+        self._checkpoint = None if default else os.fspath(config_name)  # type: ignore[arg-type]
+        self._loaded: QAGen | None = None
+        self._loaded_for: tuple[str | None, str] = (None, "")
+        # evaluate writes into a folder of this name, which must not be the checkpoint's own.
+        name = "default" if self._checkpoint is None else hashlib.sha256(self._checkpoint.encode()).hexdigest()[:16]
+        super().__init__(config_name=name, **kwargs)
+
+    def _info(self) -> evaluate.MetricInfo:
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_KWARGS_DESCRIPTION,
+            features=[
+                datasets.Features({"predictions": text, "sources": text}),
+                datasets.Features({"predictions": datasets.Sequence(text), "sources": text}),
+            ],
+            license="Apache-2.0",
+            reference_urls=["https://arxiv.org/abs/2105.04623"],
+        )
+
+    def _download_and_prepare(self, dl_manager: Any) -> None:
+        if self.process_id == 0:  # the one that computes
+            self._scorer()
+
+    def _scorer(self, device: str | None = None, dtype: str = "float32", **options: Any) -> QualsScorer:
+        """A scorer with these options, on the weights in memory where they serve."""
+        loaded, (known_device, known_dtype) = self._loaded, self._loaded_for
+        if loaded and dtype == known_dtype and device in (None, known_device, str(loaded.model.device)):
+            return QualsScorer(loaded, dtype=dtype, **options)
+        scorer = QualsScorer(self._checkpoint, device=device, dtype=dtype, **options)
+        self._loaded, self._loaded_for = scorer.qagen, (device, dtype)
+        return scorer
+
+    def add(self, *, prediction: Any = None, reference: Any = None, source: Any = None, **kwargs: Any) -> None:
+        """Add one summary, or one list of candidates, and its source.
+
+        Raises:
+            ValueError: something is not text; what was added before is kept.
+        """
+        prediction, source = kwargs.pop("predictions", prediction), kwargs.pop("sources", source)
+        predictions, sources = self._checked([prediction], [source])
+        super().add(prediction=predictions[0], reference=reference, sources=sources[0], **kwargs)
+
+    def add_batch(self, *, predictions: Any = None, references: Any = None, sources: Any = None, **kwargs: Any) -> None:
+        """Add a summary, or a list of candidates, for each source.
+
+        Raises:
+            ValueError: something is not text, or the lists differ in length; what was added before is kept.
+        """
+        predictions, sources = self._checked(predictions, sources)
+        super().add_batch(predictions=predictions, references=references, sources=sources, **kwargs)
+
+    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
+        """Score what is given, and what was added before.
+
+        Raises:
+            ValueError: there is nothing to score, something is not text, or an option is out of range; what was added
+                before is kept.
+        """
+        options = {name: value for name, value in kwargs.items() if name != "sources"}
+        inspect.signature(self._compute).bind([], [], **options)
+        if self.process_id == 0:
+            self._scorer(**{name: value for name, value in options.items() if name not in _NOT_THE_SCORERS})
+        if predictions is None and kwargs.get("sources") is None and not len(self):
+            raise ValueError("There is nothing to score: give predictions and sources, or add some before.")
+        result: dict[str, Any] | None = super().compute(predictions=predictions, references=references, **kwargs)
+        return result
+
+    def _compute(
+        self,
+        predictions: list[str] | list[list[str]],
+        sources: list[str],
+        explain: bool = False,
+        token_log_probs: bool = False,
+        num_groups: int = 60,
+        diversity: float = 0.5,
+        max_pairs: int = 10,
+        min_tokens: int = 8,
+        max_tokens: int = 60,
+        long_sources: str = "truncate",
+        max_source_tokens: int | None = None,
+        window_overlap: int | None = None,
+        weighting: str = "tokens",
+        batch_tokens: int | None = None,
+        device: str | None = None,
+        dtype: str = "float32",
+        progress: bool | None = None,
+    ) -> dict[str, Any]:
+        scorer = self._scorer(
+            device,
+            dtype,
+            num_groups=num_groups,
+            diversity=diversity,
+            max_pairs=max_pairs,
+            min_tokens=min_tokens,
+            max_tokens=max_tokens,
+            long_sources=long_sources,
+            max_source_tokens=max_source_tokens,
+            window_overlap=window_overlap,
+            weighting=weighting,
+            batch_tokens=batch_tokens,
+        )
+        nested = [text if isinstance(text, list) else [text] for text in predictions]
+        summaries = [text for candidates in nested for text in candidates]
+        repeated = [source for source, candidates in zip(sources, nested, strict=True) for _ in candidates]
+        try:
+            results = scorer.score(repeated, summaries, progress=progress)
+        except BaseException:  # an interrupt too
+            self._forget()
+            raise
+
+        def shaped(values: Iterable[Any]) -> list[Any]:
+            """Values, one a summary, in the form of the predictions."""
+            rest = iter(values)
+            return [list(islice(rest, len(text))) if isinstance(text, list) else next(rest) for text in predictions]
+
+        scores = [result.score for result in results]
+        of_sources = [first for first, *_ in (x if isinstance(x, list) else [x] for x in shaped(results))]
+        output = {
+            "quals": mean_score(scores),
+            "scores": shaped(scores),
+            "num_pairs": shaped(len(result.pairs) for result in results),
+            "coverage": sum(bool(result.pairs) for result in results) / len(results),
+            "truncated_sources": sum(result.source_truncated for result in of_sources),
+            "windowed_sources": sum(result.source_windows > 1 for result in of_sources),
+            "truncated_summaries": sum(result.summary_truncated for result in results),
+            "signature": scorer.signature,
+        }
+        if explain or token_log_probs:
+            output["pairs"] = shaped([pair.to_dict(token_log_probs) for pair in result.pairs] for result in results)
+        return output
+
+    def _forget(self) -> None:
+        """Drop the texts of a computation that failed: evaluate leaves their file there, and locked."""
+        self.data = self.buf_writer = None
+        for lock, path in zip(self.filelocks or (), self.file_paths or (), strict=True):
+            if os.path.exists(path):
+                os.remove(path)
+            lock.release()
+
+    def _checked(self, predictions: Any, sources: Any) -> tuple[list[Any], list[str]]:
+        if self.writer is None:
+            return checked_texts(predictions, sources)
+        known = self.selected_feature_format["predictions"]
+        return checked_texts(predictions, sources, nested=not isinstance(known, datasets.Value))
+
+
+_NOT_THE_SCORERS = ("explain", "token_log_probs", "progress")

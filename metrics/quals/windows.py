@@ -1,0 +1,47 @@
+"""Token ids of texts that may be longer than the model reads: the beginning, or overlapping windows over all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+LONG_SOURCES = ("truncate", "windows")
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is read of some texts.
+
+    Attributes:
+        owners: for each window the place of its text, ascending.
+        input_ids: for each window its token ids, special tokens included.
+        truncated: for each text whether its end is in no window.
+    """
+
+    owners: list[int]
+    input_ids: list[list[int]]
+    truncated: list[bool]
+
+
+def first_window(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int) -> Windows:
+    """Each text's first ``limit`` tokens; what a text says is never taken for a special token."""
+    ids = tokenizer(list(texts), split_special_tokens=True, verbose=False)["input_ids"]
+    truncated = [len(sequence) > limit for sequence in ids]
+    # The last token is the tokenizer's end mark, which belongs to what is cut too.
+    kept = [sequence if len(sequence) <= limit else [*sequence[: limit - 1], sequence[-1]] for sequence in ids]
+    return Windows(list(range(len(texts))), kept, truncated)
+
+
+def all_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int, overlap: int) -> Windows:
+    """All of each text in windows of at most ``limit`` tokens that share ``overlap`` tokens with their neighbours."""
+    encoded = tokenizer(
+        list(texts),
+        split_special_tokens=True,
+        truncation=True,
+        max_length=limit,
+        stride=overlap,
+        return_overflowing_tokens=True,
+    )
+    return Windows(list(encoded["overflow_to_sample_mapping"]), list(encoded["input_ids"]), [False] * len(texts))

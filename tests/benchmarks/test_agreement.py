@@ -1,0 +1,287 @@
+"""The agreement benchmark: its loaders, its figures, its cache, and a whole run on a tiny model."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from quals import QualsScorer
+from scipy import stats
+
+from benchmarks.agreement import scoring
+from benchmarks.agreement.__main__ import main
+from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
+from benchmarks.agreement.cache import ScoreCache, ScoreRecord
+from benchmarks.agreement.data import SPECS, load_set, sample_by_document
+from benchmarks.agreement.disagreements import disagreements
+from benchmarks.agreement.evaluation import evaluate, split_by_origin
+from benchmarks.agreement.floors import ngram_share
+
+WORDS = "the cat sat on a mat in paris and joshua won"
+
+
+def write_set(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    """One set as the benchmark reads it."""
+    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def judged(documents: int, each: int = 2, **more: Any) -> list[dict[str, Any]]:
+    """Rows over several documents, the first of each consistent."""
+    return [
+        {
+            "id": f"row_{place}_{number}",
+            "document": f"the cat {place} sat on the red mat in paris .",
+            "summary": f"the {'cat' if number == 0 else 'dog'} {place} sat on a mat {number} .",
+            "label": int(number == 0),
+            "origin": "news" if place % 2 else "chat",
+            **more,
+        }
+        for place in range(documents)
+        for number in range(each)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A set of each kind: correlation, partial, pairs."""
+    folder = tmp_path / "judged"
+    folder.mkdir()
+    write_set(folder, "goyal21", judged(6))
+    frank = judged(6)
+    for index, row in enumerate(frank):
+        row.update(score=[0.0, 0.5, 1.0][index % 3], model=f"m{index // 2 % 2}")
+    write_set(folder, "frank_valid", frank)
+    pairs = judged(5)
+    for index, row in enumerate(pairs):
+        row.update(pair=str(index // 2))
+    write_set(folder, "rank19", pairs)
+    return folder
+
+
+def test_loader_reads_each_kind_of_set(folder: Path) -> None:
+    frank = load_set(folder, "frank_valid")
+    assert [row.human for row in frank[:3]] == [0.0, 0.5, 1.0]
+    assert {row.group for row in frank} == {"m0", "m1"}
+    goyal = load_set(folder, "goyal21")
+    assert [row.human for row in goyal[:2]] == [1.0, 0.0]
+    assert goyal[0].pair != goyal[1].pair
+    rank = load_set(folder, "rank19")
+    assert rank[0].pair == rank[1].pair != rank[2].pair
+
+
+def test_polytope_is_judged_by_inaccuracy_not_by_omission(tmp_path: Path) -> None:
+    rows = judged(2)
+    for row in rows:
+        row.update(inaccuracy_label=1 - row["label"])
+    write_set(tmp_path, "polytope_val", rows)
+    assert [row.label for row in load_set(tmp_path, "polytope_val")] == [0, 1, 0, 1]
+
+
+def spoil(field: str, value: Any) -> Callable[[list[dict[str, Any]]], None]:
+    """A change of the second row; a value of ``KeyError`` takes the field away."""
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        if value is KeyError:
+            del rows[1][field]
+        else:
+            rows[1][field] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("goyal21", spoil("summary", KeyError), "line 2 has no field 'summary'"),
+        ("goyal21", spoil("label", 2), "'label' must be 0 or 1, and is 2"),
+        ("goyal21", spoil("document", None), "'document' must be a string"),
+        ("goyal21", spoil("id", "row_0_0"), "two rows the same id"),
+        ("frank_valid", spoil("score", 1.5), "'score' must be a number from 0 to 1"),
+        ("frank_valid", spoil("model", KeyError), "no field 'model'"),
+        ("rank19", spoil("label", 1), "pair '0' must be one consistent and one inconsistent"),
+        ("rank19", spoil("document", "another"), "of the same document"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named(
+    folder: Path, name: str, change: Callable[[list[dict[str, Any]]], None], message: str
+) -> None:
+    rows = [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    change(rows)
+    write_set(folder, name, rows)
+    with pytest.raises(ValueError, match=message):
+        load_set(folder, name)
+
+
+def test_samples_spread_over_documents_repeat_and_keep_pairs(tmp_path: Path) -> None:
+    write_set(tmp_path, "summedits", judged(80, each=9))
+    rows = load_set(tmp_path, "summedits", seed=1)
+    assert len(rows) == 300
+    per_document = [sum(row.document == document for row in rows) for document in {row.document for row in rows}]
+    assert per_document == [6] * 50
+    assert rows == load_set(tmp_path, "summedits", seed=1) != load_set(tmp_path, "summedits", seed=2)
+    pairs = judged(30)
+    for index, row in enumerate(pairs):
+        row.update(pair=str(index // 2))
+    write_set(tmp_path, "rank19", pairs)
+    chosen = load_set(tmp_path, "rank19", limit=11)
+    assert len(chosen) == 10
+    assert all(sum(row.pair == other.pair for other in chosen) == 2 for row in chosen)
+    assert sample_by_document(chosen, 10, seed=0) == chosen
+
+
+def test_origins_are_split_where_there_are_several(folder: Path) -> None:
+    rows = load_set(folder, "goyal21")
+    assert {name: len(part) for name, part in split_by_origin(rows, at_least=3).items()} == {"chat": 6, "news": 6}
+    assert split_by_origin(rows, at_least=7) == {}
+    assert split_by_origin([row for row in rows if row.origin == "chat"], at_least=1) == {}
+
+
+def test_figures_leave_out_what_has_no_score_and_say_so(folder: Path) -> None:
+    rows = load_set(folder, "goyal21")
+    human = np.array([row.human for row in rows])
+    unscored = human + 0.01 * np.arange(len(rows))
+    unscored[3:5] = math.nan
+    floor = np.arange(12.0) % 5
+    metrics = {"unigrams": floor, "bigrams": -floor, "QUALS tokens": unscored}
+    figures = {(f.metric, f.statistic): f for f in evaluate("goyal21", "correlation", rows, metrics, 200, seed=0)}
+    best = figures["QUALS tokens", "Pearson"]
+    known = ~np.isnan(unscored)
+    assert best.value == pytest.approx(stats.pearsonr(unscored[known], human[known])[0])
+    assert (best.units, best.scored, best.documents) == (12, 10, 6)
+    assert best.coverage == pytest.approx(10 / 12)
+    assert best.low <= best.value <= best.high
+    assert best.above_floors == 1.0
+    assert figures["QUALS tokens", "AUROC"].value == 1.0
+    assert figures["unigrams", "Pearson"].above_floors is None
+    assert figures["unigrams", "Pearson"].scored == 12
+
+
+def test_pairwise_figures_compare_within_pairs(folder: Path) -> None:
+    rows = load_set(folder, "rank19")
+    scores = np.array([10.0, 9.0, 1.0, 2.0, 5.0, 5.0, 8.0, 7.0, 3.0, math.nan])
+    metrics = {"unigrams": np.zeros(10), "bigrams": np.zeros(10), "QUALS tokens": scores}
+    figures = {figure.metric: figure for figure in evaluate("rank19", "pairwise", rows, metrics, 50, seed=0)}
+    assert figures["QUALS tokens"].value == pytest.approx((1 + 0 + 0.5 + 1) / 4)
+    assert (figures["QUALS tokens"].units, figures["QUALS tokens"].scored) == (5, 4)
+    assert figures["unigrams"].value == 0.5
+
+
+def test_disagreements_lead_with_the_largest(folder: Path) -> None:
+    rows = load_set(folder, "goyal21")
+    scores = np.array([row.human for row in rows]) + 0.01 * np.arange(12)
+    scores[4], scores[7] = -5.0, math.nan
+    found = disagreements("goyal21", "correlation", rows, scores)
+    assert found[0].row is rows[4]
+    assert len(found) == 11
+    assert found[0].metric_rank == 0.0
+    pairs = load_set(folder, "rank19")
+    scores = np.array([1.0, 0.0, 1.0, 0.0, 0.0, 9.0, 1.0, 0.0, 1.0, 0.0])
+    found = disagreements("rank19", "pairwise", pairs, scores)
+    assert len(found) == 5
+    assert found[0].row.pair == "2"
+
+
+def test_windows_of_a_short_source_score_as_truncation_does(tiny_qagen: Path) -> None:
+    """What lets the second pass leave out the rows that were not cut."""
+    sources, summaries = [f"{WORDS} .", f"{WORDS} {WORDS}"], ["the cat sat in paris .", "joshua won a mat"]
+    truncated, windows = (
+        QualsScorer(str(tiny_qagen), device="cpu", long_sources=policy).score(sources, summaries)
+        for policy in ("truncate", "windows")
+    )
+    assert all(score.pairs and not score.source_truncated for score in truncated)
+    assert [score.score for score in truncated] == pytest.approx([score.score for score in windows], abs=1e-5)
+
+
+def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, tiny_qagen: Path, tmp_path: Path) -> None:
+    rows = load_set(folder, "goyal21")
+    scorer = QualsScorer(str(tiny_qagen), device="cpu", num_groups=8)
+    scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
+    cache = ScoreCache(tmp_path / "cache", scorer.signature)
+    cache.add(rows, scores)
+    whole = cache.path.read_bytes()
+    cache.path.write_bytes(whole[:-20])  # as a kill in the middle of a write leaves it
+    after = ScoreCache(tmp_path / "cache", scorer.signature)
+    assert after.get(rows[-1]) is None
+    assert [after.get(row) for row in rows[:-1]] == [ScoreRecord.of(score) for score in scores[:-1]]
+    assert scoring.score_missing(scorer, rows, after, "again")[0] == 1
+    assert cache.path.read_bytes() == whole
+    edited = load_set(folder, "goyal21")[0].__class__(**{**vars(rows[0]), "summary": "the dog won ."})
+    assert after.get(edited) is None
+    assert len(ScoreCache(tmp_path / "cache", "another")) == 0
+    cache.path.write_bytes(b"{}\n" + whole)
+    with pytest.raises(ValueError, match="line 1 is no record"):
+        ScoreCache(tmp_path / "cache", scorer.signature)
+
+
+def test_records_give_the_scorers_own_score(folder: Path, tiny_qagen: Path) -> None:
+    rows = load_set(folder, "goyal21")
+    for weighting in ("tokens", "answer", "balanced"):
+        scorer = QualsScorer(str(tiny_qagen), device="cpu", weighting=weighting)
+        scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
+        found = [WEIGHTED[f"QUALS {weighting}"](ScoreRecord.of(score).pairs) for score in scores]
+        assert found == pytest.approx([score.score for score in scores], abs=1e-5, nan_ok=True)
+        assert not all(math.isnan(value) for value in found)
+
+
+def test_whole_run_then_again_without_a_model(
+    folder: Path, tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = judged(3)
+    for row in long:
+        row["document"] += f" {WORDS}" * 9  # beyond the tiny model's 64 tokens
+    write_set(folder, "gofigure_human", long)
+    output, cache = tmp_path / "results.jsonl", tmp_path / "cache"
+    sets = ["--sets", "goyal21", "frank_valid", "rank19", "gofigure_human"]
+    common = [str(folder), *sets, "--cache", str(cache), "--resamples", "20", "--output", str(output), "--worst", "2"]
+    assert main([*common, "--checkpoint", str(tiny_qagen), "--device", "cpu"]) == 0
+    first, figures = capsys.readouterr(), output.read_text(encoding="utf-8")
+    assert "goyal21 (truncate): 12 of 12 rows scored" in first.err
+    assert "gofigure_human (windows): 6 of 6 rows scored" in first.err
+    assert "goyal21 (windows): 0 of 0 rows scored" in first.err
+    for cell in ("partial Pearson", "partial Spearman", "pairwise", "AUROC", "QUALS tokens, windows"):
+        assert cell in first.out
+    rows = [json.loads(line) for line in figures.splitlines()]
+    assert {row["set"] for row in rows} == {"goyal21", "frank_valid", "rank19", "gofigure_human"}
+    assert all(row["signature"].startswith("quals-v1-") for row in rows)
+    assert {row["metric"] for row in rows} >= {"unigrams", "bigrams", *WEIGHTED, *EXPERIMENTS}
+    output.unlink()
+    assert main([*common, "--from-cache"]) == 0
+    assert output.read_text(encoding="utf-8") == figures
+    assert capsys.readouterr().out == first.out
+    assert [path.name for path in tmp_path.glob("results.jsonl*")] == ["results.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sets", "nothing"], "There is no set 'nothing'"),
+        (["--sets", "faceval"], "is not there"),
+        (["--limit", "0"], "--limit is 0"),
+        (["--output", "/no/such/folder/x.jsonl"], "its folder is not there"),
+        (["--sets", "goyal21", "--from-cache"], "run once without --from-cache"),
+        (["--sets", "goyal21", "--checkpoint", "/no/such/model"], "No QAGen could be loaded"),
+    ],
+)
+def test_mistakes_are_one_line(
+    folder: Path, tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(folder), "--cache", str(tmp_path / "cache"), *options]) == 2
+    printed = capsys.readouterr().err.strip()
+    assert message in printed
+    assert len(printed.splitlines()) == 1
+
+
+@pytest.mark.skipif("QUALS_HUMAN_DATA" not in os.environ, reason="QUALS_HUMAN_DATA names no folder of judgements")
+@pytest.mark.parametrize("name", list(SPECS))
+def test_real_sets_load(name: str) -> None:
+    rows = load_set(Path(os.environ["QUALS_HUMAN_DATA"]), name)
+    assert len(rows) > 100
+    assert {row.label for row in rows} == {0, 1}
+    shares = np.array([ngram_share(row.document, row.summary, 1) for row in rows])
+    assert np.nanmean(shares) > 0.5

@@ -1,0 +1,142 @@
+"""The agreement benchmark's statistics and aggregations, against scipy and by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
+from benchmarks.agreement.cache import PairRecord
+from benchmarks.agreement.floors import ngram_share
+from benchmarks.agreement.statistics import (
+    auroc,
+    cluster_resamples,
+    interval,
+    pairwise_accuracy,
+    pearson,
+    spearman,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def test_correlations_equal_scipys() -> None:
+    x, y = RNG.normal(size=50), RNG.integers(0, 4, size=50).astype(float)
+    assert pearson(x, y) == pytest.approx(stats.pearsonr(x, y)[0])
+    assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y)[0])
+
+
+def test_partial_correlation_equals_regression_on_one_hot_groups() -> None:
+    groups = RNG.integers(0, 4, size=60)
+    x = RNG.normal(size=60) + groups
+    y = RNG.normal(size=60) + 0.3 * x - 2 * groups
+    one_hot = np.eye(4)[groups]
+
+    def residual(values: np.ndarray) -> np.ndarray:
+        return values - one_hot @ np.linalg.lstsq(one_hot, values, rcond=None)[0]
+
+    expected = stats.pearsonr(residual(x), residual(y))[0]
+    assert pearson(x, y, groups) == pytest.approx(expected)
+    assert abs(pearson(x, y) - expected) > 0.2
+    ranked = stats.pearsonr(residual(stats.rankdata(x)), residual(stats.rankdata(y)))[0]
+    assert spearman(x, y, groups) == pytest.approx(ranked)
+
+
+def test_partial_correlation_does_not_see_a_shift_of_a_group() -> None:
+    groups = np.repeat([0, 1], 20)
+    x, y = RNG.normal(size=40), RNG.normal(size=40)
+    assert pearson(x + 100 * groups, y - 7 * groups, groups) == pytest.approx(pearson(x, y, groups))
+
+
+@pytest.mark.parametrize("groups", [None, np.array([0, 0, 1, 1])])
+def test_a_constant_side_has_no_correlation(groups: np.ndarray | None) -> None:
+    x, y = np.array([0.1, 0.1, 0.3, 0.3] if groups is not None else [0.1] * 4), np.arange(4.0)
+    assert math.isnan(pearson(x, y, groups))
+    assert math.isnan(pearson(y, x, groups))
+
+
+def test_auroc_counts_the_pairs_and_halves_the_ties() -> None:
+    scores, labels = RNG.integers(0, 5, size=40).astype(float), RNG.integers(0, 2, size=40)
+    wins = [
+        1.0 if positive > negative else 0.5 if positive == negative else 0.0
+        for positive in scores[labels == 1]
+        for negative in scores[labels == 0]
+    ]
+    assert auroc(scores, labels) == pytest.approx(np.mean(wins))
+    assert math.isnan(auroc(scores, np.ones(40, dtype=int)))
+
+
+def test_pairwise_accuracy_halves_the_ties() -> None:
+    assert pairwise_accuracy(np.array([2.0, 1.0, 3.0, 0.0]), np.array([1.0, 1.0, 4.0, -1.0])) == 0.625
+    assert math.isnan(pairwise_accuracy(np.array([]), np.array([])))
+
+
+def test_resamples_are_of_whole_documents_and_repeat_with_the_seed() -> None:
+    clusters = ["a", "b", "a", "c", "b", "a"]
+    first, again = cluster_resamples(clusters, 20, seed=3), cluster_resamples(clusters, 20, seed=3)
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    other = cluster_resamples(clusters, 20, seed=4)
+    assert any(not np.array_equal(one, two) for one, two in zip(first, other, strict=True))
+    for draw in first:
+        counts = np.bincount(draw, minlength=6)
+        assert counts[0] == counts[2] == counts[5]
+        assert counts[1] == counts[4]
+        assert counts[0] + counts[1] + counts[3] == 3
+    assert len({len(draw) for draw in first}) > 1
+
+
+def test_interval_of_the_mean_is_about_the_normal_one() -> None:
+    values = RNG.normal(size=400)
+    draws = cluster_resamples(range(400), 2000, seed=0)
+    low, high = interval(np.array([values[draw].mean() for draw in draws]))
+    error = values.std() / 20
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
+    assert interval(np.array([1.0, math.nan, 1.0])) == (1.0, 1.0)
+
+
+def test_documents_that_repeat_rows_widen_the_interval() -> None:
+    x = np.repeat(RNG.normal(size=30), 8)
+    y = np.repeat(RNG.normal(size=30), 8)
+    widths = []
+    for clusters in (range(240), np.repeat(np.arange(30), 8).tolist()):
+        draws = cluster_resamples(clusters, 300, seed=0)
+        low, high = interval(np.array([pearson(x[draw], y[draw]) for draw in draws]))
+        widths.append(high - low)
+    assert widths[1] > 2 * widths[0]
+
+
+def test_ngram_share_by_hand() -> None:
+    document = "The Cat sat, on the mat."
+    assert ngram_share(document, "the cat ate the mat", 1) == pytest.approx(4 / 5)
+    assert ngram_share(document, "the cat ate the mat", 2) == pytest.approx(2 / 4)
+    assert ngram_share(document, "CAT SAT ON", 2) == 1.0
+    assert math.isnan(ngram_share(document, "cat", 2))
+
+
+def pair(summary: tuple[float, ...], source: tuple[float, ...], answer_tokens: int = 2) -> PairRecord:
+    """A record whose texts do not matter."""
+    return PairRecord("who ?", "cat", answer_tokens, summary, source)
+
+
+def test_aggregations_by_hand() -> None:
+    pairs = [pair((-1.0, -1.0, -1.0, -1.0), (-2.0, -1.0, -4.0, -0.5)), pair((-1.0, -2.0, -3.0), (-1.0, -2.0, -4.0))]
+    expected = {
+        "QUALS tokens": (-3.5 / 4 - 1 / 3) / 2,
+        "QUALS answer": (-2.5 / 2 - 1.0) / 2,
+        "QUALS balanced": ((-0.5 - 1.25) / 2 - 0.5) / 2,
+        "worst pair": -3.5 / 4,
+        "worst pair, answer": -1.25,
+        "worst three": (-3.5 / 4 - 1 / 3) / 2,
+        "worst token": (-3.0 - 1.0) / 2,
+        "losses only": (-1.0 - 1 / 3) / 2,
+        "answer losses only": (-1.5 - 1.0) / 2,
+        "sure pairs": (math.exp(-1) * -3.5 / 4 + math.exp(-2) * -1 / 3) / (math.exp(-1) + math.exp(-2)),
+        "source only": (-7.5 / 4 - 7 / 3) / 2,
+    }
+    found = {name: aggregation(pairs) for name, aggregation in {**WEIGHTED, **EXPERIMENTS}.items()}
+    assert found == pytest.approx(expected)
+    assert all(math.isnan(aggregation([])) for aggregation in {**WEIGHTED, **EXPERIMENTS}.values())

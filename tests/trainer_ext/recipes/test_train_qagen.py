@@ -1,0 +1,351 @@
+"""The whole recipe on a tiny base and a tiny file: what it writes, what it refuses, and that a kill costs nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import WORDS, tiny_model
+from huggingface_hub import ModelCard
+from quals.checkpoint import load_qagen
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from trainer_ext.cli.main import main
+from trainer_ext.recipes.qagen_data import read_passages
+
+EVAL_STEPS = 8
+
+
+def write_base(folder: Path, kind: str = "bart") -> Path:
+    """A seq2seq checkpoint that knows nothing of QAGens: no separator in its vocabulary, dropout as usual."""
+    special = ["<pad>", "<s>", "</s>", "<unk>"]
+    vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
+    model = tiny_model(kind)
+    del model.config.qagen_separator
+    model.resize_token_embeddings(len(tokenizer))
+    if kind == "bart":
+        model.config.dropout = 0.1  # so that a resumed run must also go on with the same random numbers
+    else:
+        model.config.dropout_rate = 0.1
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def write_data(path: Path, passages: int, seed: int) -> Path:
+    """Two-sentence passages about who did what, three of an article, with two questions each."""
+    rng = random.Random(seed)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(passages):
+            who, what, where = (rng.choice(words.split()) for words in ("cat dog king", "mat city", "paris london"))
+            won = f"The {who} won the {what} in the red city of {where}."
+            context = f"{won} The queen of {where} lost the {what} and the river."
+            qas = [
+                {"question": f"Who won the {what}?", "answers": [f"The {who}"]},
+                {"question": "Where was the queen?", "answers": [where, f"city of {where}"]},
+            ]
+            file.write(json.dumps({"title": f"t{number // 3}", "context": context, "qas": qas}) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("data")
+    return write_data(folder / "train.jsonl", 100, 0), write_data(folder / "dev.jsonl", 12, 1)
+
+
+def command(base: Path, data: tuple[Path, Path], output: Path, **options: Any) -> list[str]:
+    settings = {
+        "--model": base,
+        "--train-file": data[0],
+        "--validation-file": data[1],
+        "--output-dir": output,
+        "--epochs": 2,
+        "--learning-rate": 5e-3,
+        "--warmup-steps": 5,
+        "--tokens-per-batch": 64,
+        "--gradient-accumulation-steps": 2,
+        "--max-tokens": 64,
+        "--eval-steps": EVAL_STEPS,
+        "--seed": 3,
+        "--dtype": "float32",
+        "--credit": "Invented rows, no licence needed",
+        **{f"--{name.replace('_', '-')}": value for name, value in options.items()},
+    }
+    flat = [part for name, value in settings.items() for part in (name, str(value))]
+    return ["train-qagen", *flat, "--no-bf16"]
+
+
+@pytest.fixture(scope="module")
+def unbroken(base: Path, data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The QAGen of a run that nobody disturbed."""
+    output = tmp_path_factory.mktemp("unbroken") / "tiny-qagen"
+    assert main(command(base, data, output)) == 0
+    return output
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    ours, theirs = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("checkpoint-"))
+
+
+def last_state(output: Path) -> dict[str, Any]:
+    """The trainer's state in the newest checkpoint that has one; it is the last file of a checkpoint."""
+    states = (output / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    state: dict[str, Any] = json.loads(max(states, key=lambda file: step_of(file.parent)).read_text())
+    return state
+
+
+def test_folder_is_a_qagen(unbroken: Path) -> None:
+    config = json.loads((unbroken / "config.json").read_text())
+    assert config["qagen_separator"] == "<sep>"
+    assert config["dtype"] == "float32"
+    qagen = load_qagen(str(unbroken))
+    assert qagen.separator_id == len(qagen.tokenizer) - 1
+    assert qagen.tokenizer("the cat <sep>", split_special_tokens=True)["input_ids"].count(qagen.separator_id) == 0
+    assert not list(unbroken.glob("*.bin"))
+    assert {weight.dtype for weight in load_file(unbroken / "model.safetensors").values()} == {torch.float32}
+
+
+def evaluations(state: dict[str, Any]) -> dict[int, float]:
+    return {entry["step"]: entry["eval_loss"] for entry in state["log_history"] if "eval_loss" in entry}
+
+
+def test_it_has_learnt_and_kept_the_best_checkpoint(unbroken: Path) -> None:
+    state = last_state(unbroken)
+    losses = evaluations(state)
+    assert max(losses) == state["global_step"] == state["max_steps"]  # the last step is measured as well
+    assert len(losses) >= 4
+    assert min(losses.values()) < losses[EVAL_STEPS] - 0.5
+    best = min(losses, key=lambda step: losses[step])
+    assert state["best_metric"] == losses[best]
+    assert same_weights(unbroken, unbroken / "checkpoints" / f"checkpoint-{best}")
+
+
+def test_measured_quality_is_that_of_the_saved_weights(unbroken: Path) -> None:
+    quality = json.loads((unbroken / "quality.json").read_text())
+    # All validation passages are measured in training too: two computations of one number.
+    assert quality["negative_log_likelihood"] == pytest.approx(last_state(unbroken)["best_metric"], abs=1e-3)
+    assert quality["pairs"] == quality["answered"] == 24
+    assert 0 <= quality["answer_f1"] <= 1
+    assert 0 <= quality["surviving_share"] <= 1
+
+
+def test_card_states_data_steps_and_quality(data: tuple[Path, Path], unbroken: Path) -> None:
+    text = (unbroken / "README.md").read_text(encoding="utf-8")
+    state = last_state(unbroken)
+    quality = json.loads((unbroken / "quality.json").read_text())
+    assert ModelCard(text).data.to_dict()["library_name"] == "transformers"
+    card = " ".join(text.split())
+    for fact in (
+        "# tiny-qagen ",
+        "`question <sep> answer`",
+        "- Invented rows, no licence needed",
+        f"{len(read_passages(str(data[0])))} passages with 200 question-answer pairs",
+        f"2 passes, {state['global_step']} steps",
+        "label smoothing 0, float32, seed 3",
+        "weights stored in float32",
+        *(f"| {step} | {loss:.3f} |" for step, loss in evaluations(state).items()),
+        f"{state['best_metric']:.3f} nats a token",
+        "dev.jsonl",
+        f"{quality['negative_log_likelihood']:.3f} |",
+        f"{quality['answer_f1']:.3f} |",
+        f"{quality['surviving_share']:.3f} |",
+    ):
+        assert fact in card, fact
+    assert str(unbroken.parent) not in card  # no path of this machine
+    assert not re.search(r"\b(None|nan|inf)\b|[{}]", card)
+
+
+def train_and_kill(arguments: list[str], output: Path) -> None:
+    """Run the command in a process of its own, and kill it once it has written its first checkpoint."""
+    code = "import sys; from trainer_ext.cli.main import main; raise SystemExit(main(sys.argv[1:]))"
+    log = output.parent / "killed.log"
+    with log.open("w") as file:
+        process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=file, stderr=file)
+    try:
+        # The state is the last file of a checkpoint.
+        first = output / "checkpoints" / f"checkpoint-{EVAL_STEPS}" / "trainer_state.json"
+        patience = time.monotonic() + 120
+        while not first.is_file() and process.poll() is None and time.monotonic() < patience:
+            time.sleep(0.002)
+        time.sleep(0.05)  # a few steps on, which are lost
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == -signal.SIGKILL, log.read_text()
+    assert not (output / "model.safetensors").exists(), "it had finished"
+
+
+def test_killed_and_run_again_gives_the_same_weights(
+    base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "qagen"
+    arguments = command(base, data, output)
+    train_and_kill(arguments, output)
+    assert 0 < last_state(output)["global_step"] < last_state(unbroken)["global_step"]
+    assert main(arguments) == 0
+    assert same_weights(output, unbroken)
+    assert last_state(output)["best_metric"] == last_state(unbroken)["best_metric"]
+    assert (output / "README.md").read_text() == (unbroken / "README.md").read_text().replace("tiny-qagen", "qagen")
+
+
+def copy_of(unbroken: Path, folder: Path) -> Path:
+    """The run as it was after its last checkpoint, before the QAGen was written."""
+    shutil.copytree(unbroken / "checkpoints", folder / "checkpoints")
+    return folder
+
+
+def test_killed_after_the_last_step(base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path) -> None:
+    output = copy_of(unbroken, tmp_path / "qagen")
+    assert main(command(base, data, output)) == 0
+    assert same_weights(output, unbroken)
+    assert (output / "README.md").is_file()
+
+
+@pytest.mark.parametrize("written", [[], ["config.json", "model.safetensors"]])
+def test_killed_while_a_checkpoint_was_being_written(
+    base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path, written: list[str]
+) -> None:
+    """A checkpoint without its state is no checkpoint: the run goes on from the one before."""
+    output = copy_of(unbroken, tmp_path / "qagen")
+    steps = last_state(unbroken)["global_step"]
+    torn = output / "checkpoints" / f"checkpoint-{steps}"
+    assert torn.is_dir()
+    assert len(list((output / "checkpoints").glob("checkpoint-*"))) == 2
+    for file in list(torn.iterdir()):
+        if file.name not in written:
+            file.unlink()
+        elif file.name == "model.safetensors":
+            file.write_bytes(file.read_bytes()[:1000])
+    assert main(command(base, data, output)) == 0
+    assert same_weights(output, unbroken)
+
+
+def test_without_resume_nothing_of_the_old_run_is_left(
+    base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path
+) -> None:
+    """Not even checkpoints of later steps, from which the new run would go on after a kill."""
+    output = copy_of(unbroken, tmp_path / "qagen")
+    shorter = command(base, data, output, learning_rate=1e-6, epochs=1, eval_steps=1000)
+    assert main([*shorter, "--no-resume"]) == 0
+    assert not same_weights(output, unbroken)
+    assert 0 < last_state(output)["max_steps"] < last_state(unbroken)["max_steps"]
+
+
+def test_another_recipe_never_passes_for_the_new_one(
+    base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Checkpoints of other settings are refused, or not used: the card must not lie about the weights."""
+    output = copy_of(unbroken, tmp_path / "qagen")
+    if main(command(base, data, output, learning_rate=1e-6)) == 0:
+        assert not same_weights(output, unbroken)
+    else:
+        assert "--no-resume" in one_line(capfd.readouterr().err)
+        assert not (output / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_half_precision_is_stored_when_asked_for(kind: str, data: tuple[Path, Path], tmp_path: Path) -> None:
+    output = tmp_path / "qagen"
+    output.mkdir()  # an empty folder is no obstacle
+    base = write_base(tmp_path / "base", kind)
+    assert main(command(base, data, output, dtype="float16", epochs=1)) == 0
+    assert {weight.dtype for weight in load_file(output / "model.safetensors").values()} == {torch.float16}
+    assert "weights stored in float16" in " ".join((output / "README.md").read_text().split())
+    qagen = load_qagen(str(output))
+    assert {parameter.dtype for parameter in qagen.model.parameters()} == {torch.float32}
+    assert all(parameter.isfinite().all() for parameter in qagen.model.parameters())
+
+
+def test_train_files_may_be_filtered_and_several(base: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in data[0].read_text().splitlines()]
+    kinds = tmp_path / "kinds.jsonl"
+    rows = [{**row, "type": f"t{number % 3}"} for number, row in enumerate(rows)]
+    kinds.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    output = tmp_path / "qagen"
+    arguments = command(base, (Path(f"{kinds}?type=t1"), data[1]), output, epochs=1)
+    assert main([*arguments, "--train-file", str(data[1])]) == 0
+    kept = [row for row in rows if row["type"] == "t1"] + [
+        json.loads(line) for line in data[1].read_text().splitlines()
+    ]
+    pairs = sum(len(row["qas"]) for row in kept)
+    assert f"with {pairs} question-answer pairs" in " ".join((output / "README.md").read_text().split())
+
+
+def one_line(error: str) -> str:
+    """The message, which is one line after whatever libraries printed before."""
+    [message] = [line for line in error.splitlines() if line.startswith("quals train-qagen: ")]
+    assert error.rstrip("\n").endswith(message), error
+    return message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"model": "/nowhere/at/all"}, "/nowhere/at/all"),
+        ({"train_file": "/nowhere/x.jsonl"}, "/nowhere/x.jsonl"),
+        ({"validation_file": "/nowhere/x.jsonl"}, "/nowhere/x.jsonl"),
+        ({"train_file": "{train}?kind=absent"}, "no answerable question"),
+        ({"train_file": "{train}?kind"}, "kind"),
+        ({"max_tokens": 500}, "64"),
+        ({"epochs": 0}, "epochs"),
+        ({"output_dir": "{train}"}, "train.jsonl"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(
+    base: Path,
+    data: tuple[Path, Path],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    wrong: dict[str, Any],
+    message: str,
+) -> None:
+    options = {name: str(value).format(train=data[0]) for name, value in wrong.items()}
+    assert main(command(base, data, tmp_path / "qagen", **options)) == 2
+    assert message in one_line(capfd.readouterr().err)
+
+
+def test_a_base_that_is_no_seq2seq_model_is_refused_in_one_line(
+    data: tuple[Path, Path], base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "gpt2"
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=40, n_embd=16, n_layer=1, n_head=2, bos_token_id=1, eos_token_id=2)
+    ).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(base / name, folder / name)
+    assert main(command(folder, data, tmp_path / "qagen")) == 2
+    assert "gpt2" in one_line(capfd.readouterr().err).lower()
+    assert os.listdir(tmp_path) == ["gpt2"]

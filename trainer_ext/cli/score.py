@@ -1,0 +1,194 @@
+"""Score summaries against their sources: a file of many, or one as text.
+
+Higher is better; QUALS is usually at most 0, and near 0 is consistent. A long run that was killed goes on with
+--resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument
+from trainer_ext.explain.terminal import say
+
+if TYPE_CHECKING:
+    from quals import QualsScorer, SummaryScore
+
+    from trainer_ext.partial import PartialResults
+    from trainer_ext.tables import Rows
+
+_LOWEST = 3  # rows named in the table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", nargs="?", type=Path, help="JSON lines, CSV or parquet, by its suffix: a summary a row")
+    add("--source-column", default="source", help="the file's column of source texts")
+    add("--summary-column", default="summary", help="the file's column of summaries")
+    add("--source", metavar="TEXT|@FILE", help="one source, instead of a file")
+    add("--summary", metavar="TEXT|@FILE", help="its summary")
+    add("--output", type=Path, help=".jsonl or .parquet: the rows with their scores; replaced only when all is done")
+    add("--resume", action="store_true", help="go on where a killed run with the same --output was")
+    add("--explain", action="store_true", help="add each row's question-answer pairs")
+    add("--token-log-probs", action="store_true", help="and each pair's log-probabilities; takes in --explain")
+    add_scorer_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trainer_ext.tables import WRITABLE, check_output, column_names, write_table
+
+    output: Path | None = arguments.output
+    if arguments.resume and output is None:
+        raise ValueError("--resume goes on with an --output: give its name.")
+    rows, sources, summaries = _read(arguments)
+    if output is not None:
+        check_output(output, WRITABLE, [arguments.file] if arguments.file else [])
+    explain = arguments.explain or arguments.token_log_probs
+    features = _features(explain, arguments.token_log_probs)
+    taken = [name for name in column_names(rows) if name in features] if output else []
+    if taken:
+        raise ValueError(f"The input has a column {taken[0]!r} already, which the output adds: rename it in the input.")
+    scorer = make_scorer(arguments)
+    partial = _partial(output, scorer, sources, summaries, [explain, arguments.token_log_probs]) if output else None
+    results = _finished(partial, arguments.resume, len(rows)) if partial else []
+    for chunk in _chunks(scorer, sources[len(results) :], summaries[len(results) :]):
+        finished = [_columns(result, explain, arguments.token_log_probs) for result in chunk]
+        results.extend(finished)
+        if partial:
+            partial.append(finished)
+    if output and partial:
+        write_table(output, rows, {name: [result[name] for result in results] for name in features}, features)
+        partial.remove()
+    say(_table(results, scorer.signature, output))
+    if explain and not output:
+        _print_pairs(results)
+
+
+def _read(arguments: argparse.Namespace) -> tuple[Rows, list[str], list[str]]:
+    from trainer_ext.tables import read_table, text_column
+
+    path: Path | None = arguments.file
+    if path is not None:
+        if arguments.source is not None or arguments.summary is not None:
+            raise ValueError("Give a file, or --source and --summary, not both.")
+        rows = read_table(path)
+        sources = text_column(rows, arguments.source_column, "--source-column", path)
+        return rows, sources, text_column(rows, arguments.summary_column, "--summary-column", path)
+    if arguments.source is None or arguments.summary is None:
+        raise ValueError("There is nothing to score: give a file, or both --source and --summary.")
+    source, summary = text_argument(arguments.source, "--source"), text_argument(arguments.summary, "--summary")
+    return [{"source": source, "summary": summary}], [source], [summary]
+
+
+def _partial(
+    output: Path, scorer: QualsScorer, sources: Sequence[str], summaries: Sequence[str], form: list[bool]
+) -> PartialResults:
+    """What there is of ``output``; results under other settings, texts or columns are none of it."""
+    from trainer_ext.partial import PartialResults
+
+    digest = hashlib.sha256()
+    for text in (*sources, *summaries):
+        encoded = text.encode("utf-8")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return PartialResults(output, {"signature": scorer.signature, "input": digest.hexdigest(), "form": form})
+
+
+def _finished(partial: PartialResults, resume: bool, total: int) -> list[dict[str, Any]]:
+    """Results to go on from.
+
+    Raises:
+        ValueError: there are some, and nobody said that they are to be used.
+    """
+    results = partial.load()
+    if results and not resume:
+        raise ValueError(
+            f"{partial.path} holds {len(results)} of {total} rows from a run that was broken off: add --resume to go "
+            "on with them, or delete the file to start anew."
+        )
+    if results:
+        print(f"going on after {len(results)} of {total} rows", file=sys.stderr)
+    return results
+
+
+def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> Iterator[list[SummaryScore]]:
+    """Results in the portions in which the scorer computes them, as told by how far it has read."""
+    read = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal read
+        for source in sources:
+            read += 1
+            yield source
+
+    if not summaries:
+        return
+    chunk: list[SummaryScore] = []
+    given = 0
+    for result in scorer.iter_score(counted(), summaries):
+        chunk.append(result)
+        given += 1
+        if given == read:
+            yield chunk
+            chunk = []
+
+
+def _columns(result: SummaryScore, explain: bool, token_log_probs: bool) -> dict[str, Any]:
+    values = result.to_dict(token_log_probs)
+    pairs = values.pop("pairs")
+    columns = {"quals": values.pop("score"), **values}
+    return {**columns, "pairs": pairs} if explain else columns
+
+
+def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
+    """The added columns, in order, with their types in parquet."""
+    from datasets import Value
+
+    numbers = [Value("float64")]
+    pair: dict[str, Any] = {"question": Value("string"), "answer": Value("string")}
+    pair |= {"start": Value("int64"), "end": Value("int64"), "score": Value("float64")}
+    pair |= {"log_likelihood_summary": Value("float64"), "log_likelihood_source": Value("float64")}
+    if token_log_probs:
+        pair |= {"tokens": [Value("string")]}
+        pair |= {"token_log_probs_summary": numbers, "token_log_probs_source": numbers}
+    columns: dict[str, Any] = {"quals": Value("float64"), "num_pairs": Value("int64")}
+    columns |= {"source_windows": Value("int64"), "source_truncated": Value("bool"), "summary_truncated": Value("bool")}
+    return columns | ({"pairs": [pair]} if explain else {})
+
+
+def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | None) -> str:
+    """What the scores look like, for the terminal."""
+    scores = sorted((result["quals"], number) for number, result in enumerate(results, 1) if result["quals"] is not None)
+    values = [score for score, _ in scores]
+    lines = [("rows", str(len(results)))]
+    lines += [("scored", f"{len(values)} (coverage {len(values) / len(results):.1%})")]
+    lines += [("mean", f"{sum(values) / len(values):.4f}" if values else "undefined: no row has a pair")]
+    if len(values) > 1:
+        low, median, high = statistics.quantiles(values, method="inclusive")
+        lines += [("median", f"{median:.4f}"), ("quartiles", f"{low:.4f} to {high:.4f}")]
+        lines += [("lowest", ", ".join(f"{score:.4f} (row {number})" for score, number in scores[:_LOWEST]))]
+    sources = sum(result["source_truncated"] for result in results)
+    windowed = sum(result["source_windows"] > 1 for result in results)
+    cut = sum(result["summary_truncated"] for result in results)
+    lines += [("truncated", f"{sources} sources, {cut} summaries")]
+    if windowed:
+        lines += [("windowed", f"{windowed} sources")]
+    lines += [("signature", signature)]
+    if output:
+        lines += [("written to", str(output))]
+    return "\n".join(f"{name:<11}{value}" for name, value in lines)
+
+
+def _print_pairs(results: Sequence[dict[str, Any]]) -> None:
+    from trainer_ext.explain import printable, signed
+
+    for number, result in enumerate(results, start=1):
+        say(f"\nrow {number}: {signed(math.nan if result['quals'] is None else result['quals'])}")
+        for pair in sorted(result["pairs"], key=lambda pair: pair["score"]):
+            say(f"{signed(pair['score']):>10}  {printable(pair['question'])} -> {printable(pair['answer'])}")

@@ -1,0 +1,81 @@
+"""The scorer's options, and texts given as arguments, for the commands that score."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quals import QualsScorer
+
+_OPTIONS = (
+    "checkpoint",
+    "revision",
+    "device",
+    "dtype",
+    "batch_tokens",
+    "num_groups",
+    "diversity",
+    "max_pairs",
+    "long_sources",
+    "max_source_tokens",
+    "weighting",
+)
+
+
+def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that :func:`make_scorer` reads. The choices stand here literally to keep ``--help`` fast."""
+    group = parser.add_argument_group("scorer")
+    add = group.add_argument
+    add("--checkpoint", help="folder or Hub name of a QAGen; the embedded one if not given")
+    add("--revision", help="of a Hub model")
+    add("--device", help="cuda, mps, cpu, ...; the first of these that is there if not given")
+    add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the computation")
+    add("--batch-tokens", type=int, help="most tokens in one pass of the model; 4096 on a CPU, else 32768")
+    add("--num-groups", type=int, default=60, help="question-answer pairs generated from a summary")
+    add("--diversity", type=float, default=0.5, help="penalty in nats for a token that an earlier pair has chosen")
+    add("--max-pairs", type=int, default=10, help="most pairs that a summary is scored by")
+    add(
+        "--long-sources",
+        choices=["truncate", "windows"],
+        default="truncate",
+        help="read a source's beginning, or all of it in overlapping windows",
+    )
+    add("--max-source-tokens", type=int, help="tokens of a text, or a window, that are read; the model's limit at most")
+    add(
+        "--weighting",
+        choices=["tokens", "answer", "balanced"],
+        default="tokens",
+        help="mean over all tokens (the paper), the answer's, or both halves alike",
+    )
+
+
+def make_scorer(arguments: argparse.Namespace) -> QualsScorer:
+    """The scorer that the options ask for.
+
+    Raises:
+        ValueError: an option is out of range, or the checkpoint is no QAGen.
+    """
+    import transformers
+    from quals import QualsScorer
+
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
+    return QualsScorer(**{name: getattr(arguments, name) for name in _OPTIONS})
+
+
+def text_argument(value: str, option: str) -> str:
+    """A text as given, or the contents of FILE for ``@FILE``; ``@@`` at the beginning stands for one ``@``.
+
+    Raises:
+        ValueError: the file cannot be read as UTF-8 text.
+    """
+    if not value.startswith("@") or value.startswith("@@"):
+        return value[1:] if value.startswith("@@") else value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise ValueError(
+            f"{option}: {value[1:]} cannot be read ({reason}); write @@ where a text itself begins with @."
+        ) from error

@@ -1,0 +1,81 @@
+"""A score's pairs as lines of text, worst first, within the width of the terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterator
+
+from trainer_ext.explain import NO_PAIRS, Explanation, printable, signed
+
+_NUMBERS = 10  # columns of a number
+_NARROW = 60  # below this the numbers stand on a line of their own
+
+
+def pair_list(explanation: Explanation, width: int | None = None) -> str:
+    """The score, and each pair's question, answer, both log-likelihoods and their difference.
+
+    Args:
+        explanation: what to show.
+        width: columns; None is the terminal's.
+    """
+    columns = max(20, width or shutil.get_terminal_size().columns)
+    return "\n".join(_lines(explanation, columns))
+
+
+def say(text: str) -> None:
+    """Print; what the terminal's encoding lacks becomes a question mark."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` columns, broken at spaces where there are some; East Asian letters take two."""
+    lines, line = [], ""
+    for word in printable(text).split(" "):
+        candidate = f"{line} {word}" if line else word
+        if columns(candidate) <= width:
+            line = candidate
+            continue
+        if line:
+            lines.append(line)
+        line = ""
+        for character in word:
+            if columns(line + character) > width:
+                lines.append(line)
+                line = ""
+            line += character
+    return [*lines, line]
+
+
+def columns(text: str) -> int:
+    """Columns that ``text`` takes in a terminal."""
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
+    )
+
+
+def _lines(explanation: Explanation, width: int) -> Iterator[str]:
+    if not explanation.result.pairs:
+        yield from wrap(NO_PAIRS, width)
+    else:
+        yield from wrap(f"{explanation.headline} ({explanation.signature})", width)
+    for note in explanation.notes:
+        yield from wrap(note, width)
+    names = ("difference", "source", "summary")
+    if explanation.result.pairs:
+        yield ""
+        if width >= _NARROW:
+            yield "".join(f"{name:>{_NUMBERS}} " for name in names) + " question -> answer"
+    for pair in explanation.worst_first:
+        numbers = [signed(value) for value in (pair.score, pair.log_likelihood_source, pair.log_likelihood_summary)]
+        text = f"{pair.question} -> {pair.answer}"
+        if width >= _NARROW:
+            margin = "".join(f"{number:>{_NUMBERS}} " for number in numbers) + " "
+            for line in wrap(text, width - len(margin)):
+                yield margin + line
+                margin = " " * len(margin)
+        else:
+            yield from wrap(", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=True)), width)
+            yield from (f"  {line}" for line in wrap(text, width - 2))

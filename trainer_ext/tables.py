@@ -1,0 +1,256 @@
+"""Tables of texts: JSON lines, CSV and parquet in; JSON lines and parquet out, whole or not at all.
+
+JSON lines and CSV are read by the standard library, so that every value stays as it was written (a reader that
+guesses types makes a date of a summary that looks like one) and every complaint can name its row. Parquet, which
+has types of its own, goes through ``datasets``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+Rows = Sequence[Mapping[str, Any]]  # a list of dicts, or a datasets.Dataset where the file was parquet
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+PARQUET = ".parquet"
+READABLE = (*JSON_LINES, ".csv", PARQUET)
+WRITABLE = (*JSON_LINES, PARQUET)
+_LONGEST_FIELD = 2**31 - 1  # the csv module refuses fields above 128 KB unless told otherwise
+
+
+def read_table(path: Path) -> Rows:
+    """The rows of a JSON lines, CSV or parquet file, by its suffix.
+
+    Raises:
+        ValueError: another suffix, no rows, or not what the suffix says; the message names the line.
+        OSError: the file cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in READABLE:
+        raise ValueError(f"{path} ends in {suffix or 'nothing'!r}: give a file that ends in {', '.join(READABLE)}.")
+    try:
+        if suffix == PARQUET:
+            rows = _read_parquet(path)
+        else:
+            # newline="" leaves line ends inside quoted fields alone; utf-8-sig drops the mark that Excel puts first.
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows = list(_csv_rows(path, file) if suffix == ".csv" else _json_rows(path, file))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
+    if len(rows) == 0:
+        raise ValueError(f"{path} holds no rows: there is nothing to score.")
+    return rows
+
+
+def text_column(rows: Rows, column: str, option: str, path: Path) -> list[str]:
+    """The texts of a column.
+
+    Args:
+        rows: as :func:`read_table` gives them.
+        column: its name.
+        option: the command-line option that names the column, for the message.
+        path: where the rows come from, for the message.
+
+    Raises:
+        ValueError: a row has no such column, or something other than text in it; the message names the row, from 1.
+    """
+    texts: list[str] = []
+    if column in getattr(rows, "column_names", ()):
+        rows = rows.select_columns([column])  # type: ignore[attr-defined]  # a Dataset reads whole rows otherwise
+    for number, row in enumerate(rows, start=1):
+        if column not in row:
+            found = ", ".join(map(repr, row)) or "none"
+            raise ValueError(
+                f"{path}, row {number}: there is no column {column!r} (columns found: {found}); name it with {option}."
+            )
+        value = row[column]
+        if not isinstance(value, str):
+            kind = "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+            raise ValueError(f"{path}, row {number}: {column!r} is {kind}, not text; give every row a string.")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError(
+                f"{path}, row {number}: {column!r} holds half a surrogate pair, which is no character; mend the text."
+            )
+        texts.append(value)
+    return texts
+
+
+def column_names(rows: Rows) -> list[str]:
+    """All columns, in the order in which they first appear."""
+    known: Sequence[str] | None = getattr(rows, "column_names", None)
+    return list(known) if known is not None else list(dict.fromkeys(name for row in rows for name in row))
+
+
+def write_table(path: Path, rows: Rows, added: Mapping[str, Sequence[Any]], features: Mapping[str, Any]) -> None:
+    """Write rows with further columns as JSON lines or parquet, by the suffix; ``path`` changes only on success.
+
+    Args:
+        path: where to; see :func:`check_output`.
+        rows: as :func:`read_table` gives them.
+        added: a value for every row, by column name.
+        features: parquet type of each added column, as ``datasets.Features`` takes them.
+
+    Raises:
+        ValueError: a value has no counterpart in the format.
+        OSError: the file could not be written.
+    """
+    with replacing(path) as file:
+        if path.suffix.lower() == PARQUET:
+            _write_parquet(file, rows, added, features)
+        else:
+            for number, row in enumerate(rows, start=1):
+                values = {**row, **{name: column[number - 1] for name, column in added.items()}}
+                file.write(json_line({name: _json_value(value, name, number) for name, value in values.items()}))
+
+
+def check_output(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = ()) -> None:
+    """Find out before the work whether ``path`` can take its result.
+
+    Raises:
+        ValueError: its suffix is none of ``suffixes``, its folder is missing, it is no plain file, or an input.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"The output {path} must end in {' or '.join(suffixes)}.")
+    if not path.resolve().parent.is_dir():
+        raise ValueError(f"The output {path} cannot be written: there is no folder {path.parent}; make it first.")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"The output {path} is no plain file: give another name.")
+    for source in inputs:
+        if path.exists() and path.samefile(source):
+            raise ValueError(f"The output {path} is the input: give another name, so that nothing is lost.")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` when the block ends; on any failure ``path`` stays as it was.
+
+    Raises:
+        OSError: it could not be written, e.g. because the disk is full.
+    """
+    target = path.resolve()  # through a link, not in its stead
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        kept = "the old file is unchanged" if target.exists() else "no file was left behind"
+        raise OSError(f"{path} could not be written: {error.strerror or error}; {kept}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def json_line(values: Any) -> bytes:
+    """One line of strict JSON. Half a surrogate pair, which UTF-8 cannot hold, is written as its escape."""
+    return (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _json_rows(path: Path, lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}: this is not JSON ({error}); give one object a line.") from error
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}, line {number}: this is a {type(row).__name__}; give one JSON object a line.")
+        yield row
+
+
+def _csv_rows(path: Path, lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(lines, strict=True)
+    try:
+        header = next(reader, [])
+        if len(set(header)) < len(header):
+            raise ValueError(f"{path}: the header names a column twice ({', '.join(header)}); rename one.")
+        number = 0
+        for fields in reader:
+            if not fields:
+                continue
+            number += 1
+            if len(fields) != len(header):
+                raise ValueError(
+                    f"{path}, row {number}: there are {len(fields)} fields and the header has {len(header)}; put texts "
+                    "with commas or line ends in double quotes."
+                )
+            yield dict(zip(header, fields, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: this is not CSV ({error}).") from error
+    finally:
+        csv.field_size_limit(before)
+
+
+def _read_parquet(path: Path) -> Rows:
+    import datasets
+
+    if not path.is_file():
+        raise OSError(f"There is no file {path}.")
+    with _no_progress_bars(), tempfile.TemporaryDirectory() as cache:
+        try:
+            # In memory, because the cache goes: a shared one would fill up with copies of every input.
+            rows: Rows = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+        except Exception as error:  # datasets and pyarrow raise many kinds
+            cause = error.__cause__ or error
+            raise ValueError(f"{path} is no readable parquet file ({str(cause).splitlines()[0]}).") from error
+    return rows
+
+
+def _write_parquet(file: BinaryIO, rows: Rows, added: Mapping[str, Sequence[Any]], features: Mapping[str, Any]) -> None:
+    import datasets
+
+    try:
+        if not isinstance(rows, datasets.Dataset):
+            rows = datasets.Dataset.from_dict({name: [row.get(name) for row in rows] for name in column_names(rows)})
+        extra = datasets.Dataset.from_dict(dict(added), features=datasets.Features(features))
+    except (ValueError, TypeError) as error:  # pyarrow's errors are such
+        raise ValueError(
+            f"A column mixes types, which parquet cannot hold ({str(error).splitlines()[0]}); write JSON lines."
+        ) from error
+    with _no_progress_bars():
+        datasets.concatenate_datasets([rows, extra], axis=1).to_parquet(file)
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    import datasets
+
+    were_off = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not were_off:
+            datasets.enable_progress_bars()
+
+
+def _json_value(value: Any, column: str, number: int) -> Any:
+    """A value as strict JSON has it: NaN and infinity are null, dates are ISO 8601."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, (date, datetime, time)):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _json_value(item, column, number) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item, column, number) for item in value]
+    raise ValueError(
+        f"Row {number}: column {column!r} holds {type(value).__name__}, which JSON has no form for; write parquet."
+    )
