@@ -23,7 +23,31 @@ from benchmarks.agreement.disagreements import disagreements
 from benchmarks.agreement.evaluation import evaluate, split_by_origin
 from benchmarks.agreement.floors import ngram_share
 
-WORDS = "the cat sat on a mat in paris and joshua won"
+WORDS = [
+    "the",
+    "cat",
+    "dog",
+    "mat",
+    "paris",
+    "london",
+    "joshua",
+    "klitschko",
+    "champion",
+    "boxer",
+    "red",
+    "blue",
+    "won",
+    "lost",
+    "city",
+    "river",
+    "king",
+    "queen",
+]
+# The tiny model is random: from these two it generates pairs that count, from most texts none.
+SUMMARIES = [
+    "who what where when has is was said did the a of in and 1 2 3 cat dog mat paris london joshua klitschko champion",
+    "red blue won lost city river king queen the a of in and who what where when has is was said did boxer 1 2 3",
+]
 
 
 def write_set(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
@@ -36,8 +60,8 @@ def judged(documents: int, each: int = 2, **more: Any) -> list[dict[str, Any]]:
     return [
         {
             "id": f"row_{place}_{number}",
-            "document": f"the cat {place} sat on the red mat in paris .",
-            "summary": f"the {'cat' if number == 0 else 'dog'} {place} sat on a mat {number} .",
+            "document": f"the {WORDS[place % len(WORDS)]} has a red mat in paris . {place}",
+            "summary": SUMMARIES[min(number, 1)],
             "label": int(number == 0),
             "origin": "news" if place % 2 else "chat",
             **more,
@@ -189,9 +213,9 @@ def test_disagreements_lead_with_the_largest(folder: Path) -> None:
 
 def test_windows_of_a_short_source_score_as_truncation_does(tiny_qagen: Path) -> None:
     """What lets the second pass leave out the rows that were not cut."""
-    sources, summaries = [f"{WORDS} .", f"{WORDS} {WORDS}"], ["the cat sat in paris .", "joshua won a mat"]
+    sources = ["joshua has a red mat in paris .", "the king lost london ."]
     truncated, windows = (
-        QualsScorer(str(tiny_qagen), device="cpu", long_sources=policy).score(sources, summaries)
+        QualsScorer(str(tiny_qagen), device="cpu", long_sources=policy).score(sources, SUMMARIES)
         for policy in ("truncate", "windows")
     )
     assert all(score.pairs and not score.source_truncated for score in truncated)
@@ -200,8 +224,9 @@ def test_windows_of_a_short_source_score_as_truncation_does(tiny_qagen: Path) ->
 
 def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, tiny_qagen: Path, tmp_path: Path) -> None:
     rows = load_set(folder, "goyal21")
-    scorer = QualsScorer(str(tiny_qagen), device="cpu", num_groups=8)
+    scorer = QualsScorer(str(tiny_qagen), device="cpu")
     scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
+    assert all(score.pairs for score in scores)
     cache = ScoreCache(tmp_path / "cache", scorer.signature)
     cache.add(rows, scores)
     whole = cache.path.read_bytes()
@@ -225,8 +250,8 @@ def test_records_give_the_scorers_own_score(folder: Path, tiny_qagen: Path) -> N
         scorer = QualsScorer(str(tiny_qagen), device="cpu", weighting=weighting)
         scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
         found = [WEIGHTED[f"QUALS {weighting}"](ScoreRecord.of(score).pairs) for score in scores]
-        assert found == pytest.approx([score.score for score in scores], abs=1e-5, nan_ok=True)
-        assert not all(math.isnan(value) for value in found)
+        assert found == pytest.approx([score.score for score in scores], abs=1e-5)
+        assert len(set(found)) == len(rows)
 
 
 def test_whole_run_then_again_without_a_model(
@@ -234,7 +259,7 @@ def test_whole_run_then_again_without_a_model(
 ) -> None:
     long = judged(3)
     for row in long:
-        row["document"] += f" {WORDS}" * 9  # beyond the tiny model's 64 tokens
+        row["document"] += " " + " ".join(WORDS) * 4  # beyond the tiny model's 64 tokens
     write_set(folder, "gofigure_human", long)
     output, cache = tmp_path / "results.jsonl", tmp_path / "cache"
     sets = ["--sets", "goyal21", "frank_valid", "rank19", "gofigure_human"]
@@ -250,6 +275,8 @@ def test_whole_run_then_again_without_a_model(
     assert {row["set"] for row in rows} == {"goyal21", "frank_valid", "rank19", "gofigure_human"}
     assert all(row["signature"].startswith("quals-v1-") for row in rows)
     assert {row["metric"] for row in rows} >= {"unigrams", "bigrams", *WEIGHTED, *EXPERIMENTS}
+    assert all(row["scored"] == row["units"] for row in rows)
+    assert first.out.count("  ->  ") > 1  # the pairs of the worst two rows
     output.unlink()
     assert main([*common, "--from-cache"]) == 0
     assert output.read_text(encoding="utf-8") == figures

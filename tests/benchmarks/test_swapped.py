@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from quals import QualsScorer
 from quals.pairs import fold
+from quals.results import WEIGHTINGS
 
-from benchmarks.swapped.__main__ import Outcome, load_pairs, main, outcomes, table
+from benchmarks.swapped.__main__ import Outcome, SwappedPair, load_pairs, main, outcomes, table
 
 
 def test_items_are_well_formed() -> None:
@@ -58,12 +59,24 @@ def test_command_scores_every_item_by_every_metric(
         assert f"| {metric} | {sum(row['right'] for row in mine)} of {len(pairs)} |" in printed
 
 
-def test_outcome_by_tokens_is_the_scorers_own_score(tiny_qagen: Path) -> None:
-    scorer, pairs = QualsScorer(str(tiny_qagen), device="cpu"), load_pairs()[:2]
-    found = [outcome for outcome in outcomes(pairs, scorer) if outcome.metric == "QUALS tokens"]
-    expected = scorer.score([pair.source for pair in pairs], [pair.inconsistent for pair in pairs])
-    assert [item.inconsistent for item in found] == pytest.approx([item.score for item in expected], nan_ok=True)
-    assert len(table(found, scorer).splitlines()) == 2 + len(pairs) + 4 + 2
+def test_outcomes_are_the_scorers_own_scores(tiny_qagen: Path) -> None:
+    # The tiny model is random: from these two summaries it generates pairs that count, from most texts none.
+    consistent = (
+        "who what where when has is was said did the a of in and 1 2 3 cat dog "
+        "mat paris london joshua klitschko champion"
+    )
+    inconsistent = (
+        "red blue won lost city river king queen the a of in and who what where when has is was said did boxer 1 2 3"
+    )
+    item = SwappedPair("names", "joshua has a red mat in paris .", consistent, inconsistent)
+    found = {outcome.metric: outcome for outcome in outcomes([item], QualsScorer(str(tiny_qagen), device="cpu"))}
+    for weighting in WEIGHTINGS:
+        scorer = QualsScorer(str(tiny_qagen), device="cpu", weighting=weighting)
+        one, two = (score.score for score in scorer.score([item.source] * 2, [consistent, inconsistent]))
+        outcome = found[f"QUALS {weighting}"]
+        assert (outcome.consistent, outcome.inconsistent) == pytest.approx((one, two), abs=1e-6)
+        assert outcome.right is (one > two)
+        assert f"| names | {one:.3f} | {two:.3f} |" in table(list(found.values()), scorer)
 
 
 def test_a_wrong_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

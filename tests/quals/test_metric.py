@@ -1,12 +1,18 @@
-"""The metric as a user of evaluate meets it. What needs a process of its own is in test_loading.py."""
+"""The metric as a user of evaluate meets it."""
 
 from __future__ import annotations
 
+import doctest
 import importlib
+import json
 import math
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +20,48 @@ import datasets
 import evaluate
 import numpy as np
 import pytest
+import torch
+from conftest import REPOSITORY, tiny_model, tiny_tokenizer
 from evaluate.loading import get_imports
 from quals import QualsScorer
 from quals.quals import Quals
 
-FOLDER = Path(__file__).resolve().parents[2] / "metrics" / "quals"
-SOURCES = [
-    "The dog is in Paris, said the king.",
-    "Joshua won in London and Klitschko lost. The boxer was red.",
-    "The cat and the dog sat on the mat.",
-]
-SUMMARIES = [
-    "who what where when has is was said did the a of in and 1 2 3 cat dog mat paris london joshua klitschko champion",
-    "",  # nothing can be asked about it
-    "red blue won lost city river king queen the a of in and who what where when has is was said did boxer 1 2 3",
-]
+from trainer_ext.install import install
+
+FOLDER = REPOSITORY / "metrics" / "quals"
+SOURCES = ["Joshua won in London.", "The king lost in Paris.", "Klitschko lost in London, the queen won in Paris."]
+SUMMARIES = ["Joshua won in London.", "", "The queen lost in Paris."]  # nothing can be asked about the second
+
+
+@pytest.fixture(scope="module")
+def asking_qagen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny QAGen that has learnt to ask who won, and where."""
+    torch.manual_seed(0)
+    tokenizer, model = tiny_tokenizer(), tiny_model("bart").train()
+    texts, targets = [], []
+    for who, did, where in product(
+        ("joshua", "klitschko", "the king", "the queen"), ("won", "lost"), ("paris", "london")
+    ):
+        texts += [f"{who} {did} in {where} ."] * 2
+        targets.append(f"who is the boxer who {did} in {where} ? <sep> {who}")
+        targets.append(f"what is the city where {who} has {did} ? <sep> {where}")
+    inputs = tokenizer(texts, padding=True, return_tensors="pt")
+    labels = tokenizer(targets, padding=True, return_tensors="pt")["input_ids"][:, 1:]  # without <s>
+    labels = labels.masked_fill(labels == tokenizer.pad_token_id, -100)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(160):
+        model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    folder = tmp_path_factory.mktemp("asking")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture
-def quals(tiny_qagen: Path, tmp_path: Path) -> Quals:
-    return Quals(str(tiny_qagen), cache_dir=str(tmp_path))
+def quals(asking_qagen: Path, tmp_path: Path) -> Quals:
+    return Quals(str(asking_qagen), cache_dir=str(tmp_path))
 
 
 def same(left: list[float], right: list[float]) -> bool:
@@ -51,8 +79,8 @@ def test_no_file_of_it_needs_the_installed_package() -> None:
     assert [file.name for file in FOLDER.glob("*.py") if absolute.search(file.read_text(encoding="utf-8"))] == []
 
 
-def test_the_result_is_the_scorers(quals: Quals, tiny_qagen: Path) -> None:
-    scorer = QualsScorer(str(tiny_qagen))
+def test_the_result_is_the_scorers(quals: Quals, asking_qagen: Path) -> None:
+    scorer = QualsScorer(str(asking_qagen))
     expected = scorer.score(SOURCES, SUMMARIES)
     result = quals.compute(predictions=SUMMARIES, sources=SOURCES)
     scores = [score.score for score in expected]
@@ -113,13 +141,13 @@ def test_long_texts_are_counted_each_source_once(quals: Quals) -> None:
     assert windowed["truncated_summaries"] == 0
 
 
-def test_other_options_change_the_signature_and_read_no_weights_again(tiny_qagen: Path, tmp_path: Path) -> None:
-    checkpoint = shutil.copytree(tiny_qagen, tmp_path / "checkpoint")
+def test_other_options_change_the_signature_and_read_no_weights_again(asking_qagen: Path, tmp_path: Path) -> None:
+    checkpoint = shutil.copytree(asking_qagen, tmp_path / "checkpoint")
     quals = Quals(str(checkpoint), cache_dir=str(tmp_path))
     first = quals.compute(predictions=SUMMARIES, sources=SOURCES)
     shutil.rmtree(checkpoint)
     options: dict[str, Any] = {"num_groups": 30, "max_pairs": 1, "weighting": "answer", "batch_tokens": 64}
-    other = quals.compute(predictions=SUMMARIES, sources=SOURCES, device="cpu", **options)
+    other = quals.compute(predictions=SUMMARIES, sources=SOURCES, **options)
     assert other["signature"] != first["signature"]
     assert max(other["num_pairs"]) == 1
     with pytest.raises(ValueError, match="checkpoint"):  # here they must be read
@@ -127,9 +155,9 @@ def test_other_options_change_the_signature_and_read_no_weights_again(tiny_qagen
     assert same(quals.compute(predictions=SUMMARIES, sources=SOURCES)["scores"], first["scores"])
 
 
-def test_another_dtype_reads_the_weights_in_it(quals: Quals, tiny_qagen: Path) -> None:
-    expected = QualsScorer(str(tiny_qagen), dtype="bfloat16")
-    result = quals.compute(predictions=SUMMARIES, sources=SOURCES, dtype="bfloat16")
+def test_another_device_or_dtype_reads_the_weights_into_it(quals: Quals, asking_qagen: Path) -> None:
+    expected = QualsScorer(str(asking_qagen), device="cpu", dtype="bfloat16")
+    result = quals.compute(predictions=SUMMARIES, sources=SOURCES, device="cpu", dtype="bfloat16")
     assert result["signature"] == expected.signature
     assert same(result["scores"], [score.score for score in expected.score(SOURCES, SUMMARIES)])
 
@@ -154,9 +182,9 @@ def test_any_list_of_strings_will_do(quals: Quals, listed: Any) -> None:
     assert same(quals.compute(predictions=listed(SUMMARIES), sources=listed(SOURCES))["scores"], expected)
 
 
-def test_texts_in_memory(tiny_qagen: Path, tmp_path: Path, quals: Quals) -> None:
+def test_texts_in_memory(asking_qagen: Path, tmp_path: Path, quals: Quals) -> None:
     expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)["scores"]
-    in_memory = Quals(str(tiny_qagen), cache_dir=str(tmp_path), keep_in_memory=True)
+    in_memory = Quals(str(asking_qagen), cache_dir=str(tmp_path), keep_in_memory=True)
     assert same(in_memory.compute(predictions=SUMMARIES, sources=SOURCES)["scores"], expected)
 
 
@@ -282,19 +310,27 @@ def test_an_interrupted_computation_leaves_no_file_and_no_lock(
 
 
 def test_strange_texts_are_texts(quals: Quals) -> None:
-    strange = ["\x00\x07\r\n\t", "🥊" * 1000, "\u202e\u05d0\u05d1", "a\u0301" * 500, " ", "<sep> </s> <pad>", "x" * 100_000]
+    strange = [
+        "\x00\x07\r\n\t",
+        "🥊" * 1000,
+        "\u202e\u05d0\u05d1",
+        "a\u0301" * 500,
+        " ",
+        "<sep> </s> <pad>",
+        "x" * 100_000,
+    ]
     result = quals.compute(predictions=strange, sources=strange[::-1])
     assert len(result["scores"]) == len(strange)
     assert [math.isnan(score) for score in result["scores"]] == [number == 0 for number in result["num_pairs"]]
 
 
-def test_a_computation_writes_nothing_into_the_checkpoint(tiny_qagen: Path, tmp_path: Path) -> None:
-    before = sorted(tiny_qagen.rglob("*"))
-    quals = Quals(tiny_qagen, cache_dir=str(tmp_path))
+def test_a_computation_writes_nothing_into_the_checkpoint(asking_qagen: Path, tmp_path: Path) -> None:
+    before = sorted(asking_qagen.rglob("*"))
+    quals = Quals(asking_qagen, cache_dir=str(tmp_path))
     quals.add(prediction=SUMMARIES[0], source=SOURCES[0])
     assert [file.parent.parent.name for file in tmp_path.rglob("*.arrow")] == ["quals"]
     quals.compute()
-    assert sorted(tiny_qagen.rglob("*")) == before
+    assert sorted(asking_qagen.rglob("*")) == before
 
 
 def test_an_unknown_checkpoint_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
@@ -304,15 +340,15 @@ def test_an_unknown_checkpoint_is_refused_when_it_is_loaded(tmp_path: Path) -> N
 
 
 def test_a_copy_of_the_engine_does_not_change_the_scores_of_the_first(
-    tiny_qagen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asking_qagen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """evaluate imports its own copy beside the installed package: both must work in one process."""
-    first = QualsScorer(str(tiny_qagen))
+    first = QualsScorer(str(asking_qagen))
     expected = [score.score for score in first.score(SOURCES, SUMMARIES)]
     shutil.copytree(FOLDER, tmp_path / "copy_of_quals", ignore=shutil.ignore_patterns("qagen-*", "__pycache__"))
     monkeypatch.syspath_prepend(str(tmp_path))
     copy = importlib.import_module("copy_of_quals")
-    second = copy.QualsScorer(str(tiny_qagen))
+    second = copy.QualsScorer(str(asking_qagen))
     assert same([score.score for score in second.score(SOURCES, SUMMARIES)], expected)
     assert same([score.score for score in first.score(SOURCES, SUMMARIES)], expected)
 
@@ -325,3 +361,88 @@ def test_the_texts_are_those_of_a_metric(quals: Quals) -> None:
         assert name in quals.inputs_description
     assert quals.inputs_description in (quals.compute.__doc__ or "")
     assert (Quals.__doc__ or "").count(">>>") > 5
+
+
+def test_the_examples_in_its_texts_are_true(
+    embedded: Path, tmp_path: Path, quals: Quals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate.config, "HF_MODULES_CACHE", tmp_path / "modules")
+    monkeypatch.setattr(evaluate.config, "HF_METRICS_CACHE", tmp_path / "metrics")
+    monkeypatch.setattr(evaluate.config, "HF_EVALUATE_OFFLINE", True)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    install()
+    examples = doctest.DocTestParser().get_doctest(quals.inputs_description, {}, "quals", None, None)
+    failures: list[str] = []
+    result = doctest.DocTestRunner().run(examples, out=failures.append)
+    assert "".join(failures) == ""
+    assert result.attempted > 10
+
+
+# In another process: load the folder while the packages of this repository cannot be imported, as in a Space.
+LOAD = """
+import json, sys
+from importlib.machinery import PathFinder
+
+class WithoutUs(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in ("quals", "trainer_ext") else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutUs
+try:
+    import quals
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("the package can be imported")
+
+import evaluate
+path, checkpoint, predictions, sources = json.loads(sys.argv[1])
+metric = evaluate.load(path, checkpoint)
+print(json.dumps([type(metric).__module__, metric.compute(predictions=predictions, sources=sources)]))
+"""
+
+
+def start(path: str, checkpoint: Path | None, cwd: Path, caches: Path) -> subprocess.Popen[str]:
+    names = ("HF_MODULES_CACHE", "HF_EVALUATE_CACHE", "HF_METRICS_CACHE")
+    environment = {**os.environ, **{name: str(caches / name) for name in names}}
+    arguments = json.dumps([path, checkpoint and str(checkpoint), SUMMARIES, SOURCES])
+    command = [sys.executable, "-c", LOAD, arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[str, dict[str, Any]]:
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    module, result = json.loads(printed.splitlines()[-1])
+    return module, result
+
+
+def test_evaluate_loads_the_folder_from_anywhere_twice_at_once(
+    asking_qagen: Path, tmp_path: Path, quals: Quals
+) -> None:
+    before = sorted(asking_qagen.rglob("*"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    processes = [
+        start(str(FOLDER), asking_qagen, elsewhere, tmp_path),
+        start("./metrics/quals", asking_qagen, REPOSITORY, tmp_path),
+    ]
+    expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)
+    for module, result in map(finish, processes):
+        assert module.startswith("evaluate_modules.metrics.quals.")
+        assert same(result["scores"], expected["scores"])
+        assert result["signature"] == expected["signature"]
+    assert sorted(asking_qagen.rglob("*")) == before
+    assert list(elsewhere.iterdir()) == []
+    assert list(tmp_path.rglob("*.arrow")) == []
+
+
+def test_a_copy_of_the_folder_finds_the_embedded_checkpoint(embedded: Path, tmp_path: Path) -> None:
+    _, result = finish(start("./metrics/quals", None, REPOSITORY, tmp_path))
+    scorer = QualsScorer(str(embedded))
+    assert result["signature"] == scorer.signature
+    assert same(result["scores"], [score.score for score in scorer.score(SOURCES, SUMMARIES)])
+    assert result["coverage"] == pytest.approx(2 / 3)

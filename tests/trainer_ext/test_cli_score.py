@@ -257,9 +257,10 @@ def test_the_choices_are_the_scorers() -> None:
     choices = {action.dest: action.choices for action in parser._actions if action.choices}
     assert choices == {"dtype": list(DTYPES), "long_sources": list(LONG_SOURCES), "weighting": list(WEIGHTINGS)}
     defaults = vars(parser.parse_args([]))
-    assert QualsScorer.__init__.__kwdefaults__.items() >= {
-        name: value for name, value in defaults.items() if name != "checkpoint"
-    }.items()
+    assert (
+        QualsScorer.__init__.__kwdefaults__.items()
+        >= {name: value for name, value in defaults.items() if name != "checkpoint"}.items()
+    )
 
 
 def test_the_embedded_checkpoint_scores_with_no_option(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:

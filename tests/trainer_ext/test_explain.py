@@ -32,7 +32,9 @@ def make_pair(
     )
 
 
-def explain(*pairs: ScoredPair, summary: str = SUMMARY, source: str = "The <b>source</b>.", **flags: Any) -> Explanation:
+def explain(
+    *pairs: ScoredPair, summary: str = SUMMARY, source: str = "The <b>source</b>.", **flags: Any
+) -> Explanation:
     score = sum(pair.score for pair in pairs) / len(pairs) if pairs else math.nan
     options = {"source_windows": 1, "source_truncated": False, "summary_truncated": False, **flags}
     return Explanation(source, summary, SummaryScore(score, pairs, **options), "quals-v1-abc")

@@ -11,7 +11,7 @@ _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
     "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
     "install": 'let evaluate.load("quals") find this package from any folder',
-    "uninstall": "undo that",
+    "uninstall": "undo `quals install`",
     "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",
     "bart-from-bert": "make the small BART that the embedded QAGen started from, out of a BERT encoder",
 }

@@ -207,7 +207,7 @@ import torch
 from conftest import tiny_model
 from test_qagen_trainer import rows_of, steps, trainer_of
 folder = Path(sys.argv[1])
-trainer = trainer_of(folder, tiny_model("bart"), rows_of([2] * 8), 1, num_train_epochs=1)
+trainer = trainer_of(folder, tiny_model("bart"), rows_of([2] * 9), 1)
 logged = steps(trainer)
 loss = trainer.evaluate(rows_of([2] * 3, seed=1))["eval_loss"]
 (folder / f"rank{trainer.args.process_index}.json").write_text(json.dumps([trainer.args.world_size, logged, loss]))
@@ -216,8 +216,8 @@ torch.distributed.destroy_process_group()
 
 
 def test_two_ranks_are_the_same_as_two_accumulated_batches(tmp_path: Path) -> None:
-    rows = rows_of([2] * 8)
-    trainer = trainer_of(tmp_path, tiny_model("bart"), rows, 1, gradient_accumulation_steps=2)
+    """Nine batches: two ranks take eight of them, in the order of one process, and none waits for a tenth."""
+    trainer = trainer_of(tmp_path, tiny_model("bart"), rows_of([2] * 9), 1, gradient_accumulation_steps=2, max_steps=4)
     expected = steps(trainer)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -272,7 +272,7 @@ def without_separator() -> PreTrainedTokenizerBase:
         bos_token="<s>",
         eos_token="</s>",
         unk_token="<unk>",
-        additional_special_tokens=["<s>"],
+        additional_special_tokens=["king"],
     )
 
 
@@ -288,7 +288,7 @@ def test_the_separator_becomes_one_token_with_an_embedding(kind: str, tmp_path: 
         len(weights[name]) for name in ("shared.weight", "model.shared.weight", "lm_head.weight") if name in weights
     } == {size + 1}
     assert model.config.qagen_separator == "<sep>"
-    assert "<s>" in tokenizer.all_special_tokens  # the extra special tokens that were there stay
+    assert "king" in tokenizer.all_special_tokens  # the extra special tokens that were there stay
     assert tokenizer("who<sep>", add_special_tokens=False)["input_ids"][-1] == separator
     assert add_separator(model, tokenizer) == separator  # a second time changes nothing
     assert model.config.vocab_size == size + 1

@@ -1,0 +1,102 @@
+"""What loads as a QAGen, and what is refused with which reason."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import save_tiny_qagen, tiny_model, tiny_tokenizer
+from quals.checkpoint import load_qagen
+from transformers import BertConfig, BertModel
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5", "pegasus"])
+def test_each_family_loads(tmp_path: Path, kind: str) -> None:
+    qagen = load_qagen(str(save_tiny_qagen(tmp_path, kind)))
+    assert qagen.tokenizer.convert_ids_to_tokens(qagen.separator_id) == "<sep>"
+    assert qagen.max_source_tokens == 64
+    assert not qagen.model.training
+
+
+def test_half_precision_weights_load_as_float32(tmp_path: Path) -> None:
+    tiny_model("bart").half().save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    assert load_qagen(str(tmp_path)).model.dtype == torch.float32
+
+
+def test_fingerprint_is_of_the_weights_alone(tmp_path: Path) -> None:
+    first = save_tiny_qagen(tmp_path / "first")
+    shutil.copytree(first, tmp_path / "copy")
+    save_tiny_qagen(tmp_path / "other", seed=1)
+    prints = [load_qagen(str(tmp_path / name)).fingerprint for name in ("first", "copy", "other")]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ValueError, match="QAGen") as caught:
+        load_qagen(str(folder))
+    return str(caught.value)
+
+
+def change_config(folder: Path, **values: object) -> Path:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config.update(values)
+    path.write_text(json.dumps({name: value for name, value in config.items() if value != "remove"}))
+    return folder
+
+
+def test_refusals_name_the_reason(tmp_path: Path) -> None:
+    assert "neither a folder" in refusal(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "config.json" in refusal(tmp_path / "empty")
+    BertModel(
+        BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8, vocab_size=9)
+    ).save_pretrained(tmp_path / "bert")
+    assert "bert model, and a QAGen is an encoder-decoder" in refusal(tmp_path / "bert")
+    unnamed = change_config(save_tiny_qagen(tmp_path / "unnamed"), qagen_separator="remove")
+    assert "names no 'qagen_separator'" in refusal(unnamed)
+    unknown = change_config(save_tiny_qagen(tmp_path / "unknown"), qagen_separator="<other>")
+    assert "'<other>' is not one token" in refusal(unknown)
+    weightless = save_tiny_qagen(tmp_path / "weightless")
+    (weightless / "model.safetensors").unlink()
+    assert "is no QAGen" in refusal(weightless)
+
+
+def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+    folder = save_tiny_qagen(tmp_path / "pickled")
+    (folder / "model.safetensors").unlink()
+    torch.save(tiny_model("bart").state_dict(), folder / "pytorch_model.bin")
+    assert "is no QAGen" in refusal(folder)
+
+
+def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
+    source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
+    package = tmp_path / "lonely"
+    package.mkdir()
+    for name in ("attention.py", "checkpoint.py"):
+        shutil.copy(source / name, package / name)
+    (package / "__init__.py").touch()
+    script = (
+        "import importlib.util, lonely.checkpoint as c\n"
+        "c.find_spec = lambda name: None\n"
+        "try: c.find_embedded()\n"
+        "except ValueError as error: print(error)\n"
+        f"import json, pathlib; note = pathlib.Path(c.__file__).parent / 'quals.json'\n"
+        f"folder = pathlib.Path({str(tmp_path)!r}) / 'origin' / c.EMBEDDED; folder.mkdir(parents=True)\n"
+        "(folder / 'config.json').touch()\n"
+        "note.write_text(json.dumps({'original file path': str(folder.parent / 'quals.py')}))\n"
+        "print(c.find_embedded() == folder)\n"
+        "note.write_text('not json')\n"
+        "try: c.find_embedded()\n"
+        "except ValueError as error: print('again refused')\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    assert "not beside this metric" in lines[0]
+    assert lines[1:] == ["True", "again refused"]

@@ -1,0 +1,258 @@
+"""QUALS itself: identity, invariances, long texts, strange texts, bad input."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import WORDS, tiny_model, tiny_tokenizer
+from quals import QualsScorer, SummaryScore
+from quals.pairs import fold
+from quals.results import weighted_mean
+
+OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny QAGen that has learned to ask `who <verb>?` and to copy a word of its text, so that pairs survive."""
+    folder = tmp_path_factory.mktemp("learned")
+    tokenizer, model = tiny_tokenizer(), tiny_model("bart").train()
+    rng = random.Random(0)
+    content = [word for word in WORDS if word.isalpha() and len(word) > 2]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(150):
+        texts = [[rng.choice(content) for _ in range(rng.randrange(3, 9))] for _ in range(32)]
+        inputs = tokenizer([" ".join(text) for text in texts], padding=True, return_tensors="pt")
+        targets = [f"who {rng.choice(['won', 'lost', 'said'])} ? <sep> {rng.choice(text)} </s>" for text in texts]
+        labels = tokenizer(targets, add_special_tokens=False, padding=True, return_tensors="pt")["input_ids"]
+        loss = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            labels=labels.masked_fill(labels == tokenizer.pad_token_id, -100),
+        ).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def scorer(learned: Path) -> QualsScorer:
+    return QualsScorer(str(learned), **OPTIONS)
+
+
+def texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
+    rng = random.Random(seed)
+    words = [word for word in WORDS if word.isalpha()]
+
+    def text(low: int, high: int) -> str:
+        return " ".join(rng.choice(words) for _ in range(rng.randrange(low, high)))
+
+    return [text(10, 50) for _ in range(count)], [text(2, 15) for _ in range(count)]
+
+
+def values(results: list[SummaryScore]) -> list[float]:
+    return [result.score for result in results]
+
+
+def test_pairs_survive_and_stand_in_the_summary(scorer: QualsScorer) -> None:
+    sources, summaries = texts(12)
+    results = scorer.score(sources, summaries)
+    assert sum(bool(result.pairs) for result in results) >= 10
+    for result, summary in zip(results, summaries, strict=True):
+        assert len(result.pairs) <= scorer.max_pairs
+        for pair in result.pairs:
+            spelled = [word.folded for word in fold(summary[pair.start : pair.end])]
+            assert spelled == [word.folded for word in fold(pair.answer)]
+            assert pair.tokens[pair.answer_tokens - 1] == "<sep>"
+            assert pair.log_likelihood_summary == pytest.approx(
+                sum(pair.token_log_probs_summary) / len(pair.tokens), abs=1e-6
+            )
+            assert max(pair.token_log_probs_summary + pair.token_log_probs_source) <= 1e-6
+        if result.pairs:
+            assert result.score == pytest.approx(sum(pair.score for pair in result.pairs) / len(result.pairs))
+
+
+def test_a_summary_is_consistent_with_itself(scorer: QualsScorer) -> None:
+    _, summaries = texts(20)
+    known = [score for score in values(scorer.score(summaries, summaries)) if not math.isnan(score)]
+    assert len(known) >= 10
+    assert known == pytest.approx([0.0] * len(known), abs=1e-4)
+
+
+def test_a_score_depends_on_its_own_texts_alone(scorer: QualsScorer, learned: Path) -> None:
+    sources, summaries = texts(20)
+    expected = values(scorer.score(sources, summaries))
+    assert values(scorer.score(sources, summaries)) == pytest.approx(expected, nan_ok=True, abs=0)
+    order = random.Random(3).sample(range(20), 20)
+    shuffled = values(scorer.score([sources[i] for i in order], [summaries[i] for i in order]))
+    assert shuffled == pytest.approx([expected[i] for i in order], nan_ok=True, abs=1e-4)
+    for budget in (1, 100, 100_000):
+        other = QualsScorer(str(learned), batch_tokens=budget, **OPTIONS)
+        assert other.signature == scorer.signature
+        assert values(other.score(sources, summaries)) == pytest.approx(expected, nan_ok=True, abs=1e-4)
+    doubled = values(scorer.score(sources * 2, summaries * 2))
+    assert doubled == pytest.approx(expected * 2, nan_ok=True, abs=1e-4)
+
+
+def test_candidates_of_one_source(scorer: QualsScorer) -> None:
+    sources, summaries = texts(6)
+    together = values(scorer.score([sources[0]] * 6, summaries))
+    alone = [values(scorer.score([sources[0]], [summary]))[0] for summary in summaries]
+    assert together == pytest.approx(alone, nan_ok=True, abs=1e-4)
+
+
+def test_generators_are_read_a_chunk_at_a_time(scorer: QualsScorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quals.scorer._CHUNK", 4)
+    sources, summaries = texts(10)
+    read = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal read
+        for text in sources:
+            read += 1
+            yield text
+
+    results = scorer.iter_score(counted(), iter(summaries))
+    first = next(results)
+    assert read == 4
+    rest = [first, *results]
+    assert values(rest) == pytest.approx(values(scorer.score(sources, summaries)), nan_ok=True, abs=1e-4)
+
+
+@pytest.mark.parametrize("summary", ["", "   ", "?!", "\x00\x1b", "\U0001f600", "<sep>", "\u05e9\u05dc\u05d5\u05dd"])
+def test_strange_summaries_score_or_are_nan(scorer: QualsScorer, summary: str) -> None:
+    (result,) = scorer.score(["the cat won in paris"], [summary])
+    assert math.isnan(result.score) == (not result.pairs)
+    assert result.to_dict()["num_pairs"] == len(result.pairs)
+    if math.isnan(result.score):
+        assert result.to_dict()["score"] is None
+
+
+def test_strange_sources_score(scorer: QualsScorer) -> None:
+    strange = ["", "\x00", "<sep> </s> <pad>", "\u202eabc", "\U0001f600" * 50, "cat " * 250_000]
+    results = scorer.score(strange, ["the cat won in paris"] * len(strange))
+    assert all(math.isfinite(result.score) for result in results)
+    assert [result.source_truncated for result in results] == [False, False, False, False, False, True]
+
+
+def test_long_texts_are_cut_or_read_in_windows(scorer: QualsScorer, learned: Path) -> None:
+    sources, summaries = texts(4)
+    long = [" ".join([source] * 8) for source in sources]
+    windowed = QualsScorer(str(learned), long_sources="windows", **OPTIONS)
+    assert windowed.signature != scorer.signature
+    for cut, whole in zip(scorer.score(long, summaries), windowed.score(long, summaries), strict=True):
+        assert (cut.source_truncated, cut.source_windows) == (True, 1)
+        assert not whole.source_truncated
+        assert whole.source_windows > 1
+        for one, best in zip(cut.pairs, whole.pairs, strict=True):  # the first window is what truncation reads
+            assert best.log_likelihood_source >= one.log_likelihood_source - 1e-5
+    short = windowed.score(["the cat won"], [" ".join(["cat"] * 200)])[0]
+    assert (short.source_windows, short.summary_truncated) == (1, True)
+
+
+def test_given_pairs_can_be_scored(scorer: QualsScorer) -> None:
+    sources, summaries = texts(5)
+    pairs = scorer.generate_pairs(summaries)
+    assert any(len(found) > 1 for found in pairs)
+    for result, found in zip(scorer.score_pairs(sources, pairs), pairs, strict=True):
+        assert [pair.question for pair in result.pairs] == [pair.question for pair in found]
+
+
+@pytest.mark.parametrize(
+    ("sources", "summaries", "message"),
+    [
+        (["a"], ["a", "b"], "1 sources and 2 summaries"),
+        (["a", None], ["a", "b"], "source at place 1 is NoneType"),
+        (["a"], [3], "summary at place 0 is int"),
+        ("a", "b", "lists of strings"),
+        (iter(["a"]), iter(["a", "b"]), "more summaries than 1"),
+        (iter(["a", "b"]), iter(["a"]), "more sources than 1"),
+    ],
+)
+def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summaries: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        scorer.score(sources, summaries)  # type: ignore[arg-type]
+    assert scorer.score([], []) == []
+    assert len(scorer.score(["the cat won"], ["the cat won"])) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"num_groups": 0},
+        {"diversity": -1.0},
+        {"max_pairs": 0},
+        {"min_tokens": 9, "max_tokens": 8},
+        {"batch_tokens": 0},
+        {"long_sources": "cut"},
+        {"weighting": "mean"},
+        {"dtype": "int8"},
+        {"max_source_tokens": 65},
+        {"window_overlap": 62},
+    ],
+)
+def test_options_out_of_range(learned: Path, options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"give|takes|between"):
+        QualsScorer(str(learned), **options)  # type: ignore[arg-type]
+
+
+def test_the_signature_follows_every_setting_that_changes_scores(learned: Path, scorer: QualsScorer) -> None:
+    changes = [
+        {"num_groups": 9},
+        {"diversity": 0.4},
+        {"max_pairs": 9},
+        {"min_tokens": 2},
+        {"max_tokens": 9},
+        {"weighting": "answer"},
+        {"max_source_tokens": 32},
+        {"dtype": "bfloat16"},
+    ]
+    signatures = {QualsScorer(str(learned), **{**OPTIONS, **change}).signature for change in changes}
+    assert len(signatures | {scorer.signature}) == len(changes) + 1
+
+
+def test_weightings() -> None:
+    log_probs = (-1.0, -2.0, -3.0, -4.0, -10.0)  # question, question, separator, answer, end
+    assert weighted_mean(log_probs, 3, "tokens") == pytest.approx(-4.0)
+    assert weighted_mean(log_probs, 3, "answer") == pytest.approx(-7.0)
+    assert weighted_mean(log_probs, 3, "balanced") == pytest.approx(-4.5)
+
+
+def test_weighting_changes_scores_and_not_pairs(learned: Path, scorer: QualsScorer) -> None:
+    sources, summaries = texts(5)
+    answers = QualsScorer(str(learned), weighting="answer", **OPTIONS).score(sources, summaries)
+    for one, other in zip(scorer.score(sources, summaries), answers, strict=True):
+        assert [pair.question for pair in one.pairs] == [pair.question for pair in other.pairs]
+        for pair in other.pairs:
+            expected = weighted_mean(pair.token_log_probs_source, pair.answer_tokens, "answer")
+            assert pair.log_likelihood_source == pytest.approx(expected)
+
+
+def test_progress_bar(scorer: QualsScorer, capsys: pytest.CaptureFixture[str]) -> None:
+    sources, summaries = texts(3)
+    scorer.score(sources, summaries, progress=True)
+    assert "3/3" in capsys.readouterr().err
+    scorer.score(sources, summaries, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_embedded_model(embedded: Path) -> None:
+    scorer = QualsScorer(str(embedded))
+    source = (
+        "Anthony Joshua believes he has spotted a chink in Wladimir Klitschko's armour before the two heavyweights "
+        'meet at Wembley. "There is a chink in Klitschko\'s armour, and I have seen it," Joshua said in Sheffield.'
+    )
+    right = "Wladimir Klitschko has a chink in his armour, says Anthony Joshua."
+    wrong = "Anthony Joshua has a chink in his armour, says Wladimir Klitschko."
+    results = scorer.score([source, source, right], [right, wrong, right])
+    assert results[0].score > results[1].score
+    assert results[2].score == pytest.approx(0.0, abs=1e-4)
+    assert all(len(result.pairs) == 10 for result in results)
