@@ -118,8 +118,8 @@ Examples:
     >>> [len(candidates) for candidates in results["scores"]]
     [2]
     >>> pair = results["pairs"][0][0][0]
-    >>> right[pair["start"] : pair["end"]].lower() == pair["answer"].lower()
-    True
+    >>> list(pair)[:5]
+    ['question', 'answer', 'start', 'end', 'score']
 """
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from quals import QualsScorer
 from scipy import stats
+from tiny import WORDS
 
 from benchmarks.agreement import scoring
 from benchmarks.agreement.__main__ import main
@@ -23,31 +24,8 @@ from benchmarks.agreement.disagreements import disagreements
 from benchmarks.agreement.evaluation import evaluate, split_by_origin
 from benchmarks.agreement.floors import ngram_share
 
-WORDS = [
-    "the",
-    "cat",
-    "dog",
-    "mat",
-    "paris",
-    "london",
-    "joshua",
-    "klitschko",
-    "champion",
-    "boxer",
-    "red",
-    "blue",
-    "won",
-    "lost",
-    "city",
-    "river",
-    "king",
-    "queen",
-]
-# The tiny model is random: from these two it generates pairs that count, from most texts none.
-SUMMARIES = [
-    "who what where when has is was said did the a of in and 1 2 3 cat dog mat paris london joshua klitschko champion",
-    "red blue won lost city river king queen the a of in and who what where when has is was said did boxer 1 2 3",
-]
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+SUMMARIES = ["joshua won in paris .", "the queen lost the river city ."]
 
 
 def write_set(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
@@ -60,7 +38,7 @@ def judged(documents: int, each: int = 2, **more: Any) -> list[dict[str, Any]]:
     return [
         {
             "id": f"row_{place}_{number}",
-            "document": f"the {WORDS[place % len(WORDS)]} has a red mat in paris . {place}",
+            "document": f"the {CONTENT[place % len(CONTENT)]} has a red mat in paris . {place}",
             "summary": SUMMARIES[min(number, 1)],
             "label": int(number == 0),
             "origin": "news" if place % 2 else "chat",
@@ -211,20 +189,20 @@ def test_disagreements_lead_with_the_largest(folder: Path) -> None:
     assert found[0].row.pair == "2"
 
 
-def test_windows_of_a_short_source_score_as_truncation_does(tiny_qagen: Path) -> None:
+def test_windows_of_a_short_source_score_as_truncation_does(asking_qagen: Path) -> None:
     """What lets the second pass leave out the rows that were not cut."""
     sources = ["joshua has a red mat in paris .", "the king lost london ."]
     truncated, windows = (
-        QualsScorer(str(tiny_qagen), device="cpu", long_sources=policy).score(sources, SUMMARIES)
+        QualsScorer(str(asking_qagen), device="cpu", long_sources=policy).score(sources, SUMMARIES)
         for policy in ("truncate", "windows")
     )
     assert all(score.pairs and not score.source_truncated for score in truncated)
     assert [score.score for score in truncated] == pytest.approx([score.score for score in windows], abs=1e-5)
 
 
-def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, tiny_qagen: Path, tmp_path: Path) -> None:
+def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, asking_qagen: Path, tmp_path: Path) -> None:
     rows = load_set(folder, "goyal21")
-    scorer = QualsScorer(str(tiny_qagen), device="cpu")
+    scorer = QualsScorer(str(asking_qagen), device="cpu")
     scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
     assert all(score.pairs for score in scores)
     cache = ScoreCache(tmp_path / "cache", scorer.signature)
@@ -235,7 +213,12 @@ def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, tiny
     assert after.get(rows[-1]) is None
     assert [after.get(row) for row in rows[:-1]] == [ScoreRecord.of(score) for score in scores[:-1]]
     assert scoring.score_missing(scorer, rows, after, "again")[0] == 1
-    assert cache.path.read_bytes() == whole
+    lines = cache.path.read_text(encoding="utf-8").splitlines()
+    assert "".join(f"{line}\n" for line in lines[:-1]).encode() == whole[: whole[:-1].rfind(b"\n") + 1]
+    assert len(lines) == len(rows)
+    again = ScoreCache(tmp_path / "cache", scorer.signature).get(rows[-1])
+    assert again is not None
+    assert [(pair.question, pair.answer) for pair in again.pairs] == [(p.question, p.answer) for p in scores[-1].pairs]
     edited = load_set(folder, "goyal21")[0].__class__(**{**vars(rows[0]), "summary": "the dog won ."})
     assert after.get(edited) is None
     assert len(ScoreCache(tmp_path / "cache", "another")) == 0
@@ -244,10 +227,10 @@ def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, tiny
         ScoreCache(tmp_path / "cache", scorer.signature)
 
 
-def test_records_give_the_scorers_own_score(folder: Path, tiny_qagen: Path) -> None:
+def test_records_give_the_scorers_own_score(folder: Path, asking_qagen: Path) -> None:
     rows = load_set(folder, "goyal21")
     for weighting in ("tokens", "answer", "balanced"):
-        scorer = QualsScorer(str(tiny_qagen), device="cpu", weighting=weighting)
+        scorer = QualsScorer(str(asking_qagen), device="cpu", weighting=weighting)
         scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
         found = [WEIGHTED[f"QUALS {weighting}"](ScoreRecord.of(score).pairs) for score in scores]
         assert found == pytest.approx([score.score for score in scores], abs=1e-5)
@@ -255,16 +238,16 @@ def test_records_give_the_scorers_own_score(folder: Path, tiny_qagen: Path) -> N
 
 
 def test_whole_run_then_again_without_a_model(
-    folder: Path, tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = judged(3)
     for row in long:
-        row["document"] += " " + " ".join(WORDS) * 4  # beyond the tiny model's 64 tokens
+        row["document"] += " " + " ".join(CONTENT * 4)  # beyond the tiny model's 64 tokens
     write_set(folder, "gofigure_human", long)
     output, cache = tmp_path / "results.jsonl", tmp_path / "cache"
     sets = ["--sets", "goyal21", "frank_valid", "rank19", "gofigure_human"]
     common = [str(folder), *sets, "--cache", str(cache), "--resamples", "20", "--output", str(output), "--worst", "2"]
-    assert main([*common, "--checkpoint", str(tiny_qagen), "--device", "cpu"]) == 0
+    assert main([*common, "--checkpoint", str(asking_qagen), "--device", "cpu"]) == 0
     first, figures = capsys.readouterr(), output.read_text(encoding="utf-8")
     assert "goyal21 (truncate): 12 of 12 rows scored" in first.err
     assert "gofigure_human (windows): 6 of 6 rows scored" in first.err

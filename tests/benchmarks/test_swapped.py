@@ -46,10 +46,10 @@ def test_ties_and_missing_scores_are_wrong(consistent: float, inconsistent: floa
 
 
 def test_command_scores_every_item_by_every_metric(
-    tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "swapped.jsonl"
-    assert main(["--checkpoint", str(tiny_qagen), "--device", "cpu", "--output", str(output)]) == 0
+    assert main(["--checkpoint", str(asking_qagen), "--device", "cpu", "--output", str(output)]) == 0
     printed, pairs = capsys.readouterr().out, load_pairs()
     rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 5 * len(pairs)
@@ -59,19 +59,12 @@ def test_command_scores_every_item_by_every_metric(
         assert f"| {metric} | {sum(row['right'] for row in mine)} of {len(pairs)} |" in printed
 
 
-def test_outcomes_are_the_scorers_own_scores(tiny_qagen: Path) -> None:
-    # The tiny model is random: from these two summaries it generates pairs that count, from most texts none.
-    consistent = (
-        "who what where when has is was said did the a of in and 1 2 3 cat dog "
-        "mat paris london joshua klitschko champion"
-    )
-    inconsistent = (
-        "red blue won lost city river king queen the a of in and who what where when has is was said did boxer 1 2 3"
-    )
+def test_outcomes_are_the_scorers_own_scores(asking_qagen: Path) -> None:
+    consistent, inconsistent = "joshua won in paris .", "the queen lost the river city ."
     item = SwappedPair("names", "joshua has a red mat in paris .", consistent, inconsistent)
-    found = {outcome.metric: outcome for outcome in outcomes([item], QualsScorer(str(tiny_qagen), device="cpu"))}
+    found = {outcome.metric: outcome for outcome in outcomes([item], QualsScorer(str(asking_qagen), device="cpu"))}
     for weighting in WEIGHTINGS:
-        scorer = QualsScorer(str(tiny_qagen), device="cpu", weighting=weighting)
+        scorer = QualsScorer(str(asking_qagen), device="cpu", weighting=weighting)
         one, two = (score.score for score in scorer.score([item.source] * 2, [consistent, inconsistent]))
         outcome = found[f"QUALS {weighting}"]
         assert (outcome.consistent, outcome.inconsistent) == pytest.approx((one, two), abs=1e-6)

@@ -1,76 +1,149 @@
-"""Diverse greedy decoding and QUALS written as plainly as the definition reads: no cache, no batches, no shortcuts."""
+"""QUALS the straightforward way, to compare the engine with: every step in its own plain loop, nothing shared.
+
+One text at a time, one group at a time, no cache, the whole prefix fed anew at each step, the whole vocabulary looked
+at for each decision, transformers' own attention.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from quals.decoding import DecodingSettings
 from torch import Tensor
-from transformers import PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-@dataclass
-class Reference:
-    """What one text's groups generated; ``gap`` is the closest that a second-best token came to a chosen one."""
+@dataclass(frozen=True)
+class Decoded:
+    """One group's sequence, its end included, and how clear each of its decisions was.
 
-    token_ids: list[list[int]]
-    log_probs: list[list[float]]
-    gap: float = math.inf
-    forced: list[bool] = field(default_factory=list)
+    Attributes:
+        token_ids: without the decoder's start token.
+        log_probs: natural log-probabilities without the penalty.
+        gaps: in nats, how far each choice lay ahead of the second best, penalties included; 0 is a tie, and
+            infinite is no choice at all. Decisions with a gap near the rounding error may fall either way.
+    """
+
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+    gaps: tuple[float, ...]
+
+
+def next_log_probs(model: PreTrainedModel, states: Tensor, prefix: Sequence[int]) -> Tensor:
+    """Log-probabilities ``(V,)`` of the token after ``prefix``, given one text's encoder states ``(1, S, d)``."""
+    ids = torch.tensor([[model.config.decoder_start_token_id, *prefix]])
+    logits = model(encoder_outputs=(states,), decoder_input_ids=ids, use_cache=False).logits
+    return torch.log_softmax(logits[0, -1].float(), -1)
 
 
 @torch.no_grad()
-def next_log_probs(model: PreTrainedModel, states: Tensor, prefix: list[int]) -> Tensor:
-    """``(V,)`` log-probabilities after ``prefix``, the whole prefix fed anew; ``states`` is ``(1, S, d)``, unpadded."""
-    output = model(
-        encoder_outputs=BaseModelOutput(last_hidden_state=states),
-        attention_mask=torch.ones(states.shape[:2], dtype=torch.long),
-        decoder_input_ids=torch.tensor([[model.config.decoder_start_token_id, *prefix]]),
-        use_cache=False,
-    )
-    return output.logits[0, -1].float().log_softmax(-1)
-
-
-def decode(model: PreTrainedModel, input_ids: list[int], settings: DecodingSettings) -> Reference:
-    """One text, group after group, step after step, over the whole vocabulary; ``model`` has stock attention."""
-    with torch.no_grad():
-        states = model.get_encoder()(input_ids=torch.tensor([input_ids])).last_hidden_state
+def diverse_greedy(model: PreTrainedModel, text_ids: Sequence[int], settings: DecodingSettings) -> list[Decoded]:
+    """What ``quals.decoding.diverse_greedy`` must give for one text, group by group."""
     eos = model.config.eos_token_id
-    groups = range(settings.num_groups)
-    found = Reference([[] for _ in groups], [[] for _ in groups], forced=[False] * settings.num_groups)
+    states = model.get_encoder()(input_ids=torch.tensor([list(text_ids)])).last_hidden_state
+    tokens: list[list[int]] = [[] for _ in range(settings.num_groups)]
+    scores: list[list[float]] = [[] for _ in range(settings.num_groups)]
+    gaps: list[list[float]] = [[] for _ in range(settings.num_groups)]
     for step in range(settings.max_tokens + 1):
-        taken: dict[int, int] = {}
-        known: dict[tuple[int, ...], Tensor] = {}
-        for group in groups:
-            prefix = found.token_ids[group]
-            if prefix and prefix[-1] == eos:
+        chosen: list[int] = []  # by the groups before, at this step
+        for group in range(settings.num_groups):
+            if eos in tokens[group]:
                 continue
-            if tuple(prefix) not in known:  # equal prefixes have equal log-probabilities; saves the test's time only
-                known[tuple(prefix)] = next_log_probs(model, states, prefix)
-            log_probs = known[tuple(prefix)]
+            log_probs = next_log_probs(model, states, tokens[group])
+            penalised = log_probs.clone()
+            for token in chosen:
+                penalised[token] -= settings.diversity
+            if step < settings.min_tokens:
+                penalised[eos] = -math.inf
+            best = int((penalised == penalised.max()).nonzero()[0])  # the lowest id of equals
+            first, second = penalised.topk(2).values.tolist()
+            gap = first - second
             if step == settings.max_tokens:
-                choice = eos
-                found.forced[group] = True
-            else:
-                scores = log_probs.clone()
-                if step < settings.min_tokens:
-                    scores[eos] = -math.inf
-                for token, times in taken.items():
-                    scores[token] -= settings.diversity * times
-                best, second = scores.topk(2).values.tolist()
-                found.gap = min(found.gap, best - second)
-                choice = int((scores == scores.max()).nonzero()[0])  # the lowest id among equals
-                taken[choice] = taken.get(choice, 0) + 1
-            prefix.append(choice)
-            found.log_probs[group].append(float(log_probs[choice]))
-    return found
+                best, gap = eos, math.inf
+            chosen.append(best)
+            tokens[group].append(best)
+            scores[group].append(float(log_probs[best]))
+            gaps[group].append(gap)
+    return [Decoded(tuple(t), tuple(s), tuple(g)) for t, s, g in zip(tokens, scores, gaps, strict=True)]
 
 
-def teacher_force(model: PreTrainedModel, input_ids: list[int], target: list[int]) -> list[float]:
-    """Log-probability of each target token, each from a pass of its own."""
-    with torch.no_grad():
-        states = model.get_encoder()(input_ids=torch.tensor([input_ids])).last_hidden_state
+@torch.no_grad()
+def teacher_forced(model: PreTrainedModel, text_ids: Sequence[int], target: Sequence[int]) -> list[float]:
+    """Log-probability of each of a target's tokens given the text, one prefix after the other."""
+    states = model.get_encoder()(input_ids=torch.tensor([list(text_ids)])).last_hidden_state
     return [float(next_log_probs(model, states, target[:i])[token]) for i, token in enumerate(target)]
+
+
+@dataclass(frozen=True)
+class PlainPair:
+    """A pair and its log-likelihoods in nats a token."""
+
+    question: str
+    answer: str
+    under_summary: float
+    under_source: float
+
+
+def quals(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    source: str,
+    summary: str,
+    settings: DecodingSettings,
+    max_pairs: int = 10,
+) -> tuple[float, list[PlainPair], float]:
+    """QUALS of one summary of plain ASCII, its pairs, and the smallest gap of all decisions of the decoding.
+
+    The summary's likelihoods are computed anew by teacher forcing, on nothing but the token ids.
+    """
+    summary_ids, source_ids = (tokenizer(text)["input_ids"] for text in (summary, source))
+    decoded = diverse_greedy(model, summary_ids, settings)
+    separator = tokenizer.convert_tokens_to_ids(model.config.qagen_separator)
+
+    kept: list[tuple[float, str, str, tuple[int, ...]]] = []  # (minus total log-probability, question, answer, ids)
+    for sequence in decoded:
+        ids = list(sequence.token_ids)
+        if ids.count(separator) != 1 or tokenizer.unk_token_id in ids:
+            continue
+        at = ids.index(separator)
+        question = tokenizer.decode(ids[:at], skip_special_tokens=True)
+        answer = tokenizer.decode(ids[at + 1 :], skip_special_tokens=True)
+        if _words(question) and _words(answer) and f" {_words(answer)} " in f" {_words(summary)} ":
+            kept.append((-sum(sequence.log_probs), question, answer, sequence.token_ids))
+    kept.sort(key=lambda pair: pair[0])
+
+    # Round and round over the answers, each in turn giving its likeliest pair whose question is new.
+    answers = list(dict.fromkeys(_words(answer) for _, _, answer, _ in kept))
+    selected: list[tuple[float, str, str, tuple[int, ...]]] = []
+    taken = -1
+    while taken != len(selected):
+        taken = len(selected)
+        for wanted in answers:
+            asked = {_words(question) for _, question, _, _ in selected}
+            new = [pair for pair in kept if _words(pair[2]) == wanted and _words(pair[1]) not in asked]
+            if new and len(selected) < max_pairs:
+                selected.append(new[0])
+
+    pairs = [
+        PlainPair(
+            question.strip(),
+            answer.strip(),
+            _mean(teacher_forced(model, summary_ids, ids)),
+            _mean(teacher_forced(model, source_ids, ids)),
+        )
+        for _, question, answer, ids in selected
+    ]
+    score = _mean([pair.under_source - pair.under_summary for pair in pairs])
+    return score, pairs, min(gap for sequence in decoded for gap in sequence.gaps)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan

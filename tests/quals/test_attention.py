@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
-from conftest import tiny_model
 from quals.attention import rows_of_texts, share_encoder_states
+from tiny import tiny_model
 from transformers import LEDConfig, LEDForConditionalGeneration, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 

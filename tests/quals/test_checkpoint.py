@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import save_tiny_qagen, tiny_model, tiny_tokenizer
 from quals.checkpoint import load_qagen
+from tiny import save_tiny_qagen, tiny_model, tiny_tokenizer
 from transformers import BertConfig, BertModel
 
 

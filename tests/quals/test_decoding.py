@@ -6,13 +6,13 @@ import copy
 from pathlib import Path
 
 import pytest
-import reference
 import torch
-from conftest import tiny_model, tiny_tokenizer
 from quals.attention import share_encoder_states
 from quals.batching import encode_texts
 from quals.checkpoint import load_qagen
 from quals.decoding import DecodingSettings, Hypothesis, diverse_greedy, encode, teacher_forced
+from quals_reference import decode, teacher_force
+from tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
 TEXTS = ["the cat sat .", "who won in paris ? the red dog and the blue king", "joshua"]
@@ -41,7 +41,7 @@ def assert_equal_to_reference(model: PreTrainedModel, ids: list[list[int]], sett
     lengths = []
     compared = 0
     for hypotheses, text in zip(generate(model, ids, settings), ids, strict=True):
-        expected = reference.decode(model, text, settings)
+        expected = decode(model, text, settings)
         lengths += [len(sequence) for sequence in expected.token_ids]
         if expected.gap < 1e-5:
             continue  # rounding may choose either
@@ -137,7 +137,7 @@ def test_teacher_forcing_equals_the_reference_and_generation(any_model: PreTrain
     scores = teacher_forced(shared, texts, torch.tensor([text for text, _ in chosen]), targets)
     for (text, hypothesis), target, log_probs in zip(chosen, targets, scores, strict=True):
         assert log_probs == pytest.approx(hypothesis.log_probs[: len(target)], abs=2e-4)
-        assert log_probs == pytest.approx(reference.teacher_force(any_model, ids[text], target), abs=2e-4)
+        assert log_probs == pytest.approx(teacher_force(any_model, ids[text], target), abs=2e-4)
 
 
 @pytest.mark.parametrize(("groups", "texts"), [(8, 2), (60, 1)])
@@ -151,7 +151,7 @@ def test_embedded_model_gives_the_reference_sequences(embedded: Path, groups: in
     with torch.inference_mode():
         encoded = encode(qagen.model, input_ids, mask)
     for hypotheses, text in zip(diverse_greedy(qagen.model, encoded, settings), ids, strict=True):
-        expected = reference.decode(stock, text, settings)
+        expected = decode(stock, text, settings)
         if expected.gap > 1e-4:
             assert [list(h.token_ids) for h in hypotheses] == expected.token_ids
         else:  # two tokens were as good as equal: all groups before that choice still agree

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import WORDS, tiny_model, tiny_tokenizer
 from quals import QualsScorer, SummaryScore
 from quals.pairs import fold
 from quals.results import weighted_mean
+from tiny import WORDS, tiny_model, tiny_tokenizer
 
 OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
 

@@ -6,19 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
+
 from trainer_ext.cli.main import main
 
-TEXTS = ["--source", "joshua won the red city .", "--summary", "joshua won in paris"]
+TEXTS = ["--source", "joshua won the red city .", "--summary", "red city in paris klitschko"]
 
 
 def explain(qagen: Path, *arguments: str | Path) -> int:
-    quick = ["--num-groups", "12", "--device", "cpu"]
+    quick = ["--num-groups", "30", "--diversity", "2", "--device", "cpu"]
     return main(["explain", *map(str, arguments), "--checkpoint", str(qagen), *quick])
 
 
-def test_every_output_by_its_suffix(tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_output_by_its_suffix(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = [tmp_path / name for name in ("a.html", "b.png", "c.svg")]
-    assert explain(tiny_qagen, *TEXTS, *(part for path in outputs for part in ("--output", path))) == 0
+    assert explain(asking_qagen, *TEXTS, *(part for path in outputs for part in ("--output", path))) == 0
     beginnings = [path.read_bytes()[:15] for path in outputs]
     assert beginnings[0] == b"<!DOCTYPE html>"
     assert beginnings[1].startswith(b"\x89PNG")
@@ -30,17 +31,17 @@ def test_every_output_by_its_suffix(tiny_qagen: Path, tmp_path: Path, capsys: py
     assert differences == sorted(differences)
 
 
-def test_texts_from_files(tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_texts_from_files(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "source.txt").write_text(TEXTS[1], encoding="utf-8")
-    assert explain(tiny_qagen, *TEXTS) == 0
+    assert explain(asking_qagen, *TEXTS) == 0
     direct = capsys.readouterr().out
-    assert explain(tiny_qagen, "--source", f"@{tmp_path / 'source.txt'}", *TEXTS[2:]) == 0
+    assert explain(asking_qagen, "--source", f"@{tmp_path / 'source.txt'}", *TEXTS[2:]) == 0
     assert capsys.readouterr().out == direct
-    assert explain(tiny_qagen, "--source", "@@joshua", "--summary", "@@joshua") == 0
+    assert explain(asking_qagen, "--source", "@@joshua", "--summary", "@@joshua") == 0
 
 
-def test_a_summary_without_pairs(tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert explain(tiny_qagen, "--source", "a cat", "--summary", "", "--output", tmp_path / "a.html") == 0
+def test_a_summary_without_pairs(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(asking_qagen, "--source", "a cat", "--summary", "", "--output", tmp_path / "a.html") == 0
     assert "No question-answer pair survived" in capsys.readouterr().out
     assert "No question-answer pair survived" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
@@ -72,11 +73,11 @@ def test_mistakes_are_one_sentence(
 
 
 def test_an_input_file_is_never_overwritten(
-    tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "source.html"
     page.write_text("joshua won", encoding="utf-8")
-    assert explain(tiny_qagen, "--source", f"@{page}", "--summary", "joshua", "--output", page) == 2
+    assert explain(asking_qagen, "--source", f"@{page}", "--summary", "joshua", "--output", page) == 2
     assert "is the input" in capsys.readouterr().err
     assert page.read_text(encoding="utf-8") == "joshua won"
 

@@ -18,13 +18,14 @@ import pytest
 from quals import QualsScorer
 from quals.results import WEIGHTINGS
 from quals.scorer import DTYPES, LONG_SOURCES
+
 from trainer_ext.cli.main import main
 from trainer_ext.cli.scorer_options import add_scorer_arguments
 from trainer_ext.tables import read_table
 
 SOURCES = ["joshua won the red city .", "klitschko lost the cat in paris .", "a queen was in london ?"]
-SUMMARIES = ["joshua won in paris", "the king lost a dog", ""]
-QUICK = ["--num-groups", "12", "--device", "cpu"]
+SUMMARIES = ["red city in paris klitschko", "the red city in paris", ""]
+QUICK = ["--num-groups", "30", "--diversity", "2", "--device", "cpu"]  # the settings at which asking_qagen asks
 
 
 def rows() -> list[dict[str, Any]]:
@@ -56,17 +57,17 @@ def score(qagen: Path, *arguments: str | Path) -> int:
 @pytest.mark.parametrize("output", ["out.jsonl", "out.parquet"])
 @pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.parquet"])
 def test_files_are_scored_as_the_scorer_does(
-    tiny_qagen: Path, tmp_path: Path, name: str, output: str, capsys: pytest.CaptureFixture[str]
+    asking_qagen: Path, tmp_path: Path, name: str, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = rows()
-    assert score(tiny_qagen, table(tmp_path / name, content), "--output", tmp_path / output, "--token-log-probs") == 0
-    scorer = QualsScorer(str(tiny_qagen), device="cpu", num_groups=12)
+    assert score(asking_qagen, table(tmp_path / name, content), "--output", tmp_path / output, "--token-log-probs") == 0
+    scorer = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0)
     expected = [result.to_dict(token_log_probs=True) for result in scorer.score(SOURCES, SUMMARIES)]
     written = [dict(row) for row in read_table(tmp_path / output)]
     assert [list(row)[:4] for row in written] == [["id", "source", "summary", "quals"]] * 3
     assert [row.pop("quals") for row in written] == [result.pop("score") for result in expected]
     assert written == [{**row, **result} for row, result in zip(content, expected, strict=True)]
-    assert written[2]["num_pairs"] == 0
+    assert [row["num_pairs"] > 0 for row in written] == [True, True, False]
     shown = capsys.readouterr().out
     assert scorer.signature in shown
     assert "rows       3\n" in shown
@@ -74,10 +75,10 @@ def test_files_are_scored_as_the_scorer_does(
 
 
 def test_a_summary_without_pairs_is_null_and_lowers_the_coverage(
-    tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = table(tmp_path / "in.jsonl", [{"source": "a cat", "summary": ""}])
-    assert score(tiny_qagen, path, "--output", tmp_path / "out.jsonl") == 0
+    assert score(asking_qagen, path, "--output", tmp_path / "out.jsonl") == 0
     assert '"quals": null, "num_pairs": 0,' in (tmp_path / "out.jsonl").read_text()
     assert "pairs" not in json.loads((tmp_path / "out.jsonl").read_text())
     shown = capsys.readouterr().out
@@ -85,20 +86,22 @@ def test_a_summary_without_pairs_is_null_and_lowers_the_coverage(
     assert "mean       undefined" in shown
 
 
-def test_other_columns_can_be_named(tiny_qagen: Path, tmp_path: Path) -> None:
+def test_other_columns_can_be_named(asking_qagen: Path, tmp_path: Path) -> None:
     path = table(tmp_path / "in.jsonl", [{"document": "a cat", "highlights": "a cat"}])
     columns = ["--source-column", "document", "--summary-column", "highlights"]
-    assert score(tiny_qagen, path, *columns, "--output", tmp_path / "out.jsonl") == 0
+    assert score(asking_qagen, path, *columns, "--output", tmp_path / "out.jsonl") == 0
     assert json.loads((tmp_path / "out.jsonl").read_text())["document"] == "a cat"
 
 
-def test_two_texts(tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_texts(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "source.txt").write_text(SOURCES[0])
-    texts = ["--source", f"@{tmp_path / 'source.txt'}", "--summary", "joshua won"]
-    assert score(tiny_qagen, *texts, "--explain") == 0
-    [result] = QualsScorer(str(tiny_qagen), device="cpu", num_groups=12).score([SOURCES[0]], ["joshua won"])
+    texts = ["--source", f"@{tmp_path / 'source.txt'}", "--summary", SUMMARIES[0]]
+    assert score(asking_qagen, *texts, "--explain") == 0
+    [result] = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0).score(
+        [SOURCES[0]], SUMMARIES[:1]
+    )
     shown = capsys.readouterr().out
-    assert result.pairs
+    assert len(result.pairs) > 1
     assert f"mean       {result.score:.4f}" in shown
     assert all(f"{pair.question} -> {pair.answer}" in shown for pair in result.pairs)
 
@@ -117,7 +120,7 @@ def test_two_texts(tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     ],
 )
 def test_mistakes_are_one_sentence_and_nothing_is_written(
-    tiny_qagen: Path,
+    asking_qagen: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     content: str,
@@ -128,7 +131,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(
     path.write_text(content)
     output = tmp_path / "out.jsonl"
     output.write_text("old")
-    status = main(["score", str(path), "--output", str(output), "--checkpoint", str(tiny_qagen), *QUICK, *arguments])
+    status = main(["score", str(path), "--output", str(output), "--checkpoint", str(asking_qagen), *QUICK, *arguments])
     assert status == 2
     error = capsys.readouterr().err
     assert message in error
@@ -163,16 +166,16 @@ def test_mistaken_arguments(
     assert names(tmp_path) == []
 
 
-def test_the_input_is_never_overwritten(tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_input_is_never_overwritten(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table(tmp_path / "in.jsonl", rows())
     before = path.read_bytes()
-    assert score(tiny_qagen, path, "--output", path) == 2
+    assert score(asking_qagen, path, "--output", path) == 2
     assert "is the input" in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
 def many(count: int) -> list[dict[str, Any]]:
-    words = "joshua won the red city in paris klitschko lost a blue dog".split()
+    words = ["joshua", "won", "the", "red", "city", "in", "paris", "klitschko", "lost", "a", "blue", "dog"]
     return [
         {"source": " ".join(words[n % 7 :]), "summary": " ".join(words[n % 5 : 5 + n % 8]), "n": n}
         for n in range(count)
@@ -182,12 +185,12 @@ def many(count: int) -> list[dict[str, Any]]:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    tiny_qagen: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+    asking_qagen: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = table(tmp_path / "in.jsonl", many(800))
     whole, broken = tmp_path / f"whole{suffix}", tmp_path / f"broken{suffix}"
     partial = broken.with_name(broken.name + ".partial")
-    command = ["score", str(path), "--checkpoint", str(tiny_qagen), "--num-groups", "4", "--device", "cpu", "--explain"]
+    command = ["score", str(path), "--checkpoint", str(asking_qagen), *QUICK, "--explain"]
     code = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *command, "--output", str(broken)],
@@ -211,31 +214,32 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert "going on after " in capsys.readouterr().err
     assert main([*command, "--output", str(whole)]) == 0
     assert broken.read_bytes() == whole.read_bytes()
-    assert len(read_table(broken)) == 800
+    finished = read_table(broken)
+    assert len(finished) == 800
+    assert sum(row["num_pairs"] > 0 for row in finished) > 100
     assert names(tmp_path) == sorted(["in.jsonl", whole.name, broken.name])
 
 
 @pytest.mark.parametrize("change", ["text", "setting", "columns"])
 def test_results_of_another_run_are_never_taken_over(
-    tiny_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+    asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
 ) -> None:
     path, output = table(tmp_path / "in.jsonl", rows()), tmp_path / "out.jsonl"
-    blocked = tmp_path / "out.jsonl.partial"
-    assert score(tiny_qagen, path, "--output", output) == 0
+    partial = tmp_path / "out.jsonl.partial"
+    assert score(asking_qagen, path, "--output", output) == 0
     expected = output.read_bytes()
 
-    # A run whose last step fails leaves its work behind: here, a folder has come to stand where the output belongs.
     other = ["--max-pairs", "1"] if change == "setting" else ["--explain"] if change == "columns" else []
     if change == "text":
         table(path, [{**rows()[0], "summary": "a king"}, *rows()[1:]])
     output.unlink()
-    keep_partial(tiny_qagen, path, output, other)
-    assert blocked.exists()
+    keep_partial(asking_qagen, path, output, other)
+    assert partial.exists()
     table(path, rows())
-    assert score(tiny_qagen, path, "--output", output, "--resume") == 0
+    assert score(asking_qagen, path, "--output", output, "--resume") == 0
     assert "going on" not in capsys.readouterr().err
     assert output.read_bytes() == expected
-    assert not blocked.exists()
+    assert not partial.exists()
 
 
 def keep_partial(qagen: Path, path: Path, output: Path, options: list[str]) -> None:

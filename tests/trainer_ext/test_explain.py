@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 from quals.results import ScoredPair, SummaryScore
+
 from trainer_ext.explain import BLUE, NO_PAIRS, ORANGE, Explanation, printable, signed, token_texts
 from trainer_ext.explain.figure import write_figure
 from trainer_ext.explain.page import html_page, write_page

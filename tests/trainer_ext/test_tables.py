@@ -13,6 +13,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+
 from trainer_ext.partial import PartialResults
 from trainer_ext.tables import check_output, read_table, replacing, text_column, write_table
 

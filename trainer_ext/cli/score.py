@@ -130,10 +130,8 @@ def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> It
     if not summaries:
         return
     chunk: list[SummaryScore] = []
-    given = 0
-    for result in scorer.iter_score(counted(), summaries):
+    for given, result in enumerate(scorer.iter_score(counted(), summaries), start=1):
         chunk.append(result)
-        given += 1
         if given == read:
             yield chunk
             chunk = []
@@ -164,7 +162,9 @@ def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
 
 def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | None) -> str:
     """What the scores look like, for the terminal."""
-    scores = sorted((result["quals"], number) for number, result in enumerate(results, 1) if result["quals"] is not None)
+    scores = sorted(
+        (result["quals"], number) for number, result in enumerate(results, 1) if result["quals"] is not None
+    )
     values = [score for score, _ in scores]
     lines = [("rows", str(len(results)))]
     lines += [("scored", f"{len(values)} (coverage {len(values) / len(results):.1%})")]

@@ -71,7 +71,7 @@ def write_figure(explanation: Explanation, path: Path) -> None:
 
     kind = path.suffix.lower().removeprefix(".")
     # The same explanation gives the same bytes (no date, no random ids); without hinting a text is as wide as measured.
-    settings = {"svg.hashsalt": "quals", "text.hinting": "none"}
+    settings: dict[Any, Any] = {"svg.hashsalt": "quals", "text.hinting": "none"}
     with matplotlib.rc_context(settings), warnings.catch_warnings(), replacing(path) as file:
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")  # a box for a letter that no font has is enough
         page = _Page(explanation)

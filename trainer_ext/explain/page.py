@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,15 +110,17 @@ def _body(explanation: Explanation) -> Iterator[str]:
     yield '<section aria-label="Summary">'
     yield f'<p class="text summary" dir="auto">{_marked(explanation)}</p>'
     yield "</section>"
-    yield f"<details><summary>Source</summary><p class='text source' dir='auto'>{_text(explanation.source)}</p></details>"
+    source = f'<p class="text source" dir="auto">{_text(explanation.source)}</p>'
+    yield f"<details><summary>Source</summary>{source}</details>"
     if not scored:
         return
     step = max(1, math.ceil(explanation.depth / 4))
+    lines = f"a line every {step} nat{'' if step == 1 else 's'}"
     yield (
         '<p class="legend"><span class="key a">under the summary (left)</span>'
         '<span class="key b">under the source (right)</span>'
-        f'<span class="muted">Log-probability of each token: the longer the bar, the less expected; a line every {step} '
-        f"nat{'' if step == 1 else 's'}. The answer is shaded.</span></p>"
+        '<span class="muted">Log-probability of each token: the longer the bar, the less expected; '
+        f"{lines}. The answer is shaded.</span></p>"
     )
     yield f'<div style="--step: calc(var(--unit) * {step / explanation.depth:.5f})">'
     for number, pair in enumerate(explanation.worst_first, start=1):
@@ -168,7 +171,7 @@ def _marked(explanation: Explanation) -> str:
     worst = explanation.worst_first
     edges = sorted({0, len(summary), *(edge for pair in worst for edge in (pair.start, pair.end))})
     parts = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         stretch = _text(summary[start:end])
         number = next((place for place, pair in enumerate(worst, 1) if pair.start <= start and end <= pair.end), None)
         if number is None:

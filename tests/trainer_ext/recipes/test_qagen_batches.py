@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import tiny_tokenizer
 from datasets import Dataset
+from tiny import tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from trainer_ext.recipes.qagen_batches import (

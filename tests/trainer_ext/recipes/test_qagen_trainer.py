@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import REPOSITORY, tiny_model, tiny_tokenizer
 from datasets import Dataset
+from tiny import REPOSITORY, tiny_model, tiny_tokenizer
 from torch import nn
 from transformers import (
     AutoModelForSeq2SeqLM,
@@ -204,7 +204,7 @@ import faulthandler, json, sys
 faulthandler.dump_traceback_later(100, exit=True)  # a rank that waits for the other says where, and ends
 from pathlib import Path
 import torch
-from conftest import tiny_model
+from tiny import tiny_model
 from test_qagen_trainer import rows_of, steps, trainer_of
 folder = Path(sys.argv[1])
 trainer = trainer_of(folder, tiny_model("bart"), rows_of([2] * 9), 1)

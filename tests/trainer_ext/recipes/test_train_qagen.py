@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import WORDS, tiny_model
 from huggingface_hub import ModelCard
 from quals.checkpoint import load_qagen
 from safetensors.torch import load_file
+from tiny import WORDS, tiny_model
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
@@ -138,6 +138,21 @@ def test_folder_is_a_qagen(unbroken: Path) -> None:
     assert {weight.dtype for weight in load_file(unbroken / "model.safetensors").values()} == {torch.float32}
 
 
+def test_the_best_checkpoint_is_kept_although_later_ones_are_worse(
+    base: Path, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jsonl"  # the better the training data is known, the stranger are these words
+    row = {"context": "Blue boxer.", "question": "Mat mat cat london red has?", "answer": "boxer blue 3"}
+    other.write_text(json.dumps(row) + "\n")
+    output = tmp_path / "qagen"
+    assert main(command(base, (data[0], other), output)) == 0
+    losses = evaluations(last_state(output))
+    best = min(losses, key=lambda step: losses[step])
+    assert losses[best] < losses[max(losses)] - 0.05
+    assert same_weights(output, output / "checkpoints" / f"checkpoint-{best}")
+    assert not same_weights(output, output / "checkpoints" / f"checkpoint-{max(losses)}")
+
+
 def evaluations(state: dict[str, Any]) -> dict[int, float]:
     return {entry["step"]: entry["eval_loss"] for entry in state["log_history"] if "eval_loss" in entry}
 
@@ -214,8 +229,14 @@ def test_killed_and_run_again_gives_the_same_weights(
     output = tmp_path / "qagen"
     arguments = command(base, data, output)
     train_and_kill(arguments, output)
-    assert 0 < last_state(output)["global_step"] < last_state(unbroken)["global_step"]
+    state = last_state(output)
+    assert 0 < state["global_step"] < last_state(unbroken)["global_step"]
+    for file in (output / "checkpoints").glob("checkpoint-*/trainer_state.json"):
+        noted = json.loads(file.read_text())
+        noted["log_history"].append({"step": noted["global_step"], "killed": 1})
+        file.write_text(json.dumps(noted))
     assert main(arguments) == 0
+    assert any("killed" in entry for entry in last_state(output)["log_history"])  # it went on, and did not begin anew
     assert same_weights(output, unbroken)
     assert last_state(output)["best_metric"] == last_state(unbroken)["best_metric"]
     assert (output / "README.md").read_text() == (unbroken / "README.md").read_text().replace("tiny-qagen", "qagen")
