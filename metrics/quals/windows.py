@@ -27,6 +27,8 @@ class Windows:
 
 def first_window(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int) -> Windows:
     """Each text's first ``limit`` tokens; what a text says is never taken for a special token."""
+    if not texts:
+        return Windows([], [], [])
     ids = tokenizer(list(texts), split_special_tokens=True, verbose=False)["input_ids"]
     truncated = [len(sequence) > limit for sequence in ids]
     # The last token is the tokenizer's end mark, which belongs to what is cut too.
@@ -36,6 +38,8 @@ def first_window(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit
 
 def all_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int, overlap: int) -> Windows:
     """All of each text in windows of at most ``limit`` tokens that share ``overlap`` tokens with their neighbours."""
+    if not texts:
+        return Windows([], [], [])
     encoded = tokenizer(
         list(texts),
         split_special_tokens=True,

@@ -65,6 +65,14 @@ def quals(asking_qagen: Path, tmp_path: Path) -> Quals:
     return Quals(str(asking_qagen), cache_dir=str(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def expected(asking_qagen: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The result for SUMMARIES and SOURCES with nothing special."""
+    quals = Quals(str(asking_qagen), cache_dir=str(tmp_path_factory.mktemp("expected")))
+    result: dict[str, Any] = quals.compute(predictions=SUMMARIES, sources=SOURCES)
+    return result
+
+
 def same(left: list[float], right: list[float]) -> bool:
     return bool(np.allclose(left, right, rtol=0, atol=1e-5, equal_nan=True))
 
@@ -82,13 +90,13 @@ def test_no_file_of_it_needs_the_installed_package() -> None:
 
 def test_the_result_is_the_scorers(quals: Quals, asking_qagen: Path) -> None:
     scorer = QualsScorer(str(asking_qagen))
-    expected = scorer.score(SOURCES, SUMMARIES)
+    wanted = scorer.score(SOURCES, SUMMARIES)
     result = quals.compute(predictions=SUMMARIES, sources=SOURCES)
-    scores = [score.score for score in expected]
+    scores = [score.score for score in wanted]
     assert [math.isnan(score) for score in scores] == [False, True, False]
     assert same(result["scores"], scores)
     assert result["quals"] == pytest.approx((scores[0] + scores[2]) / 2, abs=1e-5)
-    assert result["num_pairs"] == [len(score.pairs) for score in expected]
+    assert result["num_pairs"] == [len(score.pairs) for score in wanted]
     assert result["num_pairs"][0] > 1
     assert result["coverage"] == pytest.approx(2 / 3)
     assert result["signature"] == scorer.signature
@@ -165,7 +173,6 @@ def test_another_device_or_dtype_reads_the_weights_into_it(quals: Quals, asking_
 
 
 def test_added_texts_are_scored_together(quals: Quals) -> None:
-    expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)["scores"]
     quals.add(prediction=SUMMARIES[0], source=SOURCES[0])
     quals.add(prediction=SUMMARIES[1], sources=SOURCES[1])
     quals.add_batch(predictions=SUMMARIES[2:], sources=SOURCES[2:])
@@ -180,12 +187,10 @@ def test_added_texts_are_scored_together(quals: Quals) -> None:
     "listed", [tuple, np.array, iter, lambda texts: datasets.Dataset.from_dict({"text": texts})["text"]]
 )
 def test_any_list_of_strings_will_do(quals: Quals, listed: Any) -> None:
-    expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)["scores"]
     assert same(quals.compute(predictions=listed(SUMMARIES), sources=listed(SOURCES))["scores"], expected)
 
 
 def test_texts_in_memory(asking_qagen: Path, tmp_path: Path, quals: Quals) -> None:
-    expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)["scores"]
     in_memory = Quals(str(asking_qagen), cache_dir=str(tmp_path), keep_in_memory=True)
     assert same(in_memory.compute(predictions=SUMMARIES, sources=SOURCES)["scores"], expected)
 
@@ -203,7 +208,6 @@ class Lengths(evaluate.Metric):
 
 
 def test_it_combines_with_a_metric_of_other_features(quals: Quals, tmp_path: Path) -> None:
-    expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)
     both = evaluate.combine([quals, Lengths(cache_dir=str(tmp_path))])
     both.add_batch(predictions=SUMMARIES[:2], references=SOURCES[:2], sources=SOURCES[:2])
     both.add(prediction=SUMMARIES[2], reference=SOURCES[2], sources=SOURCES[2])
@@ -432,7 +436,6 @@ def test_evaluate_loads_the_folder_from_anywhere_twice_at_once(
         start(str(FOLDER), asking_qagen, elsewhere, tmp_path),
         start("./metrics/quals", asking_qagen, REPOSITORY, tmp_path),
     ]
-    expected = quals.compute(predictions=SUMMARIES, sources=SOURCES)
     for module, result in map(finish, processes):
         assert module.startswith("evaluate_modules.metrics.quals.")
         assert same(result["scores"], expected["scores"])

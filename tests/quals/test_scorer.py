@@ -180,7 +180,7 @@ def test_given_pairs_can_be_scored(scorer: QualsScorer) -> None:
 def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summaries: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scorer.score(sources, summaries)  # type: ignore[arg-type]
-    assert scorer.score([], []) == []
+    assert scorer.score([], []) == scorer.generate_pairs([]) == scorer.score_pairs([], []) == []
     assert len(scorer.score(["the cat won"], ["the cat won"])) == 1
 
 

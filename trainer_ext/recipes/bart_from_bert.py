@@ -26,9 +26,11 @@ def bart_from_bert(
         eos_token_id: ends every target (``[SEP]``).
 
     Raises:
-        ValueError: more decoder layers are asked for than the encoder has.
+        ValueError: more decoder layers are asked for than the encoder has, or its activation is not gelu.
     """
     source = bert.config
+    if source.hidden_act != "gelu":
+        raise ValueError(f"The encoder's activation is {source.hidden_act}, and only gelu is mapped: take another one.")
     if not 1 <= decoder_layers <= source.num_hidden_layers:
         raise ValueError(
             f"decoder_layers is {decoder_layers}, but the decoder takes its layers from an encoder that has "

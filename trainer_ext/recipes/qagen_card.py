@@ -81,7 +81,7 @@ Measured on {_file_name(recipe.validation_file)}, which was not trained on.
 |---|---:|
 | negative log-likelihood of {quality.pairs:,} pairs, nats a token | {quality.negative_log_likelihood:.3f} |
 | token F1 of the greedy answer to {quality.answered:,} given questions | {quality.answer_f1:.3f} |
-| share of 60 generated pairs that the passage backs, over {quality.sentences} sentences | {quality.surviving_share:.3f} |
+| share of 60 generated pairs that the text backs, {quality.sentences} sentences | {quality.surviving_share:.3f} |
 | distinct answers among them, a sentence | {quality.distinct_answers:.1f} |
 
 ## Limits

@@ -68,10 +68,9 @@ def read_passages(source: str, where: Mapping[str, str] | None = None, split: st
         if where and any(str(row.get(name)) != value for name, value in where.items()):
             continue
         try:
-            context = str(row["context"])
-            questions = row.get("qas", [row])
-            pairs = [pair for qa in questions if (pair := _pair(qa, context)) is not None]
-        except (KeyError, TypeError) as error:
+            context = _text(row, "context")
+            pairs = [pair for qa in row.get("qas", [row]) if (pair := _pair(qa, context)) is not None]
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{source}, row {number}: no usable {error}. A row needs 'context' and either 'qas' or "
                 "'question' with 'answers' (SQuAD's format, or JSON lines)."
@@ -85,17 +84,29 @@ def read_passages(source: str, where: Mapping[str, str] | None = None, split: st
 
 
 def _file_rows(path: Path) -> Iterator[dict[str, Any]]:
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): convert it.") from error
     try:
         whole = json.loads(text)
     except json.JSONDecodeError:
         whole = None
     if isinstance(whole, dict) and "data" in whole:  # SQuAD's nested form
-        for article in whole["data"]:
-            for paragraph in article["paragraphs"]:
-                yield {"title": article.get("title", ""), **paragraph}
+        try:
+            rows = [
+                {"title": article.get("title", ""), **paragraph}
+                for article in whole["data"]
+                for paragraph in article["paragraphs"]
+            ]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} has 'data' as SQuAD does, but not articles with 'paragraphs' in it: give SQuAD JSON or JSON "
+                "lines."
+            ) from error
+        yield from rows
         return
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would split inside of JSON strings
         if not line.strip():
             continue
         try:
@@ -121,23 +132,37 @@ def _dataset_rows(name: str, split: str) -> Iterable[dict[str, Any]]:
 def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
     if qa.get("is_impossible"):
         return None
-    answers = qa["answers"] if "answers" in qa else [qa["answer"]]
+    answers = qa["answers"] if "answers" in qa else [_text(qa, "answer")]
     start: int | None = None
     if isinstance(answers, Mapping):  # SQuAD as the datasets library stores it
         start = next(iter(answers.get("answer_start") or []), None)
-        texts = list(answers["text"])
+        answers = [{"text": text} for text in _list(answers, "text")]
     else:
+        answers = _list(qa, "answers") if "answers" in qa else answers
         if answers and isinstance(answers[0], Mapping):
             start = answers[0].get("answer_start")
-        texts = [answer["text"] if isinstance(answer, Mapping) else answer for answer in answers]
-    texts = [str(text).strip() for text in texts if str(text).strip()]
-    question = str(qa["question"]).strip()
+    texts = [_text(answer, "text") if isinstance(answer, Mapping) else str(answer) for answer in answers]
+    texts = [text.strip() for text in texts if text.strip()]
+    question = _text(qa, "question").strip()
     if not texts or not question:
         return None
     if start is None or context[start : start + len(texts[0])] != texts[0]:
         found = context.find(texts[0])
         start = found if found >= 0 else None
     return QAPair(question, tuple(dict.fromkeys(texts)), start)
+
+
+def _text(row: Mapping[str, Any], field: str) -> str:
+    if not isinstance(row[field], str):
+        raise TypeError(f"{field!r}, which is {type(row[field]).__name__} and not text")
+    return row[field]
+
+
+def _list(row: Mapping[str, Any], field: str) -> list[Any]:
+    # A string would be read letter by letter.
+    if isinstance(row[field], str) or not isinstance(row[field], Sequence):
+        raise TypeError(f"{field!r}, which is {type(row[field]).__name__} and not a list")
+    return list(row[field])
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:

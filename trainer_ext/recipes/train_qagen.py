@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from datasets import Dataset, concatenate_datasets
 from transformers import (
+    AutoConfig,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -18,8 +19,8 @@ from transformers import (
     Seq2SeqTrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
+from trainer_ext.recipes.checkpoints import prepare_checkpoints
 from trainer_ext.recipes.qagen_batches import encode_examples
 from trainer_ext.recipes.qagen_data import Example, Passage, make_examples, read_passages
 from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
@@ -74,12 +75,19 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         The folder of the QAGen.
 
     Raises:
-        FileNotFoundError, ValueError: as :func:`read_passages`.
+        FileNotFoundError: a data file is not there.
+        ValueError: the data, an option or the base model is wrong, or the folder holds another recipe's checkpoints.
     """
+    _check(recipe)
     set_seed(recipe.seed)
     output = Path(recipe.output_dir)
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     model = AutoModelForSeq2SeqLM.from_pretrained(recipe.model, dtype=torch.float32)
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if limit is not None and recipe.max_tokens > limit:
+        raise ValueError(
+            f"max_tokens is {recipe.max_tokens}, but {recipe.model} reads at most {limit}: give that or less."
+        )
     separator_id = add_separator(model, tokenizer)
 
     passages = [passages for name in recipe.train_files for passages in _read(name)]
@@ -100,8 +108,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         eval_dataset=validation_rows,
         processing_class=tokenizer,
     )
-    last = get_last_checkpoint(str(output / "checkpoints")) if recipe.resume and output.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe))
 
     _save(model, tokenizer, output, recipe.dtype)
     from trainer_ext.recipes.qagen_card import write_card
@@ -114,8 +121,28 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
 
 def _read(name: str) -> list[Passage]:
     source, _, condition = name.partition("?")
-    where: Mapping[str, str] = dict(part.split("=", 1) for part in condition.split("&")) if condition else {}
-    return read_passages(source, where)
+    parts = [part.partition("=") for part in condition.split("&")] if condition else []
+    if any(not equals for _, equals, _ in parts):
+        raise ValueError(f"{name!r}: the condition {condition!r} is not of the form FIELD=VALUE; write it so.")
+    return read_passages(source, {field: value for field, _, value in parts})
+
+
+def _check(recipe: QAGenRecipe) -> None:
+    """Refuse before the data are read what would fail after."""
+    for option in ("epochs", "tokens_per_batch", "accumulation", "eval_steps", "validation_passages"):
+        if getattr(recipe, option) < 1:
+            raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
+    if Path(recipe.output_dir).is_file():
+        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
+    try:
+        config = AutoConfig.from_pretrained(recipe.model)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"No model could be loaded from {recipe.model!r}: {error}") from error
+    if not config.is_encoder_decoder:
+        raise ValueError(
+            f"{recipe.model!r} is a {config.model_type} model, and a QAGen is an encoder-decoder: give a BART, T5 or "
+            "Pegasus checkpoint."
+        )
 
 
 def _pass(

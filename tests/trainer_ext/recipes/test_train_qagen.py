@@ -141,14 +141,12 @@ def test_folder_is_a_qagen(unbroken: Path) -> None:
 def test_the_best_checkpoint_is_kept_although_later_ones_are_worse(
     base: Path, data: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    other = tmp_path / "other.jsonl"  # the better the training data is known, the stranger are these words
-    row = {"context": "Blue boxer.", "question": "Mat mat cat london red has?", "answer": "boxer blue 3"}
-    other.write_text(json.dumps(row) + "\n")
     output = tmp_path / "qagen"
-    assert main(command(base, (data[0], other), output)) == 0
+    rising = command(base, data, output, warmup_steps=60, learning_rate=0.5)  # it learns, and then flies apart
+    assert main(rising) == 0
     losses = evaluations(last_state(output))
     best = min(losses, key=lambda step: losses[step])
-    assert losses[best] < losses[max(losses)] - 0.05
+    assert losses[best] < losses[max(losses)]
     assert same_weights(output, output / "checkpoints" / f"checkpoint-{best}")
     assert not same_weights(output, output / "checkpoints" / f"checkpoint-{max(losses)}")
 
@@ -308,6 +306,14 @@ def test_half_precision_is_stored_when_asked_for(kind: str, data: tuple[Path, Pa
     qagen = load_qagen(str(output))
     assert {parameter.dtype for parameter in qagen.model.parameters()} == {torch.float32}
     assert all(parameter.isfinite().all() for parameter in qagen.model.parameters())
+
+
+def test_a_validation_file_of_short_texts_can_be_measured(base: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
+    short = tmp_path / "short.jsonl"
+    short.write_text(json.dumps({"context": "The cat won.", "question": "Who won?", "answer": "The cat"}) + "\n")
+    output = tmp_path / "qagen"
+    assert main(command(base, (data[0], short), output, epochs=1)) == 0
+    assert json.loads((output / "quality.json").read_text())["pairs"] == 1
 
 
 def test_train_files_may_be_filtered_and_several(base: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
