@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quals import QualsScorer
+from quals.checkpoint import QAGen
 
 from benchmarks.agreement.aggregations import WEIGHTED
 from benchmarks.agreement.cache import ScoreCache, read_manifest, write_manifest
 from benchmarks.agreement.data import SPECS, Row, load_set
 from benchmarks.agreement.disagreements import Disagreement, describe, disagreements, worst
 from benchmarks.agreement.evaluation import Figure, evaluate, split_by_origin
-from benchmarks.agreement.scoring import known_rows, metric_scores, needs_windows, score_missing
+from benchmarks.agreement.scoring import Policies, known_rows, metric_scores, score_missing
 from benchmarks.agreement.table import EXTRA, MAIN, markdown, write_json_lines
 
 _NOTE = (
@@ -119,24 +120,23 @@ def _cached(arguments: argparse.Namespace) -> tuple[ScoreCache, ScoreCache | Non
 
 
 def _scored(arguments: argparse.Namespace, sets: dict[str, list[Row]]) -> tuple[ScoreCache, ScoreCache | None]:
-    caches = {}
-    policies = ["truncate"] if arguments.no_windows else ["truncate", "windows"]
-    scorers = {policy: _scorer(arguments, policy) for policy in policies}
-    write_manifest(arguments.cache, {policy: scorer.signature for policy, scorer in scorers.items()})
-    for policy, scorer in scorers.items():
-        caches[policy] = ScoreCache(arguments.cache, scorer.signature)
-        for name, rows in sets.items():
-            wanted = rows if policy == "truncate" else needs_windows(rows, caches["truncate"])
-            count, seconds = score_missing(scorer, wanted, caches[policy], f"{name} ({policy})")
-            speed = f", {seconds / count:.2f} s a row" if count else ""
-            _say(f"{name} ({policy}): {count} of {len(wanted)} rows scored in {seconds:.0f} s{speed}")
-    return caches["truncate"], caches.get("windows")
+    truncating = _scorer(arguments, arguments.checkpoint, "truncate")
+    windowing = None if arguments.no_windows else _scorer(arguments, truncating.qagen, "windows")
+    signatures = {"truncate": truncating.signature} | ({"windows": windowing.signature} if windowing else {})
+    write_manifest(arguments.cache, signatures)
+    truncated = ScoreCache(arguments.cache, truncating.signature)
+    windows = ScoreCache(arguments.cache, windowing.signature) if windowing else None
+    policies = Policies(truncating, truncated, windowing, windows)
+    for name, rows in sets.items():
+        count, seconds = score_missing(policies, rows, name)
+        speed = f", {seconds / count:.2f} s a row" if count else ""
+        _say(f"{name}: {count} of {len(rows)} rows scored in {seconds:.0f} s{speed}")
+    return truncated, windows
 
 
-def _scorer(arguments: argparse.Namespace, policy: str) -> QualsScorer:
-    return QualsScorer(
-        arguments.checkpoint, device=arguments.device, batch_tokens=arguments.batch_tokens, long_sources=policy
-    )
+def _scorer(arguments: argparse.Namespace, checkpoint: str | QAGen | None, policy: str) -> QualsScorer:
+    device = None if isinstance(checkpoint, QAGen) else arguments.device
+    return QualsScorer(checkpoint, device=device, batch_tokens=arguments.batch_tokens, long_sources=policy)
 
 
 def _say(text: str) -> None:

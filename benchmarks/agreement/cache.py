@@ -39,7 +39,6 @@ class ScoreRecord:
     pairs: tuple[PairRecord, ...]
     source_windows: int
     source_truncated: bool
-    summary_truncated: bool
 
     @classmethod
     def of(cls, score: SummaryScore) -> ScoreRecord:
@@ -54,7 +53,7 @@ class ScoreRecord:
             )
             for pair in score.pairs
         )
-        return cls(pairs, score.source_windows, score.source_truncated, score.summary_truncated)
+        return cls(pairs, score.source_windows, score.source_truncated)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ScoreRecord:
@@ -65,7 +64,7 @@ class ScoreRecord:
             )
             for pair in values["pairs"]
         )
-        return cls(pairs, values["source_windows"], values["source_truncated"], values["summary_truncated"])
+        return cls(pairs, values["source_windows"], values["source_truncated"])
 
 
 class ScoreCache:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from quals import QualsScorer
+from quals import QualsScorer, SummaryScore
+from quals.pairs import Pair, select
 from tqdm.auto import tqdm
 
 from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED, Aggregation
@@ -17,25 +19,55 @@ from benchmarks.agreement.statistics import Floats
 
 FLOORS = {"unigrams": 1, "bigrams": 2}
 WINDOWS = ", windows"
-_CHUNK = 32  # rows scored between two writes: what a kill can lose
+_CHUNK = 96  # rows scored between two writes: what a kill can lose
 
 
-def score_missing(scorer: QualsScorer, rows: Sequence[Row], cache: ScoreCache, description: str) -> tuple[int, float]:
-    """Score the rows that are not in the cache, those of one document together.
+@dataclass(frozen=True)
+class Policies:
+    """The scorers of the two policies for long documents, which share one QAGen, and where their scores are kept."""
+
+    truncating: QualsScorer
+    truncated: ScoreCache
+    windowing: QualsScorer | None = None
+    windows: ScoreCache | None = None
+
+
+def score_missing(policies: Policies, rows: Sequence[Row], description: str) -> tuple[int, float]:
+    """Score the rows that are not in the caches, those of one document together.
+
+    Question-answer pairs are generated once for both policies, and windows are made of documents that were cut only.
 
     Returns:
         How many were scored, and the seconds that took.
     """
     documents = {document: place for place, document in enumerate(dict.fromkeys(row.document for row in rows))}
-    pending = sorted((row for row in rows if cache.get(row) is None), key=lambda row: documents[row.document])
+    pending = [row for row in rows if policies.truncated.get(row) is None]
+    if policies.windows is not None:
+        pending += [row for row in needs_windows(rows, policies.truncated) if policies.windows.get(row) is None]
+    pending.sort(key=lambda row: documents[row.document])
     start = time.perf_counter()
     with tqdm(total=len(pending), desc=description, unit="row", disable=None if pending else True) as bar:
         for first in range(0, len(pending), _CHUNK):
-            chunk = pending[first : first + _CHUNK]
-            scores = scorer.score([row.document for row in chunk], [row.summary for row in chunk], progress=False)
-            cache.add(chunk, scores)
-            bar.update(len(chunk))
+            _score_chunk(policies, pending[first : first + _CHUNK])
+            bar.update(len(pending[first : first + _CHUNK]))
     return len(pending), time.perf_counter() - start
+
+
+def _score_chunk(policies: Policies, chunk: Sequence[Row]) -> None:
+    scorer = policies.truncating
+    pairs = {
+        id(row): select(found, scorer.max_pairs)
+        for row, found in zip(chunk, scorer.generate_pairs([row.summary for row in chunk]), strict=True)
+    }
+    unknown = [row for row in chunk if policies.truncated.get(row) is None]
+    policies.truncated.add(unknown, _scores(scorer, unknown, pairs))
+    if policies.windowing is not None and policies.windows is not None:
+        long = needs_windows(chunk, policies.truncated)
+        policies.windows.add(long, _scores(policies.windowing, long, pairs))
+
+
+def _scores(scorer: QualsScorer, rows: Sequence[Row], pairs: Mapping[int, list[Pair]]) -> list[SummaryScore]:
+    return scorer.score_pairs([row.document for row in rows], [pairs[id(row)] for row in rows])
 
 
 def needs_windows(rows: Sequence[Row], truncated: ScoreCache) -> list[Row]:

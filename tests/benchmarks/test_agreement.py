@@ -212,7 +212,7 @@ def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, aski
     after = ScoreCache(tmp_path / "cache", scorer.signature)
     assert after.get(rows[-1]) is None
     assert [after.get(row) for row in rows[:-1]] == [ScoreRecord.of(score) for score in scores[:-1]]
-    assert scoring.score_missing(scorer, rows, after, "again")[0] == 1
+    assert scoring.score_missing(scoring.Policies(scorer, after), rows, "again")[0] == 1
     lines = cache.path.read_text(encoding="utf-8").splitlines()
     assert "".join(f"{line}\n" for line in lines[:-1]).encode() == whole[: whole[:-1].rfind(b"\n") + 1]
     assert len(lines) == len(rows)
@@ -249,9 +249,10 @@ def test_whole_run_then_again_without_a_model(
     common = [str(folder), *sets, "--cache", str(cache), "--resamples", "20", "--output", str(output), "--worst", "2"]
     assert main([*common, "--checkpoint", str(asking_qagen), "--device", "cpu"]) == 0
     first, figures = capsys.readouterr(), output.read_text(encoding="utf-8")
-    assert "goyal21 (truncate): 12 of 12 rows scored" in first.err
-    assert "gofigure_human (windows): 6 of 6 rows scored" in first.err
-    assert "goyal21 (windows): 0 of 0 rows scored" in first.err
+    assert "goyal21: 12 of 12 rows scored" in first.err
+    assert "gofigure_human: 6 of 6 rows scored" in first.err
+    kept = [len(path.read_text(encoding="utf-8").splitlines()) for path in cache.glob("*.jsonl")]
+    assert min(kept) == 6  # only documents that were cut are scored in windows too
     for cell in ("partial Pearson", "partial Spearman", "pairwise", "AUROC", "QUALS tokens, windows"):
         assert cell in first.out
     rows = [json.loads(line) for line in figures.splitlines()]

@@ -187,7 +187,7 @@ def many(count: int) -> list[dict[str, Any]]:
 def test_a_killed_run_goes_on_to_the_same_bytes(
     asking_qagen: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = table(tmp_path / "in.jsonl", many(800))
+    path = table(tmp_path / "in.jsonl", many(600))
     whole, broken = tmp_path / f"whole{suffix}", tmp_path / f"broken{suffix}"
     partial = broken.with_name(broken.name + ".partial")
     command = ["score", str(path), "--checkpoint", str(asking_qagen), *QUICK, "--explain"]
@@ -198,7 +198,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
 
     def has_a_chunk() -> bool:
         return partial.exists() and partial.read_bytes().count(b"\n") >= 2  # the header is a line, too
@@ -219,7 +219,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     assert main([*command, "--output", str(whole)]) == 0
     assert broken.read_bytes() == whole.read_bytes()
     finished = read_table(broken)
-    assert len(finished) == 800
+    assert len(finished) == 600
     assert sum(row["num_pairs"] > 0 for row in finished) > 100
     assert names(tmp_path) == sorted(["in.jsonl", whole.name, broken.name])
 

@@ -29,8 +29,11 @@ from trainer_ext.recipes.qagen_data import read_passages
 EVAL_STEPS = 8
 
 
-def write_base(folder: Path, kind: str = "bart") -> Path:
-    """A seq2seq checkpoint that knows nothing of QAGens: no separator in its vocabulary, dropout as usual."""
+def write_base(folder: Path, kind: str = "bart", scale: float = 1.0) -> Path:
+    """A seq2seq checkpoint that knows nothing of QAGens: no separator in its vocabulary, dropout as usual.
+
+    ``scale`` multiplies the embeddings: the smaller, the more alike are the words to it.
+    """
     special = ["<pad>", "<s>", "</s>", "<unk>"]
     vocabulary = {word: index for index, word in enumerate([*special, *WORDS])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
@@ -45,6 +48,7 @@ def write_base(folder: Path, kind: str = "bart") -> Path:
     model = tiny_model(kind)
     del model.config.qagen_separator
     model.resize_token_embeddings(len(tokenizer))
+    model.get_input_embeddings().weight.data.mul_(scale)
     if kind == "bart":
         model.config.dropout = 0.1  # so that a resumed run must also go on with the same random numbers
     else:
@@ -138,12 +142,14 @@ def test_folder_is_a_qagen(unbroken: Path) -> None:
     assert {weight.dtype for weight in load_file(unbroken / "model.safetensors").values()} == {torch.float32}
 
 
-def test_the_best_checkpoint_is_kept_although_later_ones_are_worse(
-    base: Path, data: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_the_best_checkpoint_is_kept_although_later_ones_are_worse(data: tuple[Path, Path], tmp_path: Path) -> None:
+    # A base that finds every word equally likely, and words that training never asks for: they only get less likely.
+    base = write_base(tmp_path / "base", scale=0.02)
+    other = tmp_path / "other.jsonl"
+    row = {"context": "Klitschko said boxer blue has did champion.", "question": "Did blue joshua?", "answer": "Boxer"}
+    other.write_text(json.dumps(row) + "\n")
     output = tmp_path / "qagen"
-    rising = command(base, data, output, warmup_steps=60, learning_rate=0.5)  # it learns, and then flies apart
-    assert main(rising) == 0
+    assert main(command(base, (data[0], other), output)) == 0
     losses = evaluations(last_state(output))
     best = min(losses, key=lambda step: losses[step])
     assert losses[best] < losses[max(losses)]
