@@ -43,7 +43,7 @@ class QAGenQuality:
 
 
 def measure_quality(
-    checkpoint: str, passages: Sequence[Passage], answered: int = 1000, sentences: int = 200, seed: int = 0
+    checkpoint: str, passages: Sequence[Passage], answered: int = 500, sentences: int = 100, seed: int = 0
 ) -> QAGenQuality:
     """Measure ``checkpoint`` on ``passages``; questions to answer and sentences are drawn with ``seed``."""
     scorer = QualsScorer(checkpoint)
