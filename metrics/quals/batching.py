@@ -7,24 +7,28 @@ from collections.abc import Iterator, Sequence
 import torch
 
 
-def token_budget_batches(lengths: Sequence[int], targets: Sequence[int], budget: int) -> Iterator[list[int]]:
+def token_budget_batches(
+    lengths: Sequence[int], rows: Sequence[int], widths: Sequence[int], budget: int
+) -> Iterator[list[int]]:
     """Indices in batches of similar length, longest first.
 
     Args:
         lengths: tokens of each text.
-        targets: tokens (or rows) that the decoder computes at once for each text.
+        rows: decoder rows of each text.
+        widths: tokens that the decoder computes at once for the longest of them.
         budget: most tokens of a batch on either side, padding included; a text that is larger is a batch of its own.
     """
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     batch: list[int] = []
-    longest = decoded = 0
+    longest = decoded = width = 0
     for index in order:
         source = (len(batch) + 1) * max(longest, lengths[index])
-        if batch and max(source, decoded + targets[index]) > budget:
+        target = (decoded + rows[index]) * max(width, widths[index])
+        if batch and max(source, target) > budget:
             yield batch
-            batch, longest, decoded = [], 0, 0
+            batch, longest, decoded, width = [], 0, 0, 0
         batch.append(index)
-        longest, decoded = max(longest, lengths[index]), decoded + targets[index]
+        longest, decoded, width = max(longest, lengths[index]), decoded + rows[index], max(width, widths[index])
     if batch:
         yield batch
 

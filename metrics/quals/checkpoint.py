@@ -10,11 +10,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .attention import share_encoder_states
 
 EMBEDDED = "qagen-mini"
+_NOTE = "quals.json"  # evaluate writes {"original file path": ...} beside its copy, once
+# Parts of a config that say how it was stored or run, not what it computes.
+_NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class QAGen:
         tokenizer: its tokenizer.
         separator_id: the token between question and answer.
         max_source_tokens: longest input, special tokens included.
-        fingerprint: hash of the weights, the same wherever they lie.
+        fingerprint: hash of the weights (as float16), the config and the tokenizer, the same wherever they lie.
     """
 
     model: PreTrainedModel
@@ -58,8 +62,8 @@ def load_qagen(
         config = AutoConfig.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"No QAGen could be loaded from {name!r}: it is neither a folder with a model's config.json nor a model "
-            f"of the Hub that can be reached ({_first_line(error)}). Check the path or the name."
+            f"No QAGen could be loaded from {name!r}: it is neither a folder with a readable config.json of a model "
+            f"nor a model of the Hub that can be reached ({_first_line(error)}). Check the path or the name."
         ) from error
     separator = getattr(config, "qagen_separator", None)
     if not getattr(config, "is_encoder_decoder", False):
@@ -68,18 +72,24 @@ def load_qagen(
         raise _refused(name, "its config names no 'qagen_separator', so it was not trained as a QAGen")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model = AutoModelForSeq2SeqLM.from_pretrained(name, revision=revision, dtype=dtype, use_safetensors=True)
-    except (OSError, ValueError) as error:
-        raise _refused(name, _first_line(error)) from error
+        model, info = AutoModelForSeq2SeqLM.from_pretrained(
+            name, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _refused(name, f"its weights or its tokenizer cannot be read ({_first_line(error)})") from error
+    if info["missing_keys"]:  # transformers would make them up at random
+        raise _refused(name, f"its weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
     separator_id = tokenizer.convert_tokens_to_ids(separator)
     if not isinstance(separator_id, int) or separator_id == tokenizer.unk_token_id:
         raise _refused(name, f"its separator {separator!r} is not one token of its tokenizer")
+    if separator_id >= model.get_output_embeddings().weight.shape[0]:
+        raise _refused(name, f"its tokenizer has a separator {separator!r} that its weights do not know")
     for token in ("eos_token_id", "pad_token_id", "decoder_start_token_id"):
         if getattr(config, token, None) is None:
             raise _refused(name, f"its config has no {token}")
     share_encoder_states(model)
     model.eval().to(device)
-    return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), _fingerprint(model))
+    return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), _fingerprint(model, tokenizer))
 
 
 def find_embedded() -> Path:
@@ -94,9 +104,11 @@ def find_embedded() -> Path:
     for folder in _embedded_candidates():
         if (folder / "config.json").is_file():
             return folder.resolve()
+    note = Path(__file__).resolve().parent / _NOTE
+    stale = f" (or delete {note}, which names a folder without it, and load the metric again)" if note.is_file() else ""
     raise ValueError(
         "The embedded QAGen checkpoint is not beside this metric. Install the package (pip install quals), load the "
-        "metric from its folder, or give a checkpoint: evaluate.load(..., 'folder-or-hub-name')."
+        f"metric from its folder{stale}, or give a checkpoint: evaluate.load(..., 'folder-or-hub-name')."
     )
 
 
@@ -106,7 +118,7 @@ def _embedded_candidates() -> Iterator[Path]:
     spec = find_spec("quals")
     for location in (spec.submodule_search_locations or []) if spec else []:
         yield Path(location) / EMBEDDED
-    note = here / "quals.json"  # evaluate writes {"original file path": ...} beside its copy
+    note = here / _NOTE
     if note.is_file():
         try:
             original = json.loads(note.read_text(encoding="utf-8"))["original file path"]
@@ -122,12 +134,24 @@ def _longest_input(config: object, tokenizer: PreTrainedTokenizerBase) -> int:
     return min([int(limit) for limit in limits if limit] or [512])
 
 
-def _fingerprint(model: PreTrainedModel) -> str:
+def _fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
     digest = hashlib.sha256()
+    config = {name: value for name, value in model.config.to_diff_dict().items() if name not in _NOT_THE_MODEL}
+    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(_tokenizer_rules(tokenizer), sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().to("cpu", torch.float16).contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def _tokenizer_rules(tokenizer: PreTrainedTokenizerBase) -> object:
+    """All that decides how a text becomes tokens, as JSON."""
+    if not tokenizer.is_fast:
+        return [type(tokenizer).__name__, tokenizer.get_vocab()]
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    # Truncation and padding are set by the latest call.
+    return {name: value for name, value in rules.items() if name not in ("truncation", "padding")}
 
 
 def _refused(name: str, reason: str) -> ValueError:

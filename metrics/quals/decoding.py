@@ -164,10 +164,10 @@ def _choose(
     A group looks at its row's k most likely tokens only. Its choice stands if even with the penalty it beats the k-th
     log-probability, for then it beats every token outside; otherwise all is done again with more tokens.
     """
-    for width in (16, rows.shape[1] + 1, projection.vocabulary):
-        width = min(width, projection.vocabulary)
+    vocabulary = projection.vocabulary
+    for width in sorted({min(width, vocabulary) for width in (16, max(16, rows.shape[1] + 1), vocabulary)}):
         log_probs, ids = _most_likely(projection, hidden, width, banned)  # (R, k)
-        choice, chosen, certain = _choose_among(log_probs, ids, rows, live, penalties, width == projection.vocabulary)
+        choice, chosen, certain = _choose_among(log_probs, ids, rows, live, penalties, width == vocabulary)
         if certain:
             break
     return choice, chosen

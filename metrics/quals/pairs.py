@@ -40,7 +40,11 @@ class Word:
 
 
 def fold(text: str) -> list[Word]:
-    """The words of ``text`` for comparison: NFKD, accents dropped, case-folded, split at all but letters and digits."""
+    """The words of ``text`` for comparison: NFKD, accents dropped, case-folded, split at all but letters and digits.
+
+    Characters that only steer the layout (a soft hyphen, a zero-width space) are no part of a word and end none:
+    tokenizers drop them, so an answer never has them.
+    """
     words: list[Word] = []
     letters: list[str] = []
     start = end = 0
@@ -52,6 +56,8 @@ def fold(text: str) -> list[Word]:
 
     for position, character in enumerate(text):
         for part in unicodedata.normalize("NFKD", character):
+            if unicodedata.category(part) == "Cf":
+                continue
             if unicodedata.combining(part):
                 # An accent of its own belongs to the word before it.
                 end = position + 1 if letters else end

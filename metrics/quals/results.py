@@ -63,7 +63,7 @@ class SummaryScore:
 
     Attributes:
         score: mean of the pairs' scores; usually at most 0, near 0 is consistent; NaN where no pair survived.
-        pairs: the pairs it is the mean of, likely ones first.
+        pairs: the pairs it is the mean of, in the order selected: answers in turn, likely ones first.
         source_windows: texts the source was compared as; 1 unless windows were asked for and it was too long.
         source_truncated: whether the end of the source was not read.
         summary_truncated: whether the end of the summary was not read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ from tqdm.auto import tqdm
 from .batching import encode_texts, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
-from .inputs import require, strict_zip
+from .inputs import require, strict_zip, whole_number
 from .pairs import Pair, Word, find_answer, fold, select
 from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
 from .windows import LONG_SOURCES, Windows, all_windows, first_window
@@ -38,7 +39,8 @@ class QualsScorer:
         revision: of a Hub model.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
         dtype: of the computation, e.g. ``"float32"`` (default) or ``"bfloat16"``.
-        batch_tokens: most tokens, padding included, in one pass of the model; None is 4,096 on a CPU, else 32,768.
+        batch_tokens: most tokens, padding included, that the encoder or the decoder takes in one pass (a longer text is
+            a pass of its own); None is 4,096 on a CPU, else 32,768.
         num_groups: sequences generated from each summary.
         diversity: penalty in nats for a token that an earlier group chose at the same step.
         max_pairs: most pairs a summary is scored by.
@@ -78,13 +80,16 @@ class QualsScorer:
         window_overlap: int | None = None,
         weighting: str = "tokens",
     ) -> None:
-        require(num_groups >= 1, f"num_groups is {num_groups}: give 1 or more.")
-        require(diversity >= 0, f"diversity is {diversity}: give 0 or more nats.")
-        require(max_pairs >= 1, f"max_pairs is {max_pairs}: give 1 or more.")
+        whole_number("num_groups", num_groups, 1)
         require(
-            0 <= min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}."
+            isinstance(diversity, int | float) and math.isfinite(diversity) and diversity >= 0,
+            f"diversity is {diversity!r}: give 0 or more nats.",
         )
-        require(batch_tokens is None or batch_tokens >= 1, f"batch_tokens is {batch_tokens}: give 1 or more.")
+        whole_number("max_pairs", max_pairs, 1)
+        whole_number("min_tokens", min_tokens, 0)
+        whole_number("max_tokens", max_tokens, 0)
+        require(min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}.")
+        whole_number("batch_tokens", 1 if batch_tokens is None else batch_tokens, 1)
         require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
         require(weighting in WEIGHTINGS, f"weighting is {weighting!r}: give one of {WEIGHTINGS}.")
         require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
@@ -96,9 +101,16 @@ class QualsScorer:
                 f"The given QAGen was loaded as {loaded} on {self.device}: ask for these, or give its name instead.",
             )
         else:
-            self.device = torch.device(device or _best_device())
+            self.device = _device(device)
             self.qagen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])
+        positions = getattr(self.qagen.model.config, "max_position_embeddings", None)
+        require(
+            positions is None or max_tokens < positions,
+            f"max_tokens is {max_tokens}: this checkpoint's decoder has {positions} positions, so give less.",
+        )
         limit = self.qagen.max_source_tokens
+        whole_number("max_source_tokens", limit if max_source_tokens is None else max_source_tokens, 8)
+        whole_number("window_overlap", 0 if window_overlap is None else window_overlap, 0)
         self.max_source_tokens = limit if max_source_tokens is None else max_source_tokens
         require(
             8 <= self.max_source_tokens <= limit,
@@ -118,10 +130,10 @@ class QualsScorer:
 
     @property
     def signature(self) -> str:
-        """Hash over weights, settings and version: scores with one signature are comparable, others are not."""
+        """Hash over model, tokenizer, settings and version: scores with one signature are comparable."""
         settings = {
             **asdict(self.decoding),
-            "weights": self.qagen.fingerprint,
+            "qagen": self.qagen.fingerprint,
             "max_pairs": self.max_pairs,
             "long_sources": self.long_sources,
             "max_source_tokens": self.max_source_tokens,
@@ -138,14 +150,16 @@ class QualsScorer:
         """Score every summary against the source at the same place.
 
         Args:
-            sources, summaries: texts; any iterables of the same length.
+            sources, summaries: texts; any iterables of the same length, one text at least.
             progress: show a progress bar; None shows one on a terminal.
 
         Returns:
-            One result a summary, in order. A result depends on its own two texts alone.
+            One result a summary, in order. A result depends on its own two texts alone, to rounding: where two tokens
+            are as good as equally likely, other company in a batch can tip the choice.
 
         Raises:
-            ValueError: something is no string, or there are more of one than of the other.
+            ValueError: something is no text, there are none, or more of one than of the other. In lists this is found
+                before anything is scored.
         """
         return list(self.iter_score(sources, summaries, progress=progress))
 
@@ -153,16 +167,19 @@ class QualsScorer:
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
     ) -> Iterator[SummaryScore]:
         """As :meth:`score`, but lazily: a few hundred texts are read, scored and given out at a time."""
-        require(
-            not isinstance(sources, str) and not isinstance(summaries, str),
-            "sources and summaries must be lists of strings; for one summary give [source], [summary].",
-        )
+        for texts in (sources, summaries):
+            require(
+                isinstance(texts, Iterable) and not isinstance(texts, str | bytes),
+                "sources and summaries must be lists of strings; for one summary give [source], [summary].",
+            )
         total = len(summaries) if isinstance(summaries, Sequence) else None
         if isinstance(sources, Sequence) and total is not None:
             require(
                 len(sources) == total,
                 f"There are {len(sources)} sources and {total} summaries: each summary needs the source at its place.",
             )
+            for _ in strict_zip(iter(sources), iter(summaries)):
+                pass  # a mistake at the end of a list is found before the work
         pairs = strict_zip(iter(sources), iter(summaries))
         disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
         with tqdm(total=total, desc="QUALS", unit="summary", disable=disable) as bar:
@@ -200,7 +217,7 @@ class QualsScorer:
         ids = self.tokenize(summaries)
         found: list[list[Pair]] = [[] for _ in summaries]
         lengths, rows = [len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)
-        for batch in token_budget_batches(lengths, rows, self.batch_tokens):
+        for batch in token_budget_batches(lengths, rows, [1] * len(ids), self.batch_tokens):
             texts = self._encode([ids[index] for index in batch])
             for index, hypotheses in zip(batch, diverse_greedy(self.qagen.model, texts, self.decoding), strict=True):
                 found[index] = self.parse(summaries[index], hypotheses)
@@ -228,7 +245,7 @@ class QualsScorer:
     def score_pairs(self, sources: Sequence[str], pairs: Sequence[Sequence[Pair]]) -> list[SummaryScore]:
         """Score given pairs (of :meth:`generate_pairs`, say) on the source at the same place; step 4 of the method.
 
-        Each different source is encoded once for all its pairs.
+        Each different source is encoded once for all its pairs, or for as many as one pass takes.
         """
         unique = list(dict.fromkeys(sources))
         place = {source: index for index, source in enumerate(unique)}
@@ -252,11 +269,20 @@ class QualsScorer:
     def _score_windows(self, windows: Windows, queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
         """Log-probabilities of each source's pairs, each pair's from the window in which it is most likely."""
         best: list[list[tuple[float, ...]]] = [[()] * len(queue) for queue in queues]
-        jobs = [(source, ids) for source, ids in zip(windows.owners, windows.input_ids, strict=True) if queues[source]]
-        lengths = [len(ids) for _, ids in jobs]
-        targets = [sum(len(pair.token_ids) for pair in queues[source]) for source, _ in jobs]
-        for batch in token_budget_batches(lengths, targets, self.batch_tokens):
-            rows = [(at, jobs[job][0], i) for at, job in enumerate(batch) for i in range(len(queues[jobs[job][0]]))]
+        widths = [max((len(pair.token_ids) for pair in queue), default=0) for queue in queues]
+        jobs: list[tuple[int, Sequence[int], range]] = []  # a source, a window of it, and which of its pairs
+        for source, ids in zip(windows.owners, windows.input_ids, strict=True):
+            count = len(queues[source])
+            most = max(1, self.batch_tokens // max(1, widths[source]))
+            jobs += [(source, ids, range(i, min(i + most, count))) for i in range(0, count, most)]
+        batches = token_budget_batches(
+            [len(ids) for _, ids, _ in jobs],
+            [len(mine) for _, _, mine in jobs],
+            [widths[source] for source, _, _ in jobs],
+            self.batch_tokens,
+        )
+        for batch in batches:
+            rows = [(at, jobs[job][0], i) for at, job in enumerate(batch) for i in jobs[job][2]]
             scores = self.teacher_forced(
                 [jobs[job][1] for job in batch], [(at, queues[source][i].token_ids) for at, source, i in rows]
             )
@@ -311,7 +337,16 @@ class QualsScorer:
             return encode(self.qagen.model, ids, mask)
 
 
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def _device(name: str | None) -> torch.device:
+    """The named device, or the best there is; one that is not here is refused before any weights are read."""
+    if name is None:
+        best = "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else best)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        raise ValueError(
+            f"device is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
+        ) from error
+    return device

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .inputs import capital, check_characters
+
 
 def checked_texts(
     predictions: Any, sources: Any, nested: bool | None = None
@@ -34,10 +36,10 @@ def checked_texts(
 def _summary(value: Any, name: str, nested: bool) -> Any:
     if not nested:
         if _is_list(value):
-            raise ValueError(f"{_capital(name)} is a list, and others are one text: give all in one form.")
+            raise ValueError(f"{capital(name)} is a list, and others are one text: give all in one form.")
         return _text(value, name)
     if isinstance(value, str):
-        raise ValueError(f"{_capital(name)} is one text, and others are lists: give all in one form.")
+        raise ValueError(f"{capital(name)} is one text, and others are lists: give all in one form.")
     return [_text(text, f"candidate {number} of {name}") for number, text in enumerate(_listed(value, name))]
 
 
@@ -48,25 +50,15 @@ def _is_list(value: Any) -> bool:
 def _listed(value: Any, name: str) -> list[Any]:
     if not _is_list(value):
         kind = "one string" if isinstance(value, str) else type(value).__name__
-        raise ValueError(f"{_capital(name)} must be a list of strings, and got {kind}.")
+        raise ValueError(f"{capital(name)} must be a list of strings, and got {kind}.")
     values = list(value)
     if not values:
-        raise ValueError(f"{_capital(name)} must have one text at least, and got an empty list.")
+        raise ValueError(f"{capital(name)} must have one text at least, and got an empty list.")
     return values
 
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_capital(name)} must be a string, and got {type(value).__name__}.")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{_capital(name)} holds half a character (a lone surrogate) at {error.start}: decode it anew from its "
-            "bytes."
-        ) from error
+        raise ValueError(f"{capital(name)} must be a string, and got {type(value).__name__}.")
+    check_characters(value, name)
     return str(value)
-
-
-def _capital(name: str) -> str:
-    return name[0].upper() + name[1:]

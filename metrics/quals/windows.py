@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
+from .inputs import require
+
 LONG_SOURCES = ("truncate", "windows")
 
 
@@ -31,15 +33,23 @@ def first_window(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit
         return Windows([], [], [])
     ids = tokenizer(list(texts), split_special_tokens=True, verbose=False)["input_ids"]
     truncated = [len(sequence) > limit for sequence in ids]
-    # The last token is the tokenizer's end mark, which belongs to what is cut too.
-    kept = [sequence if len(sequence) <= limit else [*sequence[: limit - 1], sequence[-1]] for sequence in ids]
-    return Windows(list(range(len(texts))), kept, truncated)
+    long = [place for place, is_long in enumerate(truncated) if is_long]
+    if long:  # the tokenizer knows which of the last tokens are its marks and must stay
+        cut = tokenizer([texts[place] for place in long], split_special_tokens=True, truncation=True, max_length=limit)
+        for place, sequence in zip(long, cut["input_ids"], strict=True):
+            ids[place] = sequence
+    return Windows(list(range(len(texts))), ids, truncated)
 
 
 def all_windows(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], limit: int, overlap: int) -> Windows:
-    """All of each text in windows of at most ``limit`` tokens that share ``overlap`` tokens with their neighbours."""
+    """All of each text in windows of at most ``limit`` tokens that share ``overlap`` tokens with their neighbours.
+
+    Raises:
+        ValueError: the tokenizer is one that cannot say where it cut.
+    """
     if not texts:
         return Windows([], [], [])
+    require(tokenizer.is_fast, f"{type(tokenizer).__name__} cannot make windows: give long_sources='truncate'.")
     encoded = tokenizer(
         list(texts),
         split_special_tokens=True,

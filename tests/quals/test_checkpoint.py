@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from quals.checkpoint import load_qagen
+from safetensors.torch import load_file, save_file
 from tiny import save_tiny_qagen, tiny_model, tiny_tokenizer
 from transformers import BertConfig, BertModel
 
@@ -29,12 +30,18 @@ def test_half_precision_weights_load_as_float32(tmp_path: Path) -> None:
     assert load_qagen(str(tmp_path)).model.dtype == torch.float32
 
 
-def test_fingerprint_is_of_the_weights_alone(tmp_path: Path) -> None:
+def test_the_fingerprint_is_of_all_that_computes_and_of_nothing_else(tmp_path: Path) -> None:
     first = save_tiny_qagen(tmp_path / "first")
     shutil.copytree(first, tmp_path / "copy")
-    save_tiny_qagen(tmp_path / "other", seed=1)
-    prints = [load_qagen(str(tmp_path / name)).fingerprint for name in ("first", "copy", "other")]
-    assert prints[0] == prints[1] != prints[2]
+    save_tiny_qagen(tmp_path / "weights", seed=1)
+    change_config(shutil.copytree(first, tmp_path / "config"), scale_embedding=True)
+    rules = shutil.copytree(first, tmp_path / "tokenizer") / "tokenizer.json"
+    rules.write_text(rules.read_text().replace('"Lowercase"', '"NFC"'))
+    loaded = {name: load_qagen(str(tmp_path / name)) for name in ("first", "copy", "weights", "config", "tokenizer")}
+    assert loaded["first"].fingerprint == loaded["copy"].fingerprint
+    assert len({qagen.fingerprint for qagen in loaded.values()}) == 4
+    loaded["copy"].tokenizer(["a cat"], truncation=True, max_length=3, padding="max_length")  # leaves its settings
+    assert load_qagen(str(first)).fingerprint == loaded["first"].fingerprint
 
 
 def refusal(folder: Path) -> str:
@@ -66,6 +73,26 @@ def test_refusals_name_the_reason(tmp_path: Path) -> None:
     weightless = save_tiny_qagen(tmp_path / "weightless")
     (weightless / "model.safetensors").unlink()
     assert "is no QAGen" in refusal(weightless)
+
+
+def test_weights_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    cut = save_tiny_qagen(tmp_path / "cut") / "model.safetensors"
+    cut.write_bytes(cut.read_bytes()[:2000])
+    assert "cannot be read" in refusal(cut.parent)
+    pointer = save_tiny_qagen(tmp_path / "pointer") / "model.safetensors"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    assert "cannot be read" in refusal(pointer.parent)
+    partial = save_tiny_qagen(tmp_path / "partial") / "model.safetensors"
+    kept = {name: weight for name, weight in load_file(partial).items() if ".decoder." not in name}
+    save_file(kept, partial, metadata={"format": "pt"})
+    assert "its weights lack model.decoder" in refusal(partial.parent)
+    assert "cannot be read" in refusal(change_config(save_tiny_qagen(tmp_path / "sizes"), decoder_ffn_dim=32))
+    model, tokenizer = tiny_model("bart"), tiny_tokenizer()
+    tokenizer.add_tokens(["<later>"], special_tokens=True)
+    model.config.qagen_separator = "<later>"
+    model.save_pretrained(tmp_path / "later")
+    tokenizer.save_pretrained(tmp_path / "later")
+    assert "that its weights do not know" in refusal(tmp_path / "later")
 
 
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:

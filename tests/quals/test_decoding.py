@@ -152,8 +152,13 @@ def test_embedded_model_gives_the_reference_sequences(embedded: Path, groups: in
         encoded = encode(qagen.model, input_ids, mask)
     for hypotheses, text in zip(diverse_greedy(qagen.model, encoded, settings), ids, strict=True):
         expected = decode(stock, text, settings)
-        if expected.gap > 1e-4:
-            assert [list(h.token_ids) for h in hypotheses] == expected.token_ids
-        else:  # two tokens were as good as equal: all groups before that choice still agree
-            assert list(hypotheses[0].token_ids) == expected.token_ids[0]
-        assert hypotheses[0].log_probs == pytest.approx(expected.log_probs[0], abs=1e-3)
+        agreed = 0
+        for hypothesis, ids_, log_probs, gap in zip(
+            hypotheses, expected.token_ids, expected.log_probs, expected.gaps, strict=True
+        ):
+            if gap < 1e-4:
+                break  # two tokens were as good as equal, and what follows may rest on the other choice
+            agreed += 1
+            assert list(hypothesis.token_ids) == ids_
+            assert hypothesis.log_probs == pytest.approx(log_probs, abs=1e-3)
+        assert agreed >= min(8, groups)

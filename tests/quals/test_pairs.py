@@ -29,6 +29,7 @@ def find(answer: str, summary: str) -> str | None:
         ("fiancee", "his \ufb01anc\u00e9e left", "\ufb01anc\u00e9e"),
         ("paris", "\U0001f600Paris\U0001f600", "Paris"),
         ("\u05e9\u05dc\u05d5\u05dd", "(\u05e9\u05dc\u05d5\u05dd)", "\u05e9\u05dc\u05d5\u05dd"),
+        ("wembley", "At Wem\u00adbley\u200b.", "Wem\u00adbley"),
         ("cat dog", "cat, the dog", None),
         ("", "anything", None),
         ("?!", "what?!", None),

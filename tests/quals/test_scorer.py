@@ -10,18 +10,24 @@ from pathlib import Path
 import pytest
 import torch
 from quals import QualsScorer, SummaryScore
+from quals.decoding import DecodingSettings, Hypothesis
 from quals.pairs import fold
 from quals.results import weighted_mean
+from quals_reference import quals
 from tiny import WORDS, tiny_model, tiny_tokenizer
+from transformers import AutoModelForSeq2SeqLM
 
 OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
 
 
 @pytest.fixture(scope="session")
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return learn("bart", tmp_path_factory.mktemp("learned"))
+
+
+def learn(kind: str, folder: Path) -> Path:
     """A tiny QAGen that has learned to ask `who <verb>?` and to copy a word of its text, so that pairs survive."""
-    folder = tmp_path_factory.mktemp("learned")
-    tokenizer, model = tiny_tokenizer(), tiny_model("bart").train()
+    tokenizer, model = tiny_tokenizer(), tiny_model(kind).train()
     rng = random.Random(0)
     content = [word for word in WORDS if word.isalpha() and len(word) > 2]
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -102,6 +108,74 @@ def test_a_score_depends_on_its_own_texts_alone(scorer: QualsScorer, learned: Pa
     assert doubled == pytest.approx(expected * 2, nan_ok=True, abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["bart", "t5", "pegasus"])
+def test_the_score_is_that_of_the_definition(tmp_path: Path, kind: str) -> None:
+    folder = learn(kind, tmp_path)
+    scorer, stock = QualsScorer(str(folder), **OPTIONS), AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    sources, summaries = texts(10, seed=4)
+    sources, summaries = [*sources, "the cat"], [*summaries, "cat cat <sep> Paris, PARIS."]
+    settings = DecodingSettings(num_groups=8, min_tokens=3, max_tokens=8)
+    compared = 0
+    for source, summary, score in zip(sources, summaries, values(scorer.score(sources, summaries)), strict=True):
+        expected, gap = quals(stock, scorer.qagen.tokenizer, source, summary, settings)
+        if gap > 1e-5:
+            compared += not math.isnan(expected)
+            assert score == pytest.approx(expected, nan_ok=True, abs=1e-4)
+    assert compared >= 5
+
+
+def test_a_generated_sequence_must_be_one_pair_that_the_summary_backs(scorer: QualsScorer) -> None:
+    tokenizer, summary = scorer.qagen.tokenizer, "The cat, in Paris."
+
+    def survives(text: str) -> bool:
+        ids = tuple(tokenizer(f"{text} </s>", add_special_tokens=False)["input_ids"])
+        return bool(scorer.parse(summary, [Hypothesis(ids, (-1.0,) * len(ids))]))
+
+    assert survives("who won ? <sep> cat")
+    assert survives("who won ? <sep> cat in paris")
+    assert survives("who won ? <sep> the cat ,")
+    for text in (
+        "who won ? cat",
+        "who <sep> won ? <sep> cat",
+        "<sep> cat",
+        "who won ? <sep>",
+        "who won ? <sep> ?",
+        "who <unk> ? <sep> cat",
+        "who won ? <sep> dog",
+        "who won ? <sep> cat paris",
+    ):
+        assert not survives(text), text
+
+
+@pytest.mark.parametrize("policy", ["truncate", "windows"])
+def test_no_text_can_hold_a_special_token(learned: Path, policy: str) -> None:
+    scorer = QualsScorer(str(learned), long_sources=policy, **OPTIONS)
+    special = scorer.qagen.tokenizer.all_special_ids
+    for ids in scorer.tokenize(["cat <sep> dog </s> <pad> <s>", "cat <sep> " * 100]):
+        assert [token for token in ids[1:-1] if token in special and token != scorer.qagen.tokenizer.unk_token_id] == []
+        assert len(ids) <= 64
+
+
+def test_one_source_with_many_pairs_is_scored_in_several_passes(
+    learned: Path, scorer: QualsScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources, summaries = texts(12)
+    small = QualsScorer(str(learned), batch_tokens=40, **OPTIONS)
+    passes: list[tuple[int, int]] = []
+    forced = QualsScorer.teacher_forced
+
+    def counted(self: QualsScorer, texts: list[list[int]], rows: list[tuple[int, list[int]]]) -> list[tuple[float]]:
+        encoder = len(texts) * max(map(len, texts))
+        passes.append((encoder, len(rows) * max(len(target) for _, target in rows)))
+        return forced(self, texts, rows)  # type: ignore[return-value]
+
+    monkeypatch.setattr(QualsScorer, "teacher_forced", counted)
+    found = values(small.score([sources[0]] * 12, summaries))
+    assert len(passes) > 2
+    assert max(max(sides) for sides in passes) <= 40
+    assert found == pytest.approx(values(scorer.score([sources[0]] * 12, summaries)), nan_ok=True, abs=1e-4)
+
+
 def test_candidates_of_one_source(scorer: QualsScorer) -> None:
     sources, summaries = texts(6)
     together = values(scorer.score([sources[0]] * 6, summaries))
@@ -141,6 +215,8 @@ def test_strange_sources_score(scorer: QualsScorer) -> None:
     results = scorer.score(strange, ["the cat won in paris"] * len(strange))
     assert all(math.isfinite(result.score) for result in results)
     assert [result.source_truncated for result in results] == [False, False, False, False, False, True]
+    (result,) = scorer.score(["the cat won"], ["cat " * 250_000])
+    assert result.summary_truncated
 
 
 def test_long_texts_are_cut_or_read_in_windows(scorer: QualsScorer, learned: Path) -> None:
@@ -175,12 +251,17 @@ def test_given_pairs_can_be_scored(scorer: QualsScorer) -> None:
         ("a", "b", "lists of strings"),
         (iter(["a"]), iter(["a", "b"]), "more summaries than 1"),
         (iter(["a", "b"]), iter(["a"]), "more sources than 1"),
+        ([], [], "nothing to score"),
+        (iter([]), iter([]), "nothing to score"),
+        (None, ["a"], "lists of strings"),
+        (["a"], 3, "lists of strings"),
+        (["a", "half \ud83d"], ["a", "b"], "source at place 1 holds half a character"),
     ],
 )
 def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summaries: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scorer.score(sources, summaries)  # type: ignore[arg-type]
-    assert scorer.score([], []) == scorer.generate_pairs([]) == scorer.score_pairs([], []) == []
+    assert scorer.generate_pairs([]) == scorer.score_pairs([], []) == []
     assert len(scorer.score(["the cat won"], ["the cat won"])) == 1
 
 
@@ -188,7 +269,12 @@ def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summar
     "options",
     [
         {"num_groups": 0},
+        {"num_groups": 2.5},
         {"diversity": -1.0},
+        {"diversity": math.inf},
+        {"max_tokens": 64},
+        {"device": "gpu"},
+        {"device": "cuda:99"},
         {"max_pairs": 0},
         {"min_tokens": 9, "max_tokens": 8},
         {"batch_tokens": 0},
@@ -200,7 +286,7 @@ def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summar
     ],
 )
 def test_options_out_of_range(learned: Path, options: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"give|takes|between"):
+    with pytest.raises(ValueError, match=r"give|takes|between|cannot use"):
         QualsScorer(str(learned), **options)  # type: ignore[arg-type]
 
 
@@ -214,6 +300,8 @@ def test_the_signature_follows_every_setting_that_changes_scores(learned: Path, 
         {"weighting": "answer"},
         {"max_source_tokens": 32},
         {"dtype": "bfloat16"},
+        {"long_sources": "windows"},
+        {"long_sources": "windows", "window_overlap": 3},
     ]
     signatures = {QualsScorer(str(learned), **{**OPTIONS, **change}).signature for change in changes}
     assert len(signatures | {scorer.signature}) == len(changes) + 1

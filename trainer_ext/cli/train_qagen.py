@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-bf16", action="store_true", help="train in float32 throughout")
     add("--no-resume", action="store_true", help="start anew although there are checkpoints")
     add("--credit", action="append", default=[], help="a line for the card: a data set, its licence and source")
+    add("--base-credit", default="", help="what the card says of the base model: where it is from, its licence")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -58,5 +59,6 @@ def run(arguments: argparse.Namespace) -> None:
         dtype=arguments.dtype,
         resume=not arguments.no_resume,
         data_credit=arguments.credit,
+        base_credit=arguments.base_credit,
     )
     print(f"QAGen written to {train_qagen(recipe)}")

@@ -33,6 +33,7 @@ def _card(
         f"| {entry['step']} | {entry['eval_loss']:.3f} |" for entry in state.log_history if "eval_loss" in entry
     )
     credit = "\n".join(f"- {line}" for line in recipe.data_credit or map(_file_name, recipe.train_files))
+    base = recipe.base_credit or f"`{_file_name(recipe.model.rstrip('/'))}`"
     best = f"{state.best_metric:.3f} nats a token" if state.best_metric is not None else "not evaluated"
     tokens = recipe.tokens_per_batch * recipe.accumulation
     return f"""---
@@ -54,6 +55,10 @@ scorer = QualsScorer("path/to/this/folder")
 ```
 
 ## Training
+
+Base: {base}
+
+Data:
 
 {credit}
 

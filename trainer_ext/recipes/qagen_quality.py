@@ -73,10 +73,9 @@ def _negative_log_likelihood(scorer: QualsScorer, passages: Sequence[Passage]) -
         encode_targets(qagen.tokenizer, qagen.separator_id, [(pair.question, pair.answers[0]) for pair in p.pairs])
         for p in passages
     ]
-    decoded = [sum(map(len, mine)) for mine in targets]
-    for batch in tqdm(
-        list(token_budget_batches(list(map(len, texts)), decoded, scorer.batch_tokens)), desc="likelihood"
-    ):
+    widths = [max(map(len, mine)) for mine in targets]
+    batches = token_budget_batches(list(map(len, texts)), list(map(len, targets)), widths, scorer.batch_tokens)
+    for batch in tqdm(list(batches), desc="likelihood"):
         rows = [(place, target) for place, index in enumerate(batch) for target in targets[index]]
         scores = scorer.teacher_forced([texts[index] for index in batch], rows)
         total -= sum(map(sum, scores))

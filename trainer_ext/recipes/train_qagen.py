@@ -44,6 +44,8 @@ class QAGenRecipe:
         eval_steps: optimiser steps between evaluations, which are also the points to resume from.
         validation_passages: passages that choose the checkpoint, whole articles from the start of the file.
         dtype: of the saved weights, ``float32`` or ``float16``.
+        data_credit: lines for the card, a data set each; none is the names of the files.
+        base_credit: what the card says of the base model; none is its name.
     """
 
     model: str
@@ -64,6 +66,7 @@ class QAGenRecipe:
     dtype: str = "float16"
     resume: bool = True
     data_credit: Sequence[str] = field(default_factory=tuple)
+    base_credit: str = ""
 
 
 def train_qagen(recipe: QAGenRecipe) -> Path:
