@@ -19,7 +19,7 @@ class PartialResults:
 
     Args:
         output: the file that the run will write in the end.
-        key: what the results depend on (settings, input); results under another key are not taken over.
+        key: what the results depend on (settings, input); results under another key are neither used nor removed.
     """
 
     def __init__(self, output: Path, key: Mapping[str, Any]) -> None:
@@ -28,16 +28,25 @@ class PartialResults:
         self._count = 0
 
     def load(self) -> list[dict[str, Any]]:
-        """The results of all whole chunks under the same key; what follows them in the file is cut off."""
+        """The results of all whole chunks; what follows them in the file is cut off.
+
+        Raises:
+            ValueError: the file is of another run, whose hours of work this one must not destroy.
+        """
         self._count = 0
         results: list[dict[str, Any]] = []
         try:
             lines = self.path.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
             return results
-        if not lines or lines[0] != self._header:
+        if not lines or not lines[0].endswith(b"\n"):  # cut off in its first line
             self.remove()
             return results
+        if lines[0] != self._header:
+            raise ValueError(
+                f"{self.path} holds results of another run, with other texts, settings or columns: repeat that run "
+                "with --resume, give this one another --output, or delete the file."
+            )
         intact = len(lines[0])
         for line in lines[1:]:
             chunk = _parse(line)

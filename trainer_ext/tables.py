@@ -8,6 +8,7 @@ has types of its own, goes through ``datasets``.
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import math
 import os
@@ -104,12 +105,17 @@ def write_table(path: Path, rows: Rows, added: Mapping[str, Sequence[Any]], feat
         OSError: the file could not be written.
     """
     with replacing(path) as file:
-        if path.suffix.lower() == PARQUET:
-            _write_parquet(file, rows, added, features)
-        else:
-            for number, row in enumerate(rows, start=1):
-                values = {**row, **{name: column[number - 1] for name, column in added.items()}}
-                file.write(json_line({name: _json_value(value, name, number) for name, value in values.items()}))
+        _write_rows(file, path, rows, added, features)
+
+
+def check_rows(path: Path, rows: Rows) -> None:
+    """Find out before the work whether the format of ``path`` can hold these rows.
+
+    Raises:
+        ValueError: a value has no counterpart in it.
+    """
+    with open(os.devnull, "wb") as nowhere:
+        _write_rows(nowhere, path, rows, {}, {})
 
 
 def check_output(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = ()) -> None:
@@ -204,11 +210,23 @@ def _read_parquet(path: Path) -> Rows:
     with _no_progress_bars(), tempfile.TemporaryDirectory() as cache:
         try:
             # In memory, because the cache goes: a shared one would fill up with copies of every input.
-            rows: Rows = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+            # datasets takes the name for a pattern.
+            rows: Rows = datasets.Dataset.from_parquet(glob.escape(str(path)), cache_dir=cache, keep_in_memory=True)
         except Exception as error:  # datasets and pyarrow raise many kinds
             cause = error.__cause__ or error
             raise ValueError(f"{path} is no readable parquet file ({str(cause).splitlines()[0]}).") from error
     return rows
+
+
+def _write_rows(
+    file: BinaryIO, path: Path, rows: Rows, added: Mapping[str, Sequence[Any]], features: Mapping[str, Any]
+) -> None:
+    if path.suffix.lower() == PARQUET:
+        _write_parquet(file, rows, added, features)
+        return
+    for number, row in enumerate(rows, start=1):
+        values = {**row, **{name: column[number - 1] for name, column in added.items()}}
+        file.write(json_line({name: _json_value(value, name, number) for name, value in values.items()}))
 
 
 def _write_parquet(file: BinaryIO, rows: Rows, added: Mapping[str, Sequence[Any]], features: Mapping[str, Any]) -> None:
@@ -217,13 +235,16 @@ def _write_parquet(file: BinaryIO, rows: Rows, added: Mapping[str, Sequence[Any]
     try:
         if not isinstance(rows, datasets.Dataset):
             rows = datasets.Dataset.from_dict({name: [row.get(name) for row in rows] for name in column_names(rows)})
-        extra = datasets.Dataset.from_dict(dict(added), features=datasets.Features(features))
-    except (ValueError, TypeError) as error:  # pyarrow's errors are such
+        table: datasets.Dataset = rows
+        if added:
+            extra = datasets.Dataset.from_dict(dict(added), features=datasets.Features(features))
+            table = datasets.concatenate_datasets([table, extra], axis=1)
+        with _no_progress_bars():
+            table.to_parquet(file)
+    except (ValueError, TypeError, OverflowError, NotImplementedError) as error:  # pyarrow's errors are such
         raise ValueError(
-            f"A column mixes types, which parquet cannot hold ({str(error).splitlines()[0]}); write JSON lines."
+            f"Parquet cannot hold what is in a column ({str(error).splitlines()[0]}); write JSON lines."
         ) from error
-    with _no_progress_bars():
-        datasets.concatenate_datasets([rows, extra], axis=1).to_parquet(file)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class Figure:
         set, metric, statistic: what was measured; higher is better for all statistics.
         value: on all scored units; NaN where it is undefined.
         low, high: 95 % percentile interval over resampled documents.
+        floor: the higher of the two floors' values on the same units; None for a floor.
         above_floors: share of the resamples in which the metric beats both floors on the same units; None for a floor.
         units: rows, or pairs where the set is pairwise.
         scored: units on which the metric has a score; the statistic is of these.
@@ -46,6 +47,7 @@ class Figure:
     value: float
     low: float
     high: float
+    floor: float | None
     above_floors: float | None
     units: int
     scored: int
@@ -87,12 +89,14 @@ def evaluate(
             scored: Mask = ~np.any(np.isnan(scores), axis=1)
             everything = np.arange(len(scores))
             values = _on(statistic, scores, scored, draws)
-            above = None
+            floor = above = None
             if metric not in FLOORS:
                 key = scored.tobytes()
                 if key not in floors:
                     floors[key] = np.max([_on(statistic, units[floor], scored, draws) for floor in FLOORS], axis=0)
                 above = _share_above(values, floors[key])
+                both = [statistic(units[name], everything[_usable(units[name], scored)]) for name in FLOORS]
+                floor = max((value for value in both if not np.isnan(value)), default=float("nan"))
             low, high = interval(values)
             figures.append(
                 Figure(
@@ -102,6 +106,7 @@ def evaluate(
                     value=statistic(scores, everything[scored]),
                     low=low,
                     high=high,
+                    floor=floor,
                     above_floors=above,
                     units=len(scores),
                     scored=int(scored.sum()),
@@ -122,8 +127,12 @@ def split_by_origin(rows: Sequence[Row], at_least: int = 50) -> dict[str, list[R
 
 
 def _on(statistic: Statistic, scores: Floats, scored: Mask, draws: Sequence[Integers]) -> Floats:
-    usable = scored & ~np.any(np.isnan(scores), axis=1)
+    usable = _usable(scores, scored)
     return bootstrap(lambda indices: statistic(scores, indices[usable[indices]]), draws)
+
+
+def _usable(scores: Floats, scored: Mask) -> Mask:
+    return scored & ~np.any(np.isnan(scores), axis=1)
 
 
 def _share_above(values: Floats, floors: Floats) -> float | None:

@@ -76,12 +76,11 @@ def needs_windows(rows: Sequence[Row], truncated: ScoreCache) -> list[Row]:
 
 
 def known_rows(rows: Sequence[Row], truncated: ScoreCache, windows: ScoreCache | None) -> list[Row]:
-    """The rows that every asked-for policy has scored; all of them unless a run was killed."""
-    known = [row for row in rows if truncated.get(row) is not None]
-    if windows is None:
-        return known
-    wanted = {id(row) for row in needs_windows(known, truncated)}
-    return [row for row in known if id(row) not in wanted or windows.get(row) is not None]
+    """The rows that every asked-for policy has scored, pairs whole; all of them unless a run was killed."""
+    unknown = {row.pair for row in rows if truncated.get(row) is None}
+    if windows is not None:
+        unknown |= {row.pair for row in needs_windows(rows, truncated) if windows.get(row) is None}
+    return [row for row in rows if row.pair not in unknown]
 
 
 def metric_scores(rows: Sequence[Row], truncated: ScoreCache, windows: ScoreCache | None) -> dict[str, Floats]:

@@ -23,7 +23,8 @@ EXTRA = (*(name + WINDOWS for name in WEIGHTED if name + WINDOWS != _MAIN_WINDOW
 def markdown(figures: Sequence[Figure], metrics: Sequence[str], intervals: bool = True) -> str:
     """A table with a line for each set and statistic, and a column for each of ``metrics`` that was measured.
 
-    A value above both floors is bold. ``n`` is the units that the first metric after the floors could score, of all.
+    A value above both floors on the same units is bold. ``n`` is the units that the first metric after the floors could
+    score, of all.
     """
     found: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in figures:
@@ -34,10 +35,9 @@ def markdown(figures: Sequence[Figure], metrics: Sequence[str], intervals: bool 
     for (name, statistic), line in found.items():
         if statistic == "Spearman":  # of a yes or no it says what AUROC says
             continue
-        floor = max((line[floor].value for floor in FLOORS if not math.isnan(line[floor].value)), default=math.nan)
         scored = next(figure for metric, figure in line.items() if metric not in FLOORS)
         count = f"{scored.scored}/{scored.units}" if name not in seen else ""
-        cells = [_cell(line[metric], floor, intervals) for metric in columns]
+        cells = [_cell(line[metric], intervals) for metric in columns]
         lines.append("| " + " | ".join([name if name not in seen else "", count, statistic, *cells]) + " |")
         seen.add(name)
     return "\n".join(lines)
@@ -61,11 +61,11 @@ def write_json_lines(figures: Sequence[Figure], path: Path, run: Mapping[str, An
         raise
 
 
-def _cell(figure: Figure, floor: float, intervals: bool) -> str:
+def _cell(figure: Figure, intervals: bool) -> str:
     if math.isnan(figure.value):
         return "–"  # noqa: RUF001
     value = f"{figure.value:.2f}"
-    if figure.metric not in FLOORS and figure.value > floor:
+    if figure.floor is not None and figure.value > figure.floor:
         value = f"**{value}**"
     if intervals and not math.isnan(figure.low):
         value += f" [{figure.low:.2f}, {figure.high:.2f}]"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import math
 import platform
+import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,16 +31,38 @@ LADDER = {
 }
 
 
-def main() -> None:
+SAME = 1e-4  # nats: scores that differ by less are equal, and choices closer than this are near ties
+_COUNTED = 8  # summaries whose FLOPs are counted
+_LENGTHS = 16  # summaries for each source length
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; a mistake of the user's, and scores that differ, are one line on standard error and exit status 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", type=Path, help="JSON lines with document and summary")
     parser.add_argument("--checkpoint", help="a QAGen; without it the embedded one")
     parser.add_argument("--summaries", type=int, default=48, help="texts of the comparison")
     parser.add_argument("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries to scale to")
     parser.add_argument("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
+    try:
+        run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"speed: {error}", file=sys.stderr)
+        return 2
+    return 0
 
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print every table.
+
+    Raises:
+        ValueError: there are too few texts, or the plain way's scores and ours differ.
+    """
     texts = read_texts(arguments.texts)
+    needed = max(arguments.summaries, _LENGTHS)
+    if len(texts) < needed:
+        raise ValueError(f"{arguments.texts} has {len(texts)} texts, and {needed} are needed: give more.")
     scorer = QualsScorer(arguments.checkpoint)
     print(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}\n"
@@ -66,7 +90,8 @@ def compare(scorer: QualsScorer, texts: Texts) -> None:
     results = {}
     for name, work in (rungs | ours).items():
         time, results[name] = seconds(work)
-        count = flops(partial(work.func, *work.args[:-1], texts[:8])) / 8 * len(texts)
+        few = texts[:_COUNTED]
+        count = flops(partial(work.func, *work.args[:-1], few)) / len(few) * len(texts)
         first, work_first, previous = first or time, work_first or count, previous or time
         print(
             f"| {name} | {previous / time:.2f}x | {first / time:.2f}x | {count / work_first:.0%} | "
@@ -75,26 +100,38 @@ def compare(scorer: QualsScorer, texts: Texts) -> None:
         )
         previous = time
     print(
-        "\nFLOPs are counted over the first 8 summaries. The machine's rate is what a 2048 x 2048 float32 product "
-        f"reached in this run, {rate / 1e9:.0f} GFLOP/s."
+        f"\nFLOPs are counted over the first {_COUNTED} summaries. The machine's rate is what a 2048 x 2048 float32 "
+        f"product reached in this run, {rate / 1e9:.0f} GFLOP/s."
     )
     plain_results = next(iter(results.values()))
     agree(plain_results, results["+ all summaries in batches: QualsScorer"])
 
 
 def agree(plain: list[PlainResult], ours: list[float]) -> None:
-    """Print how far the scores differ where no choice was a near tie."""
-    clear = [(p.score, o) for p, o in zip(plain, ours, strict=True) if p.smallest_gap > 1e-4]
-    known = [abs(p - o) for p, o in clear if not (math.isnan(p) and math.isnan(o))]
+    """Print how far the scores differ where no choice was a near tie.
+
+    Raises:
+        ValueError: they differ by ``SAME`` or more.
+    """
+    clear = [(p.score, o) for p, o in zip(plain, ours, strict=True) if p.smallest_gap > SAME]
+    worst = max((_difference(p, o) for p, o in clear), default=0.0)
     print(
-        f"Largest difference of a score from the plain way's: {max(known, default=0.0):.1e} over {len(clear)} "
-        f"summaries; in the other {len(plain) - len(clear)} some choice was closer than 1e-4.\n"
+        f"Largest difference of a score from the plain way's: {worst:.1e} over {len(clear)} "
+        f"summaries; in the other {len(plain) - len(clear)} some choice was closer than {SAME:g}.\n"
     )
+    if worst >= SAME:
+        raise ValueError(f"The scores of the plain way and ours differ by {worst:.1e}, which is no rounding.")
+
+
+def _difference(one: float, other: float) -> float:
+    if math.isnan(one) or math.isnan(other):
+        return 0.0 if math.isnan(one) and math.isnan(other) else math.inf
+    return abs(one - other)
 
 
 def scale_summaries(scorer: QualsScorer, texts: Texts, counts: list[int]) -> None:
     """Cost of a summary in calls of different size."""
-    print("| summaries in a call | time a summary, of the first line's |\n|---:|---:|")
+    print("| summaries in a call | different sources | time a summary, of the first line's |\n|---:|---:|---:|")
     base = 0.0
     for count in counts:
         chosen = [texts[i % len(texts)] for i in range(count)]
@@ -102,7 +139,7 @@ def scale_summaries(scorer: QualsScorer, texts: Texts, counts: list[int]) -> Non
         chosen = [(d, s if i < len(texts) else f"{s} {i}") for i, (d, s) in enumerate(chosen)]
         time, _ = seconds(partial(run_ours, scorer, chosen))
         base = base or time / count
-        print(f"| {count:,} | {time / count / base:.2f} |", flush=True)
+        print(f"| {count:,} | {min(count, len(texts)):,} | {time / count / base:.2f} |", flush=True)
     print()
 
 
@@ -110,11 +147,14 @@ def scale_sources(checkpoint: str | None, texts: Texts, lengths: list[int]) -> N
     """Cost of a source's length, read whole in windows."""
     scorer = QualsScorer(checkpoint, long_sources="windows")
     words = " ".join(document for document, _ in texts).split()
+    longest = len(words) - 97 * _LENGTHS
+    if any(length > longest for length in lengths):
+        raise ValueError(f"The texts have {len(words)} words, too few for sources of {max(lengths)}: give more.")
     print("| source words (windows) | time a summary, of the first line's | of that a source word |\n|---:|---:|---:|")
     base = 0.0
     for length in lengths:
-        sources = [" ".join(words[i * 97 : i * 97 + length]) for i in range(16)]
-        chosen = list(zip(sources, [summary for _, summary in texts[:16]], strict=True))
+        sources = [" ".join(words[i * 97 : i * 97 + length]) for i in range(_LENGTHS)]
+        chosen = list(zip(sources, [summary for _, summary in texts[:_LENGTHS]], strict=True))
         time, _ = seconds(partial(run_ours, scorer, chosen))
         base = base or time
         print(f"| {length:,} | {time / base:.2f} | {time / base / length * lengths[0]:.2f} |", flush=True)
@@ -122,4 +162,4 @@ def scale_sources(checkpoint: str | None, texts: Texts, lengths: list[int]) -> N
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -52,4 +53,12 @@ def peak_memory(function: Callable[..., None], *arguments: Any) -> float:
 
 def _report_peak(sender: Any, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     function(*arguments)
-    sender.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)  # Linux counts in KiB
+    sender.send(_own_peak())
+
+
+def _own_peak() -> float:
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would count what the parent had when it began this process
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return float(line.split()[1]) * 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # in bytes on macOS

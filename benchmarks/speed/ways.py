@@ -13,9 +13,20 @@ Texts = list[tuple[str, str]]
 
 
 def read_texts(path: Path) -> Texts:
-    """(document, summary) of every line."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [(row["document"], row["summary"]) for row in rows]
+    """(document, summary) of every line.
+
+    Raises:
+        ValueError: a line is no JSON object with both.
+    """
+    texts = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+                texts.append((row["document"], row["summary"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{path}, line {number} is no JSON object with document and summary.") from error
+    return texts
 
 
 def run_plain(scorer: QualsScorer, techniques: Techniques, texts: Texts) -> list[PlainResult]:

@@ -1,6 +1,6 @@
 """Score the swapped-fact set and say how many pairs come out right: ``python -m benchmarks.swapped``.
 
-Each item is a text, a summary that holds in it, and the same summary with one fact swapped. An item comes out right if
+Each item is a text, a summary that holds in it, and the same summary with a fact swapped. An item comes out right if
 the consistent summary scores higher; a tie, and a summary without a score, count as wrong.
 """
 
@@ -18,6 +18,7 @@ from quals import QualsScorer, SummaryScore
 from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
 from benchmarks.agreement.floors import ngram_share
+from trainer_ext.tables import json_line, replacing
 
 PAIRS = Path(__file__).with_name("pairs.jsonl")
 TIE = 1e-6  # differences below are rounding
@@ -132,7 +133,8 @@ def _write(found: Sequence[Outcome], path: Path, signature: str) -> None:
     for outcome in found:
         values = {**asdict(outcome), "right": outcome.right, "signature": signature}
         rows.append({key: None if value != value else value for key, value in values.items()})  # NaN is no JSON
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with replacing(path) as file:
+        file.writelines(map(json_line, rows))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from benchmarks.agreement.data import SPECS, load_set, sample_by_document
 from benchmarks.agreement.disagreements import disagreements
 from benchmarks.agreement.evaluation import evaluate, split_by_origin
 from benchmarks.agreement.floors import ngram_share
+from benchmarks.agreement.table import MAIN, markdown
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 SUMMARIES = ["joshua won in paris .", "the queen lost the river city ."]
@@ -266,6 +267,36 @@ def test_whole_run_then_again_without_a_model(
     assert output.read_text(encoding="utf-8") == figures
     assert capsys.readouterr().out == first.out
     assert [path.name for path in tmp_path.glob("results.jsonl*")] == ["results.jsonl"]
+
+
+def test_floors_are_those_of_the_rows_that_have_a_score(folder: Path) -> None:
+    rows = load_set(folder, "goyal21")[:8]  # consistent and inconsistent in turn
+    metrics = {
+        "unigrams": np.array([0.9, 0.1, 0.1, 0.9, 0.1, 0.9, 0.1, 0.9]),
+        "bigrams": np.full(8, np.nan),
+        "QUALS tokens": np.array([0.9, 0.1, *[np.nan] * 6]),
+    }
+    figures = evaluate("goyal21", SPECS["goyal21"].kind, rows, metrics, 50, 0)
+    auroc = {figure.metric: figure for figure in figures if figure.statistic == "AUROC"}
+    assert auroc["unigrams"].value < 0.5
+    assert auroc["QUALS tokens"].floor == auroc["QUALS tokens"].value == 1.0
+    assert "**" not in markdown([figure for figure in figures if figure.statistic == "AUROC"], MAIN)
+
+
+def test_half_a_pair_is_left_out(
+    folder: Path, asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    common = [str(folder), "--sets", "rank19", "--cache", str(cache), "--resamples", "20", "--no-windows"]
+    assert main([*common, "--checkpoint", str(asking_qagen), "--device", "cpu"]) == 0
+    [scores] = cache.glob("*.jsonl")
+    lines = scores.read_bytes().splitlines(keepends=True)
+    scores.write_bytes(b"".join(lines[:-1]))  # as a kill in the middle of a write leaves it
+    capsys.readouterr()
+    assert main([*common, "--from-cache"]) == 0
+    shown = capsys.readouterr()
+    assert f"2 of {len(lines)} rows are not in the cache" in shown.err
+    assert f"| {len(lines) // 2 - 1}/{len(lines) // 2 - 1} |" in shown.out
 
 
 @pytest.mark.parametrize(

@@ -338,8 +338,8 @@ def test_embedded_model(embedded: Path) -> None:
         "Anthony Joshua believes he has spotted a chink in Wladimir Klitschko's armour before the two heavyweights "
         'meet at Wembley. "There is a chink in Klitschko\'s armour, and I have seen it," Joshua said in Sheffield.'
     )
-    right = "Wladimir Klitschko has a chink in his armour, says Anthony Joshua."
-    wrong = "Anthony Joshua has a chink in his armour, says Wladimir Klitschko."
+    right = "Wladimir Klitschko has a chink in his armour."
+    wrong = "Anthony Joshua has a chink in his armour."
     results = scorer.score([source, source, right], [right, wrong, right])
     assert results[0].score > results[1].score
     assert results[2].score == pytest.approx(0.0, abs=1e-4)

@@ -170,9 +170,10 @@ def test_mistaken_arguments(
 def test_the_input_is_never_overwritten(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = table(tmp_path / "in.jsonl", rows())
     before = path.read_bytes()
-    assert score(asking_qagen, path, "--output", path) == 2
-    assert "is the input" in capsys.readouterr().err
-    assert path.read_bytes() == before
+    for arguments in ([path], ["--source", f"@{path}", "--summary", "a"]):
+        assert score(asking_qagen, *arguments, "--output", path) == 2
+        assert "is the input" in capsys.readouterr().err
+        assert path.read_bytes() == before
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -240,12 +241,28 @@ def test_results_of_another_run_are_never_taken_over(
         table(path, [{**rows()[0], "summary": "a king"}, *rows()[1:]])
     output.unlink()
     keep_partial(asking_qagen, path, output, other)
-    assert partial.exists()
+    kept = partial.read_bytes()
     table(path, rows())
-    assert score(asking_qagen, path, "--output", output, "--resume") == 0
-    assert "going on" not in capsys.readouterr().err
+    for resume in ([], ["--resume"]):
+        assert score(asking_qagen, path, "--output", output, *resume) == 2
+        assert "holds results of another run" in capsys.readouterr().err
+        assert partial.read_bytes() == kept
+    partial.unlink()
+    assert score(asking_qagen, path, "--output", output) == 0
     assert output.read_bytes() == expected
     assert not partial.exists()
+
+
+@pytest.mark.parametrize(("value", "suffix"), [({}, ".parquet"), (2**70, ".parquet"), (b"x", ".jsonl")])
+def test_rows_that_the_output_cannot_hold_are_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: Any, suffix: str
+) -> None:
+    content = [{"source": "a", "summary": "a", "other": value}]
+    path = table(tmp_path / ("in.parquet" if suffix == ".jsonl" else "in.jsonl"), content)
+    arguments = ["score", str(path), "--output", str(tmp_path / f"out{suffix}"), "--checkpoint", "is not even read"]
+    assert main(arguments) == 2
+    assert ("Parquet cannot hold" if suffix == ".parquet" else "'other' holds bytes") in capsys.readouterr().err
+    assert names(tmp_path) == [path.name]
 
 
 def keep_partial(qagen: Path, path: Path, output: Path, options: list[str]) -> None:

@@ -228,6 +228,8 @@ def test_numbers_and_texts_for_people() -> None:
         "-inf",
     ]
     assert printable("a\n\tb\x1b[0m\x00") == "a b\ufffd[0m\ufffd"
+    assert printable("a\u202eb\u2066") == "a\ufffdb\ufffd"
+    assert printable("\U0001f468\u200d\U0001f33e") == "\U0001f468\u200d\U0001f33e"
 
 
 def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument
+from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
 
 if TYPE_CHECKING:
     from trainer_ext.explain import Explanation
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     source, summaries = _texts(arguments)
     for path in arguments.output:
-        check_output(path, (*PAGE_SUFFIXES, *FIGURE_SUFFIXES), _files(arguments))
+        check_output(path, (*PAGE_SUFFIXES, *FIGURE_SUFFIXES), text_files(arguments))
         if path.suffix.lower() in FIGURE_SUFFIXES:
             require_matplotlib()
     scorer = make_scorer(arguments)
@@ -73,12 +73,6 @@ def _texts(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     if not all(given):
         raise ValueError("There is nothing to explain: give both --source and --summary, or --example.")
     return text_argument(arguments.source, "--source"), [text_argument(arguments.summary, "--summary")]
-
-
-def _files(arguments: argparse.Namespace) -> list[Path]:
-    """Files that texts were read from."""
-    values = [value for value in (arguments.source, arguments.summary) if value is not None]
-    return [Path(value[1:]) for value in values if value.startswith("@") and not value.startswith("@@")]
 
 
 def _comparison(source: str, scored: list[tuple[str, float]]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument
+from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
 from trainer_ext.explain.terminal import say
 
 if TYPE_CHECKING:
@@ -42,14 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.tables import WRITABLE, check_output, column_names, write_table
+    from trainer_ext.tables import WRITABLE, check_output, check_rows, column_names, write_table
 
     output: Path | None = arguments.output
     if arguments.resume and output is None:
         raise ValueError("--resume goes on with an --output: give its name.")
     rows, sources, summaries = _read(arguments)
     if output is not None:
-        check_output(output, WRITABLE, [arguments.file] if arguments.file else [])
+        check_output(output, WRITABLE, [arguments.file] if arguments.file else text_files(arguments))
+        check_rows(output, rows)
     explain = arguments.explain or arguments.token_log_probs
     features = _features(explain, arguments.token_log_probs)
     taken = [name for name in column_names(rows) if name in features] if output else []
@@ -90,7 +91,7 @@ def _read(arguments: argparse.Namespace) -> tuple[Rows, list[str], list[str]]:
 def _partial(
     output: Path, scorer: QualsScorer, sources: Sequence[str], summaries: Sequence[str], form: list[bool]
 ) -> PartialResults:
-    """What there is of ``output``; results under other settings, texts or columns are none of it."""
+    """What there is of ``output``, under these settings, texts and columns."""
     from trainer_ext.partial import PartialResults
 
     digest = hashlib.sha256()
@@ -104,7 +105,7 @@ def _finished(partial: PartialResults, resume: bool, total: int) -> list[dict[st
     """Results to go on from.
 
     Raises:
-        ValueError: there are some, and nobody said that they are to be used.
+        ValueError: there are some, and nobody said that they are to be used; or they are of another run.
     """
     results = partial.load()
     if results and not resume:

@@ -79,3 +79,9 @@ def text_argument(value: str, option: str) -> str:
         raise ValueError(
             f"{option}: {value[1:]} cannot be read ({reason}); write @@ where a text itself begins with @."
         ) from error
+
+
+def text_files(arguments: argparse.Namespace) -> list[Path]:
+    """The files that ``--source`` and ``--summary`` were read from."""
+    values = [value for value in (arguments.source, arguments.summary) if value is not None]
+    return [Path(value[1:]) for value in values if value.startswith("@") and not value.startswith("@@")]

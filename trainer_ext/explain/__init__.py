@@ -74,7 +74,11 @@ def signed(value: float) -> str:
 def printable(text: str) -> str:
     """The text without characters that steer a terminal or are no characters; every run of white space is a space."""
     spaced = " ".join(text.split())
-    return "".join("\ufffd" if unicodedata.category(character) in _UNPRINTABLE else character for character in spaced)
+    return "".join("\ufffd" if _steers(character) else character for character in spaced)
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTIONS
 
 
 def token_texts(pair: ScoredPair) -> list[str]:
@@ -86,6 +90,7 @@ def token_texts(pair: ScoredPair) -> list[str]:
 
 
 _UNPRINTABLE = {"Cc", "Cs", "Cn", "Co"}
+_DIRECTIONS = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # reorder what is around
 _JOIN = "\N{MIDDLE DOT}"
 
 

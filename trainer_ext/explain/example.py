@@ -7,5 +7,5 @@ SOURCE = (
     '"There is a chink in Klitschko\'s armour, and I have seen it," Joshua said at his training camp in Sheffield. '
     "Klitschko, 41, has held world titles for more than a decade and calls himself the favourite."
 )
-CONSISTENT = "Wladimir Klitschko has a chink in his armour, says Anthony Joshua."
-INCONSISTENT = "Anthony Joshua has a chink in his armour, says Wladimir Klitschko."
+CONSISTENT = "Wladimir Klitschko has a chink in his armour."
+INCONSISTENT = "Anthony Joshua has a chink in his armour."

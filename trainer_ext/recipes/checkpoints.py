@@ -1,31 +1,51 @@
-"""Which checkpoint a killed run goes on from: whole ones of the same recipe only."""
+"""Checkpoints on disk: written with clear errors, and gone on from only where whole and of the same recipe."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
 if TYPE_CHECKING:
+    from trainer_ext.recipes.qagen_data import Passage
     from trainer_ext.recipes.train_qagen import QAGenRecipe
 
 _NOTE = "recipe.json"
+# Where the QAGen goes, how it is stored and what its card says change nothing about the training.
+_AFTER_TRAINING = ("output_dir", "resume", "dtype", "data_credit", "base_credit")
 
 
-def prepare_checkpoints(folder: Path, recipe: QAGenRecipe) -> str | None:
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a model's folder.
+
+    Raises:
+        OSError: it could not be written, e.g. because the disk is full.
+    """
+    try:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except SafetensorError as error:  # which is no OSError, whatever its cause
+        raise OSError(f"{folder} could not be written: {error}; make room or give another folder.") from error
+
+
+def prepare_checkpoints(folder: Path, recipe: QAGenRecipe, data: Sequence[Sequence[Passage]]) -> str | None:
     """The checkpoint to resume from, or None to begin anew; afterwards ``folder`` belongs to ``recipe``.
 
     A checkpoint without the trainer's state, which is written last, was cut off by a kill and is removed.
 
     Raises:
-        ValueError: the checkpoints are of another recipe.
+        ValueError: the checkpoints are of another recipe, or of other data under the same name.
     """
-    # Where the QAGen goes, and whether to resume, change nothing about the weights.
-    settings = {name: value for name, value in asdict(recipe).items() if name not in ("output_dir", "resume")}
+    settings = {name: value for name, value in asdict(recipe).items() if name not in _AFTER_TRAINING}
+    settings["data"] = hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()
     settings = json.loads(json.dumps(settings))
     if not recipe.resume:
         shutil.rmtree(folder, ignore_errors=True)
@@ -36,8 +56,8 @@ def prepare_checkpoints(folder: Path, recipe: QAGenRecipe) -> str | None:
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     if last is not None and (not note.is_file() or json.loads(note.read_text(encoding="utf-8")) != settings):
         raise ValueError(
-            f"{folder} holds checkpoints of another recipe, from which this one cannot go on: give the same options, "
-            "another --output-dir, or --no-resume to begin anew."
+            f"{folder} holds checkpoints of another recipe, from which this one cannot go on: give the same options "
+            "and data, another --output-dir, or --no-resume to begin anew."
         )
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

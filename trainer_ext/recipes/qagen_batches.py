@@ -42,16 +42,25 @@ def encode_examples(
 ) -> Dataset:
     """Rows of ``input_ids`` (a passage, cut at ``max_tokens``) and ``labels`` (lists of up to ``group`` targets).
 
-    Targets longer than ``max_target_tokens`` are left out.
+    Targets longer than ``max_target_tokens`` are left out, and so are those whose answer stood in what was cut.
     """
     examples = list(examples)
-    texts = tokenizer(
-        [example.text for example in examples], truncation=True, max_length=max_tokens, split_special_tokens=True
-    )["input_ids"]
+    encoded = tokenizer(
+        [example.text for example in examples],
+        truncation=True,
+        max_length=max_tokens,
+        split_special_tokens=True,
+        return_offsets_mapping=True,
+    )
     targets = iter(encode_targets(tokenizer, separator_id, [target for e in examples for target in e.targets]))
     rows: list[dict[str, Any]] = []
-    for example, input_ids in zip(examples, texts, strict=True):
-        mine = [target for _, target in zip(example.targets, targets, strict=False)]
+    for example, input_ids, offsets in zip(examples, encoded["input_ids"], encoded["offset_mapping"], strict=True):
+        kept, cut = example.text[: max(end for _, end in offsets)], example.text
+        mine = [
+            target
+            for (_, answer), target in zip(example.targets, targets, strict=False)
+            if answer in kept or answer not in cut
+        ]
         short = [target for target in mine if len(target) <= max_target_tokens]
         for first in range(0, len(short), group):
             rows.append({"input_ids": input_ids, "labels": short[first : first + group]})

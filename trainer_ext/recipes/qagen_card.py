@@ -72,7 +72,7 @@ clipped at 1, label smoothing {recipe.label_smoothing:g}, {"bfloat16 autocast" i
 {recipe.seed}. Architecture: {config.model_type}; weights stored in {recipe.dtype}.
 
 Kept is the checkpoint with the best validation likelihood, {best} over the first
-{recipe.validation_passages:,} passages of the validation file:
+passages of the validation file, {recipe.validation_passages:,} at most:
 
 | step | negative log-likelihood, nats a token |
 |---:|---:|
@@ -88,6 +88,9 @@ Measured on {_file_name(recipe.validation_file)}, which was not trained on.
 | token F1 of the greedy answer to {quality.answered:,} given questions | {quality.answer_f1:.3f} |
 | share of 60 generated pairs that the text backs, {quality.sentences} sentences | {quality.surviving_share:.3f} |
 | distinct answers among them, a sentence | {quality.distinct_answers:.1f} |
+| share of 60 generated pairs that the text backs, {quality.passages} passages | \
+{quality.surviving_share_of_passages:.3f} |
+| distinct answers among them, a passage | {quality.distinct_answers_of_passages:.1f} |
 
 ## Limits
 

@@ -14,6 +14,7 @@ from quals import QualsScorer
 from quals.batching import encode_texts, token_budget_batches
 from quals.pairs import fold
 from tqdm.auto import tqdm
+from transformers import GenerationConfig
 
 from trainer_ext.recipes.qagen_batches import encode_targets
 from trainer_ext.recipes.qagen_data import Passage, split_sentences
@@ -31,6 +32,7 @@ class QAGenQuality:
         surviving_share: of the pairs generated from single sentences, the share that the sentence backs, 0 to 1.
         distinct_answers: different answers among a sentence's surviving pairs, on average.
         sentences: how many sentences that is.
+        surviving_share_of_passages, distinct_answers_of_passages, passages: likewise for whole passages.
     """
 
     negative_log_likelihood: float
@@ -40,12 +42,15 @@ class QAGenQuality:
     surviving_share: float
     distinct_answers: float
     sentences: int
+    surviving_share_of_passages: float
+    distinct_answers_of_passages: float
+    passages: int
 
 
 def measure_quality(
     checkpoint: str, passages: Sequence[Passage], answered: int = 500, sentences: int = 100, seed: int = 0
 ) -> QAGenQuality:
-    """Measure ``checkpoint`` on ``passages``; questions to answer and sentences are drawn with ``seed``."""
+    """Measure ``checkpoint`` on ``passages``; questions to answer, sentences and passages are drawn with ``seed``."""
     scorer = QualsScorer(checkpoint)
     nll, pairs = _negative_log_likelihood(scorer, passages)
     rng = random.Random(seed)
@@ -53,16 +58,27 @@ def measure_quality(
     questions = rng.sample(questions, min(answered, len(questions)))
     spans = [p.text[a:b].strip() for p in passages for a, b in split_sentences(p.text) if b - a >= 40]
     texts = rng.sample(spans, min(sentences, len(spans)))
-    surviving = scorer.generate_pairs(texts)
+    wholes = [p.text for p in rng.sample(list(passages), min(sentences, len(passages)))]
+    of_sentences, of_passages = _generated(scorer, texts), _generated(scorer, wholes)
     return QAGenQuality(
         negative_log_likelihood=nll,
         pairs=pairs,
         answer_f1=_answer_f1(scorer, questions),
         answered=len(questions),
-        surviving_share=sum(map(len, surviving)) / max(1, len(texts) * scorer.decoding.num_groups),
-        distinct_answers=sum(len({_folded(pair.answer) for pair in found}) for found in surviving) / max(1, len(texts)),
+        surviving_share=of_sentences[0],
+        distinct_answers=of_sentences[1],
         sentences=len(texts),
+        surviving_share_of_passages=of_passages[0],
+        distinct_answers_of_passages=of_passages[1],
+        passages=len(wholes),
     )
+
+
+def _generated(scorer: QualsScorer, texts: Sequence[str]) -> tuple[float, float]:
+    """Share of the pairs generated from the texts that survive, and distinct answers among these a text."""
+    surviving = scorer.generate_pairs(texts)
+    share = sum(map(len, surviving)) / max(1, len(texts) * scorer.decoding.num_groups)
+    return share, sum(len({_folded(pair.answer) for pair in found}) for found in surviving) / max(1, len(texts))
 
 
 def _negative_log_likelihood(scorer: QualsScorer, passages: Sequence[Passage]) -> tuple[float, int]:
@@ -96,6 +112,15 @@ def _answer_f1(scorer: QualsScorer, questions: Sequence[tuple[str, str, tuple[st
     for index, prefix in enumerate(prefixes):
         by_length[len(prefix)].append(index)
     batches = [same[i : i + 16] for same in by_length.values() for i in range(0, len(same), 16)]
+    config = qagen.model.config
+    # Not the model's own, in which a summarizer that was the base may ask for beams and long texts.
+    plain = GenerationConfig(
+        max_new_tokens=30,
+        do_sample=False,
+        eos_token_id=config.eos_token_id,
+        pad_token_id=config.pad_token_id,
+        decoder_start_token_id=config.decoder_start_token_id,
+    )
     total = 0.0
     for batch in tqdm(batches, desc="answers"):
         ids, mask = encode_texts([texts[index] for index in batch], qagen.model.config.pad_token_id, scorer.device)
@@ -104,9 +129,7 @@ def _answer_f1(scorer: QualsScorer, questions: Sequence[tuple[str, str, tuple[st
                 input_ids=ids,
                 attention_mask=mask,
                 decoder_input_ids=torch.tensor([prefixes[index] for index in batch], device=scorer.device),
-                max_new_tokens=30,
-                num_beams=1,
-                do_sample=False,
+                generation_config=plain,
             )  # (rows, prefix + answer)
         for index, sequence in zip(batch, output.tolist(), strict=True):
             answer = str(qagen.tokenizer.decode(sequence[len(prefixes[index]) :], skip_special_tokens=True))

@@ -50,6 +50,9 @@ class QAGenTrainer(Seq2SeqTrainer):
         processing_class: PreTrainedTokenizerBase | None = None,
         **kwargs: Any,
     ) -> None:
+        # With several GPUs and no launcher, Trainer would split a batch between them, and its rows from their passages.
+        if args.n_gpu > 1:
+            args._n_gpu = 1
         share_encoder_states(model)
         self.tokens_per_batch = tokens_per_batch
         collator = QAGenCollator(model.config.pad_token_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from transformers import (
     set_seed,
 )
 
-from trainer_ext.recipes.checkpoints import prepare_checkpoints
+from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.qagen_batches import encode_examples
 from trainer_ext.recipes.qagen_data import Example, Passage, make_examples, read_passages
 from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
@@ -28,13 +29,13 @@ from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
 
 @dataclass(frozen=True)
 class QAGenRecipe:
-    """What to train, on what, for how long. The defaults made the embedded checkpoint.
+    """What to train, on what, for how long.
 
     Attributes:
         model: folder or Hub name of a seq2seq checkpoint.
         train_files: question-answer data, see :func:`~trainer_ext.recipes.qagen_data.read_passages`; ``FILE?a=b``
-            keeps the rows whose field ``a`` is ``b``.
-        validation_file: likewise; chooses the checkpoint that is kept.
+            keeps the rows whose field ``a`` is ``b``; of a named data set its train split.
+        validation_file: likewise; chooses the checkpoint that is kept; of a named data set its validation split.
         output_dir: the QAGen goes here, its training checkpoints into ``checkpoints/`` below.
         epochs: passes over the data.
         learning_rate: peak of AdamW's, reached after ``warmup_steps``, then falling linearly to 0.
@@ -42,7 +43,7 @@ class QAGenRecipe:
         accumulation: batches in one optimiser step.
         max_tokens: longest passage in tokens; longer ones are cut.
         eval_steps: optimiser steps between evaluations, which are also the points to resume from.
-        validation_passages: passages that choose the checkpoint, whole articles from the start of the file.
+        validation_passages: passages that choose the checkpoint, from the start of the file.
         dtype: of the saved weights, ``float32`` or ``float16``.
         data_credit: lines for the card, a data set each; none is the names of the files.
         base_credit: what the card says of the base model; none is its name.
@@ -85,7 +86,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     set_seed(recipe.seed)
     output = Path(recipe.output_dir)
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
-    model = AutoModelForSeq2SeqLM.from_pretrained(recipe.model, dtype=torch.float32)
+    model = AutoModelForSeq2SeqLM.from_pretrained(recipe.model, dtype=torch.float32, use_safetensors=True)
     limit = getattr(model.config, "max_position_embeddings", None)
     if limit is not None and recipe.max_tokens > limit:
         raise ValueError(
@@ -94,7 +95,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     separator_id = add_separator(model, tokenizer)
 
     passages = [passages for name in recipe.train_files for passages in _read(name)]
-    validation = _read(recipe.validation_file)
+    validation = _read(recipe.validation_file, split="validation")
     train_rows = concatenate_datasets(
         [_pass(recipe, passages, number, tokenizer, separator_id) for number in range(recipe.epochs)]
     )
@@ -111,7 +112,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         eval_dataset=validation_rows,
         processing_class=tokenizer,
     )
-    trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe))
+    trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe, [passages, validation]))
 
     _save(model, tokenizer, output, recipe.dtype)
     from trainer_ext.recipes.qagen_card import write_card
@@ -122,12 +123,12 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     return output
 
 
-def _read(name: str) -> list[Passage]:
+def _read(name: str, split: str = "train") -> list[Passage]:
     source, _, condition = name.partition("?")
     parts = [part.partition("=") for part in condition.split("&")] if condition else []
     if any(not equals for _, equals, _ in parts):
         raise ValueError(f"{name!r}: the condition {condition!r} is not of the form FIELD=VALUE; write it so.")
-    return read_passages(source, {field: value for field, _, value in parts})
+    return read_passages(source, {field: value for field, _, value in parts}, split)
 
 
 def _check(recipe: QAGenRecipe) -> None:
@@ -135,6 +136,12 @@ def _check(recipe: QAGenRecipe) -> None:
     for option in ("epochs", "tokens_per_batch", "accumulation", "eval_steps", "validation_passages"):
         if getattr(recipe, option) < 1:
             raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
+    if not 0 <= recipe.label_smoothing < 1:
+        raise ValueError(f"label_smoothing is {recipe.label_smoothing}: give 0 or more, and less than 1.")
+    if find_spec("accelerate") is None:
+        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
+    if recipe.validation_file in recipe.train_files and Path(recipe.validation_file.partition("?")[0]).is_file():
+        raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
     if Path(recipe.output_dir).is_file():
         raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
     try:
@@ -190,5 +197,6 @@ def _arguments(recipe: QAGenRecipe, folder: Path) -> Seq2SeqTrainingArguments:
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, output: Path, dtype: str) -> None:
     model.set_attn_implementation("sdpa")
-    model.to(getattr(torch, dtype)).save_pretrained(output)
-    tokenizer.save_pretrained(output)
+    for name in ("is_local", "local_files_only"):  # of this machine, yet transformers would save them
+        tokenizer.init_kwargs.pop(name, None)
+    save(model.to(getattr(torch, dtype)), tokenizer, output)

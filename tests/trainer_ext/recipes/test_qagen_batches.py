@@ -84,6 +84,14 @@ def padded_sizes(rows: Dataset, batch: list[int]) -> tuple[int, int]:
     return collated["input_ids"].numel(), collated["labels"].numel()
 
 
+def test_pairs_whose_answer_was_cut_off_are_left_out(tokenizer: PreTrainedTokenizerFast, separator: int) -> None:
+    targets = (("who", "cat"), ("where", "Paris"), ("what", "nothing of the text"))
+    [row] = encode_examples([Example("The cat . " * 5 + "Paris", targets)], tokenizer, separator, max_tokens=9)
+    assert row["labels"] == encode_targets(tokenizer, separator, [targets[0], targets[2]])
+    [row] = encode_examples([Example("The cat . " * 5 + "Paris", targets)], tokenizer, separator, max_tokens=50)
+    assert len(row["labels"]) == 3
+
+
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("budget", [64, 256, 100_000])
 def test_batches_hold_every_row_once_within_the_budget(budget: int, shuffle: bool) -> None:

@@ -301,6 +301,52 @@ def test_another_recipe_never_passes_for_the_new_one(
         assert not (output / "model.safetensors").exists()
 
 
+def test_what_comes_after_training_may_change_between_runs(
+    base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path
+) -> None:
+    """A corrected credit, or another dtype, goes on from the checkpoints that are there."""
+    output = copy_of(unbroken, tmp_path / "qagen")
+    assert main([*command(base, data, output, dtype="float16", base_credit="the tiny base"), "--credit", "more"]) == 0
+    text = (output / "README.md").read_text()
+    assert "- more\n" in text
+    assert "Base: the tiny base\n" in text
+    assert last_state(output) == last_state(unbroken)
+
+
+def test_changed_data_under_the_same_name_never_passes_for_the_old(
+    base: Path, data: tuple[Path, Path], unbroken: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = copy_of(unbroken, tmp_path / "qagen")
+    before = data[0].read_bytes()
+    try:
+        data[0].write_bytes(before.replace(b"Who won the", b"Who has won the", 1))
+        assert main(command(base, data, output)) == 2
+    finally:
+        data[0].write_bytes(before)
+    assert "same options and data" in one_line(capfd.readouterr().err)
+
+
+def test_the_validation_set_of_a_named_data_set_is_its_validation_split(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of train and validation files is a data set to the datasets library, as a name on the Hub is."""
+    folder = tmp_path / "questions"
+    folder.mkdir()
+    write_data(folder / "train.jsonl", 100, 0)
+    write_data(folder / "validation.jsonl", 7, 1)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    output = tmp_path / "qagen"
+    assert main(command(base, (folder, folder), output, epochs=1)) == 0
+    assert "with 200 question-answer pairs" in " ".join((output / "README.md").read_text().split())
+    assert json.loads((output / "quality.json").read_text())["pairs"] == 14
+
+
+def test_the_tokenizer_says_nothing_of_this_machine(unbroken: Path) -> None:
+    text = (unbroken / "tokenizer_config.json").read_text()
+    assert "local" not in text
+    assert str(unbroken.parent) not in text
+
+
 @pytest.mark.parametrize("kind", ["bart", "t5"])
 def test_half_precision_is_stored_when_asked_for(kind: str, data: tuple[Path, Path], tmp_path: Path) -> None:
     output = tmp_path / "qagen"
@@ -329,10 +375,9 @@ def test_train_files_may_be_filtered_and_several(base: Path, data: tuple[Path, P
     kinds.write_text("".join(json.dumps(row) + "\n" for row in rows))
     output = tmp_path / "qagen"
     arguments = command(base, (Path(f"{kinds}?type=t1"), data[1]), output, epochs=1)
-    assert main([*arguments, "--train-file", str(data[1])]) == 0
-    kept = [row for row in rows if row["type"] == "t1"] + [
-        json.loads(line) for line in data[1].read_text().splitlines()
-    ]
+    more = write_data(tmp_path / "more.jsonl", 9, 5)
+    assert main([*arguments, "--train-file", str(more)]) == 0
+    kept = [row for row in rows if row["type"] == "t1"] + [json.loads(line) for line in more.read_text().splitlines()]
     pairs = sum(len(row["qas"]) for row in kept)
     assert f"with {pairs} question-answer pairs" in " ".join((output / "README.md").read_text().split())
 
@@ -355,6 +400,8 @@ def one_line(error: str) -> str:
         ({"max_tokens": 500}, "64"),
         ({"epochs": 0}, "epochs"),
         ({"output_dir": "{train}"}, "train.jsonl"),
+        ({"label_smoothing": 5}, "label_smoothing is 5"),
+        ({"validation_file": "{train}"}, "to be trained on and to validate"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(

@@ -1,0 +1,72 @@
+"""The speed benchmark runs from end to end on a tiny model, and does not let a wrong score pass."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from tiny import WORDS
+
+from benchmarks.speed.__main__ import agree, main
+from benchmarks.speed.measure import flops, peak_memory
+from benchmarks.speed.plain import PlainResult
+
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    path = tmp_path / "texts.jsonl"
+    rows = [
+        {"document": " ".join((CONTENT * 5)[n : n + 110]), "summary": " ".join((CONTENT * 5)[n : n + 8])}
+        for n in range(16)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--summaries", "3", "--many", "2", "4", "--words", "5", "10"]
+    assert main([str(texts), "--checkpoint", str(asking_qagen), *sizes]) == 0
+    shown = capsys.readouterr().out
+    assert "| + all summaries in batches: QualsScorer |" in shown
+    assert "Largest difference of a score from the plain way's:" in shown
+    for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |"):
+        assert line in shown
+    assert "nan" not in shown
+
+
+def test_too_few_texts_are_refused_in_one_line(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts.write_text("".join(texts.read_text().splitlines(keepends=True)[:3]))
+    assert main([str(texts)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("ours", [-1.1, math.nan])
+def test_a_score_that_differs_is_an_error(ours: float) -> None:
+    plain = [PlainResult(-1.0, 0.5), PlainResult(math.nan, 0.5), PlainResult(-2.0, 1e-6)]
+    agree(plain, [-1.0, math.nan, -9.0])  # the third had a near tie
+    with pytest.raises(ValueError, match="no rounding"):
+        agree(plain, [ours, math.nan, -2.0])
+    with pytest.raises(ValueError, match="no rounding"):
+        agree(plain, [-1.0, -1.0, -2.0])
+
+
+def test_flops_of_a_matrix_product() -> None:
+    import torch
+
+    a, b = torch.ones(8, 16), torch.ones(16, 4)
+    assert flops(lambda: a @ b) == 2 * 8 * 16 * 4
+
+
+def touch(megabytes: int) -> None:
+    bytearray(b"x") * (megabytes * 2**20)
+
+
+def test_peak_memory_is_the_childs_own() -> None:
+    held = bytearray(b"x") * (600 * 2**20)
+    del held
+    small, large = peak_memory(touch, 1), peak_memory(touch, 301)
+    assert 250 * 2**20 < large - small < 350 * 2**20
