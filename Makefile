@@ -18,7 +18,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-demo: $(BIN)/.installed  ## score a real summary against its article with the embedded model
+demo: $(BIN)/.installed  ## score two summaries of an article with the embedded model
 	$(BIN)/quals explain --example
 
 test: $(BIN)/.installed  ## the test suite
