@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -107,4 +109,30 @@ def save_tiny_qagen(folder: Path, kind: str = "bart", seed: int = 0) -> Path:
     """A tiny QAGen folder that ``load_qagen`` accepts."""
     tiny_model(kind, seed).save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def train_tiny_qagen(
+    folder: Path, ask: Callable[[random.Random, list[str]], str], kind: str = "bart", longest: int = 8
+) -> Path:
+    """A tiny QAGen that has learned to ask as ``ask`` does of a text's words, so that its pairs survive the filter."""
+    tokenizer, model = tiny_tokenizer(), tiny_model(kind).train()
+    rng = random.Random(0)
+    content = [word for word in WORDS if word.isalpha() and len(word) > 2]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(150):
+        texts = [[rng.choice(content) for _ in range(rng.randrange(3, longest + 1))] for _ in range(32)]
+        inputs = tokenizer([" ".join(text) for text in texts], padding=True, return_tensors="pt")
+        targets = [f"{ask(rng, text)} </s>" for text in texts]
+        labels = tokenizer(targets, add_special_tokens=False, padding=True, return_tensors="pt")["input_ids"]
+        loss = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            labels=labels.masked_fill(labels == tokenizer.pad_token_id, -100),
+        ).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder

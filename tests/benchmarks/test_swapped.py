@@ -18,7 +18,7 @@ def test_items_are_well_formed() -> None:
     pairs = load_pairs()
     assert len(pairs) >= 12
     assert len({pair.kind for pair in pairs}) == len(pairs)
-    assert len({pair.source for pair in pairs}) == len(pairs)
+    assert len({(pair.source, pair.consistent) for pair in pairs}) == len(pairs)
     for pair in pairs:
         assert 60 <= len(pair.source.split()) <= 150, pair.kind
         consistent = [word.folded for word in fold(pair.consistent)]

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from quals import QualsScorer, SummaryScore
 from quals.decoding import DecodingSettings, Hypothesis
 from quals.pairs import fold
 from quals.results import weighted_mean
 from quals_reference import quals
-from tiny import WORDS, tiny_model, tiny_tokenizer
+from tiny import WORDS, train_tiny_qagen
 from transformers import AutoModelForSeq2SeqLM
+
+from trainer_ext.explain.example import CONSISTENT, INCONSISTENT, SOURCE
 
 OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
 
@@ -26,27 +27,10 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def learn(kind: str, folder: Path) -> Path:
-    """A tiny QAGen that has learned to ask `who <verb>?` and to copy a word of its text, so that pairs survive."""
-    tokenizer, model = tiny_tokenizer(), tiny_model(kind).train()
-    rng = random.Random(0)
-    content = [word for word in WORDS if word.isalpha() and len(word) > 2]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(150):
-        texts = [[rng.choice(content) for _ in range(rng.randrange(3, 9))] for _ in range(32)]
-        inputs = tokenizer([" ".join(text) for text in texts], padding=True, return_tensors="pt")
-        targets = [f"who {rng.choice(['won', 'lost', 'said'])} ? <sep> {rng.choice(text)} </s>" for text in texts]
-        labels = tokenizer(targets, add_special_tokens=False, padding=True, return_tensors="pt")["input_ids"]
-        loss = model(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            labels=labels.masked_fill(labels == tokenizer.pad_token_id, -100),
-        ).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    """A tiny QAGen that asks `who <verb>?` and copies a word of its text."""
+    return train_tiny_qagen(
+        folder, lambda rng, text: f"who {rng.choice(['won', 'lost', 'said'])} ? <sep> {rng.choice(text)}", kind
+    )
 
 
 @pytest.fixture(scope="session")
@@ -334,13 +318,7 @@ def test_progress_bar(scorer: QualsScorer, capsys: pytest.CaptureFixture[str]) -
 
 def test_embedded_model(embedded: Path) -> None:
     scorer = QualsScorer(str(embedded))
-    source = (
-        "Anthony Joshua believes he has spotted a chink in Wladimir Klitschko's armour before the two heavyweights "
-        'meet at Wembley. "There is a chink in Klitschko\'s armour, and I have seen it," Joshua said in Sheffield.'
-    )
-    right = "Wladimir Klitschko has a chink in his armour."
-    wrong = "Anthony Joshua has a chink in his armour."
-    results = scorer.score([source, source, right], [right, wrong, right])
+    results = scorer.score([SOURCE, SOURCE, CONSISTENT], [CONSISTENT, INCONSISTENT, CONSISTENT])
     assert results[0].score > results[1].score
     assert results[2].score == pytest.approx(0.0, abs=1e-4)
     assert all(len(result.pairs) == 10 for result in results)
