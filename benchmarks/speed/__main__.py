@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
     needed = max(arguments.summaries, _LENGTHS)
     if len(texts) < needed:
         raise ValueError(f"{arguments.texts} has {len(texts)} texts, and {needed} are needed: give more.")
-    scorer = QualsScorer(arguments.checkpoint)
+    # Both ways read as much of a source as the model takes at once.
+    scorer = QualsScorer(arguments.checkpoint, long_sources="truncate")
     print(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}\n"
     )

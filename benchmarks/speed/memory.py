@@ -18,12 +18,12 @@ def memory(checkpoint: str | None, texts: Texts) -> None:
 
 
 def _load(checkpoint: str | None) -> None:
-    QualsScorer(checkpoint)
+    QualsScorer(checkpoint, long_sources="truncate")
 
 
 def _plain(checkpoint: str | None, texts: Texts) -> None:
-    run_plain(QualsScorer(checkpoint), Techniques(), texts)
+    run_plain(QualsScorer(checkpoint, long_sources="truncate"), Techniques(), texts)
 
 
 def _ours(checkpoint: str | None, texts: Texts) -> None:
-    run_ours(QualsScorer(checkpoint), texts)
+    run_ours(QualsScorer(checkpoint, long_sources="truncate"), texts)

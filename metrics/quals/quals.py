@@ -59,9 +59,9 @@ Args:
     diversity (float): penalty in nats for a token that an earlier sequence chose at the same step. Defaults to 0.5.
     max_pairs (int): most pairs that a summary is scored by. Defaults to 10.
     min_tokens, max_tokens (int): bounds of a generated sequence's length. Default to 8 and 60.
-    long_sources (str): "truncate" reads the first max_source_tokens tokens of a source, as the paper does; "windows"
-        reads all of it in overlapping windows and takes for each pair the window that supports it best, which can only
-        raise a score. Defaults to "truncate".
+    long_sources (str): "windows" reads all of a long source in overlapping windows and takes for each pair the window
+        that supports it best, which can only raise a score; "truncate" reads the first max_source_tokens tokens of it,
+        as the paper does. Defaults to "windows".
     max_source_tokens (int): tokens of a text, or of a window, that are read. Defaults to the QAGen's limit.
     window_overlap (int): tokens that neighbouring windows share. Defaults to a quarter of max_source_tokens.
     weighting (str): "tokens" is the paper's mean over all tokens of a pair; "answer" leaves out the question;
@@ -209,7 +209,7 @@ class Quals(evaluate.Metric):
         max_pairs: int = 10,
         min_tokens: int = 8,
         max_tokens: int = 60,
-        long_sources: str = "truncate",
+        long_sources: str = "windows",
         max_source_tokens: int | None = None,
         window_overlap: int | None = None,
         weighting: str = "tokens",

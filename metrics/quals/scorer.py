@@ -45,9 +45,9 @@ class QualsScorer:
         diversity: penalty in nats for a token that an earlier group chose at the same step.
         max_pairs: most pairs a summary is scored by.
         min_tokens, max_tokens: bounds of a generated sequence's length, its end not counted.
-        long_sources: ``"truncate"`` reads a source's first ``max_source_tokens`` tokens, as the paper does;
-            ``"windows"`` reads all of it in overlapping windows, and a pair counts with the window that supports it
-            best. A maximum over windows can only raise a score.
+        long_sources: ``"windows"`` reads all of a long source in overlapping windows, and a pair counts with the window
+            that supports it best; a maximum over windows can only raise a score. ``"truncate"`` reads the source's
+            first ``max_source_tokens`` tokens, as the paper does.
         max_source_tokens: None is the model's limit.
         window_overlap: tokens that neighbouring windows share; None is a quarter of ``max_source_tokens``.
         weighting: ``"tokens"`` (the paper), ``"answer"`` or ``"balanced"``, see :func:`quals.results.weighted_mean`.
@@ -75,7 +75,7 @@ class QualsScorer:
         max_pairs: int = 10,
         min_tokens: int = 8,
         max_tokens: int = 60,
-        long_sources: str = "truncate",
+        long_sources: str = "windows",
         max_source_tokens: int | None = None,
         window_overlap: int | None = None,
         weighting: str = "tokens",

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from .inputs import require
 
-LONG_SOURCES = ("truncate", "windows")
+LONG_SOURCES = ("windows", "truncate")
 
 
 @dataclass(frozen=True)

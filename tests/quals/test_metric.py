@@ -143,10 +143,11 @@ def test_token_log_probs_are_there_on_request(quals: Quals) -> None:
 
 def test_long_texts_are_counted_each_source_once(quals: Quals) -> None:
     long = "the cat sat on the mat . " * 20  # the tiny model reads 64 tokens
-    truncated = quals.compute(predictions=[[SUMMARIES[0], long], [""]], sources=[long, SOURCES[0]])
+    texts = {"predictions": [[SUMMARIES[0], long], [""]], "sources": [long, SOURCES[0]]}
+    truncated = quals.compute(**texts, long_sources="truncate")
     assert (truncated["truncated_sources"], truncated["windowed_sources"]) == (1, 0)
     assert truncated["truncated_summaries"] == 1
-    windowed = quals.compute(predictions=[SUMMARIES[:2], [""]], sources=[long, SOURCES[0]], long_sources="windows")
+    windowed = quals.compute(predictions=[SUMMARIES[:2], [""]], sources=[long, SOURCES[0]])
     assert (windowed["truncated_sources"], windowed["windowed_sources"]) == (0, 1)
     assert windowed["truncated_summaries"] == 0
 

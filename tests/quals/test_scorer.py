@@ -194,27 +194,30 @@ def test_strange_summaries_score_or_are_nan(scorer: QualsScorer, summary: str) -
         assert result.to_dict()["score"] is None
 
 
-def test_strange_sources_score(scorer: QualsScorer) -> None:
+def test_strange_sources_score(learned: Path) -> None:
+    scorer = QualsScorer(str(learned), long_sources="truncate", **OPTIONS)
     strange = ["", "\x00", "<sep> </s> <pad>", "\u202eabc", "\U0001f600" * 50, "cat " * 250_000]
     results = scorer.score(strange, ["the cat won in paris"] * len(strange))
     assert all(math.isfinite(result.score) for result in results)
     assert [result.source_truncated for result in results] == [False, False, False, False, False, True]
-    (result,) = scorer.score(["the cat won"], ["cat " * 250_000])
-    assert result.summary_truncated
+    whole = QualsScorer(str(learned), **OPTIONS)
+    results = whole.score(["cat " * 250_000, "the cat won"], ["the cat won in paris", "cat " * 250_000])
+    assert [result.source_windows > 5000 for result in results] == [True, False]
+    assert [result.summary_truncated for result in results] == [False, True]
 
 
 def test_long_texts_are_cut_or_read_in_windows(scorer: QualsScorer, learned: Path) -> None:
     sources, summaries = texts(4)
     long = [" ".join([source] * 8) for source in sources]
-    windowed = QualsScorer(str(learned), long_sources="windows", **OPTIONS)
-    assert windowed.signature != scorer.signature
-    for cut, whole in zip(scorer.score(long, summaries), windowed.score(long, summaries), strict=True):
+    truncating = QualsScorer(str(learned), long_sources="truncate", **OPTIONS)
+    assert truncating.signature != scorer.signature
+    for cut, whole in zip(truncating.score(long, summaries), scorer.score(long, summaries), strict=True):
         assert (cut.source_truncated, cut.source_windows) == (True, 1)
         assert not whole.source_truncated
         assert whole.source_windows > 1
         for one, best in zip(cut.pairs, whole.pairs, strict=True):  # the first window is what truncation reads
             assert best.log_likelihood_source >= one.log_likelihood_source - 1e-5
-    short = windowed.score(["the cat won"], [" ".join(["cat"] * 200)])[0]
+    short = scorer.score(["the cat won"], [" ".join(["cat"] * 200)])[0]
     assert (short.source_windows, short.summary_truncated) == (1, True)
 
 
@@ -284,8 +287,8 @@ def test_the_signature_follows_every_setting_that_changes_scores(learned: Path, 
         {"weighting": "answer"},
         {"max_source_tokens": 32},
         {"dtype": "bfloat16"},
-        {"long_sources": "windows"},
-        {"long_sources": "windows", "window_overlap": 3},
+        {"long_sources": "truncate"},
+        {"window_overlap": 3},
     ]
     signatures = {QualsScorer(str(learned), **{**OPTIONS, **change}).signature for change in changes}
     assert len(signatures | {scorer.signature}) == len(changes) + 1

@@ -38,9 +38,9 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-pairs", type=int, default=10, help="most pairs that a summary is scored by")
     add(
         "--long-sources",
-        choices=["truncate", "windows"],
-        default="truncate",
-        help="read a source's beginning, or all of it in overlapping windows",
+        choices=["windows", "truncate"],
+        default="windows",
+        help="read all of a long source in overlapping windows, or its beginning (the paper)",
     )
     add("--max-source-tokens", type=int, help="tokens of a text, or a window, that are read; the model's limit at most")
     add(
