@@ -93,9 +93,9 @@ def evaluate(
             if metric not in FLOORS:
                 key = scored.tobytes()
                 if key not in floors:
-                    floors[key] = np.max([_on(statistic, units[floor], scored, draws) for floor in FLOORS], axis=0)
+                    floors[key] = np.max([_on(statistic, units[base], scored, draws) for base in FLOORS], axis=0)
                 above = _share_above(values, floors[key])
-                both = [statistic(units[name], everything[_usable(units[name], scored)]) for name in FLOORS]
+                both = [statistic(units[base], everything[_usable(units[base], scored)]) for base in FLOORS]
                 floor = max((value for value in both if not np.isnan(value)), default=float("nan"))
             low, high = interval(values)
             figures.append(

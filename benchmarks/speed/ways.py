@@ -21,6 +21,8 @@ def read_texts(path: Path) -> Texts:
     texts = []
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
             try:
                 row = json.loads(line)
                 texts.append((row["document"], row["summary"]))

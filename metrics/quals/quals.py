@@ -84,7 +84,7 @@ Returns:
     coverage (float): share of the summaries that have a score, from 0 to 1.
     truncated_sources, windowed_sources (int): sources whose end was not read; sources that were read in windows.
     truncated_summaries (int): summaries whose end was not read.
-    signature (str): hash over weights, settings and version.
+    signature (str): hash over model, tokenizer, settings and version.
     pairs (list of list of dict): with explain, the pairs behind each score: question, answer, start and end (the
         characters of the answer in the summary), score, log_likelihood_summary, log_likelihood_source (nats a token,
         at most 0), and with token_log_probs also tokens, token_log_probs_summary and token_log_probs_source.

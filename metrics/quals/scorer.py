@@ -113,7 +113,7 @@ class QualsScorer:
         whole_number("window_overlap", 0 if window_overlap is None else window_overlap, 0)
         self.max_source_tokens = limit if max_source_tokens is None else max_source_tokens
         require(
-            8 <= self.max_source_tokens <= limit,
+            self.max_source_tokens <= limit,
             f"max_source_tokens is {max_source_tokens}: this checkpoint takes 8 to {limit}.",
         )
         self.window_overlap = self.max_source_tokens // 4 if window_overlap is None else window_overlap
@@ -345,7 +345,7 @@ def _device(name: str | None) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:  # torch's, by the kind of device
         raise ValueError(
             f"device is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
         ) from error
