@@ -1,0 +1,33 @@
+"""Training Hugging Face summarizers to state what their source states."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer_ext.arguments import ContrastiveSeq2SeqTrainingArguments
+    from trainer_ext.collator import ContrastiveCollator
+    from trainer_ext.evaluation import QualsMetrics
+    from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
+
+__all__ = [
+    "ContrastiveCollator",
+    "ContrastiveSeq2SeqTrainer",
+    "ContrastiveSeq2SeqTrainingArguments",
+    "QualsMetrics",
+]
+
+_HOMES = {
+    "ContrastiveCollator": "collator",
+    "ContrastiveSeq2SeqTrainer": "trainer",
+    "ContrastiveSeq2SeqTrainingArguments": "arguments",
+    "QualsMetrics": "evaluation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: the commands start without transformers, so that --help is quick.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -10,6 +10,7 @@ from importlib import import_module
 _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
     "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
+    "mine": "sample summaries from a model, score them, select the worst for contrastive training",
     "install": 'let evaluate.load("quals") find this package from any folder',
     "uninstall": "undo `quals install`",
     "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",

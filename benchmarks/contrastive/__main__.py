@@ -1,0 +1,155 @@
+"""Fine-tune a small summarizer, mine it, train it away from its own worst summaries, and measure before and after.
+
+    python -m benchmarks.contrastive PAIRS.jsonl [PAIRS.jsonl ...] --work FOLDER
+
+PAIRS.jsonl has a ``document`` and a ``summary`` in each line. Hours on two CPU cores; killed, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import quals
+from quals import QualsScorer
+from quals.checkpoint import EMBEDDED
+from transformers import AutoTokenizer
+
+from benchmarks.agreement.statistics import Floats, Integers, bootstrap, cluster_resamples, interval
+from benchmarks.contrastive.data import Example, read_examples, split, tokenized
+from benchmarks.contrastive.quality import MEASURES, measured, summaries_of
+from benchmarks.contrastive.stages import Settings, contrastive, control, fine_tuned, load
+
+ARMS = ("before", "control", "after")
+_RESAMPLES = 1000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; a mistake of the user's is one line on standard error and exit status 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("pairs", type=Path, nargs="+", help="JSON lines with document and summary")
+    add("--work", type=Path, required=True, help="folder for checkpoints, mined candidates and summaries")
+    add("--model", help="where fine-tuning starts; without it the embedded QAGen, which knows how to read and to copy")
+    add("--test-documents", type=int, default=300, help="kept apart, never trained on")
+    add("--documents", type=int, default=1500, help="mined at most")
+    add("--mle-epochs", type=float, default=6.0)
+    add("--mle-learning-rate", type=float, default=3e-4)
+    add("--epochs", type=float, default=2.0, help="of contrastive training")
+    add("--learning-rate", type=float, default=3e-5, help="of contrastive training; the paper's tenth")
+    add("--loss", default="unlikelihood", help="contrastive loss")
+    add("--weight", type=float, default=1.0, help="of the contrastive loss")
+    add("--samples", type=int, default=6, help="test documents whose summaries are printed, the first ones")
+    arguments = parser.parse_args(argv)
+    try:
+        run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"contrastive: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """All stages, then the tables."""
+    model = arguments.model or str(Path(quals.__file__).parent / EMBEDDED)
+    settings = Settings(
+        model=model,
+        work=arguments.work,
+        mle_epochs=arguments.mle_epochs,
+        mle_learning_rate=arguments.mle_learning_rate,
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        documents=arguments.documents,
+        loss=arguments.loss,
+        weight=arguments.weight,
+    )
+    _keep_to(settings)
+    train, test = split(read_examples(arguments.pairs), arguments.test_documents)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    rows = tokenized(train, tokenizer, settings.max_source, settings.max_target)
+    folders = {"before": fine_tuned(settings, rows, tokenizer)}
+    folders["after"] = contrastive(settings, folders["before"], rows, tokenizer)
+    folders["control"] = control(settings, folders["before"], folders["after"], tokenizer)
+
+    scorer = QualsScorer()
+    dataset = tokenized(test, tokenizer, settings.max_source, settings.max_target)
+    summaries: dict[str, list[str]] = {}
+    for arm in ARMS:
+        file = folders[arm] / "summaries.json"
+        if not file.is_file():
+            file.write_text(
+                json.dumps(summaries_of(load(folders[arm], settings), dataset, tokenizer)), encoding="utf-8"
+            )
+        summaries[arm] = json.loads(file.read_text(encoding="utf-8"))
+    found = {arm: measured(summaries[arm], test, scorer) for arm in ARMS}
+    mining = json.loads((folders["after"] / "done.json").read_text(encoding="utf-8"))
+    print(f"{len(train):,} training documents, {len(test):,} test documents.\n")
+    print(mining_table(mining["mining"]), "\n")
+    print(quality_table(found))
+    print(f"\nIn brackets: 95 % intervals, {_RESAMPLES:,} resamples of documents. QUALS scores: {scorer.signature}\n")
+    print(samples(test[: arguments.samples], summaries))
+
+
+def _keep_to(settings: Settings) -> None:
+    """The folder belongs to one run's settings.
+
+    Raises:
+        ValueError: it belongs to another's.
+    """
+    note = settings.work / "settings.json"
+    wanted = {name: str(value) for name, value in vars(settings).items() if name != "work"}
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != wanted:
+        raise ValueError(f"{settings.work} holds a run with other settings: give another --work.")
+    settings.work.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+
+
+def mining_table(mining: Mapping[str, object]) -> str:
+    """What was mined."""
+    lines = ["| mining | |", "|---|---:|"]
+    for name, value in mining.items():
+        shown = f"{value:.3f}" if isinstance(value, float) else str(value)
+        lines.append(f"| {name.replace('_', ' ')} | {shown} |")
+    return "\n".join(lines)
+
+
+def quality_table(found: Mapping[str, Mapping[str, Floats]]) -> str:
+    """Means of each arm, and what contrastive training changed, with intervals over documents."""
+    count = len(next(iter(found["before"].values())))
+    resamples = cluster_resamples(range(count), _RESAMPLES, seed=0)
+    lines = [
+        "| | before: likelihood | control: as much likelihood more | after: contrastive | after less before "
+        "| after less control |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, label in MEASURES.items():
+        cells = [f"{np.nanmean(found[arm][name]):.3f}" for arm in ARMS]
+        for other in ("before", "control"):
+            change = found["after"][name] - found[other][name]
+            low, high = interval(bootstrap(_mean_of(change), resamples))
+            cells.append(f"{np.nanmean(change):+.3f} [{low:+.3f}, {high:+.3f}]")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mean_of(values: Floats) -> Callable[[Integers], float]:
+    return lambda places: float(np.nanmean(values[places]))
+
+
+def samples(examples: Sequence[Example], summaries: Mapping[str, Sequence[str]]) -> str:
+    """Summaries to read, of the first test documents."""
+    parts = []
+    for number, example in enumerate(examples):
+        parts.append(f"Document: {' '.join(example.document.split()[:60])} ...\n")
+        parts.append(f"- reference: {example.summary}")
+        parts += [f"- {arm}: {summaries[arm][number]}" for arm in ARMS]
+        parts.append("")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What a contrastive training step costs beside a plain one."""

@@ -1,0 +1,96 @@
+"""What a contrastive step costs: a plain likelihood step, ours with negatives, and two full passes, side by side.
+
+python -m benchmarks.step [--model FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import quals
+import torch
+from quals.checkpoint import EMBEDDED
+
+from benchmarks.speed.measure import peak_memory, seconds
+from benchmarks.step.ways import Shape, load, make_step, random_batch
+
+WAYS = ("plain", "ours", "two passes")
+_NAMES = {
+    "plain": "likelihood of the positives alone (Seq2SeqTrainer)",
+    "ours": "positives and negatives, sources encoded once (ContrastiveSeq2SeqTrainer)",
+    "two passes": "positives and negatives, a full pass of the model for each",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; a mistake of the user's is one line on standard error and exit status 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="an encoder-decoder; without it the embedded QAGen's architecture and weights")
+    parser.add_argument("--documents", type=int, default=4, help="in a batch")
+    parser.add_argument("--source", type=int, default=400, help="tokens of a source")
+    parser.add_argument("--target", type=int, default=60, help="tokens of a summary")
+    parser.add_argument("--negatives", type=int, nargs="*", default=[1, 4], help="candidates of each document")
+    parser.add_argument("--rounds", type=int, default=7, help="each a step of every way, in turn; the median counts")
+    arguments = parser.parse_args(argv)
+    try:
+        run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"step: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the table."""
+    model = arguments.model or str(Path(quals.__file__).parent / EMBEDDED)
+    device = "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
+    print(
+        f"{device}, torch {torch.__version__}, float32; {arguments.documents} documents of {arguments.source} tokens, "
+    )
+    print(f"summaries of {arguments.target}\n")
+    print("| step | negatives | time, of the plain step's | peak memory above the loaded model |\n|---|---:|---:|---:|")
+    for negatives in arguments.negatives:
+        shape = Shape(arguments.documents, arguments.source, arguments.target, negatives)
+        times = timings(model, shape, arguments.rounds)
+        loaded = peak_memory(_load, model)
+        for way in WAYS:
+            ratio = statistics.median(a / b for a, b in zip(times[way], times["plain"], strict=True))
+            memory = (peak_memory(_work, model, shape, way) - loaded) / 2**20
+            print(
+                f"| {_NAMES[way]} | {0 if way == 'plain' else negatives} | {ratio:.2f}x | {memory:,.0f} MiB |",
+                flush=True,
+            )
+
+
+def timings(model: str, shape: Shape, rounds: int) -> dict[str, list[float]]:
+    """Seconds of a step of each way, round by round; one round before is not counted."""
+    steps = {}
+    for way in WAYS:
+        loaded = load(model)
+        steps[way] = make_step(way, loaded, random_batch(shape, loaded.config.vocab_size))
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    for number in range(rounds + 1):
+        for way, step in steps.items():
+            taken, _ = seconds(step)
+            if number:
+                times[way].append(taken)
+    return times
+
+
+def _load(model: str) -> None:
+    load(model)
+
+
+def _work(model: str, shape: Shape, way: str) -> None:
+    loaded = load(model)
+    step = make_step(way, loaded, random_batch(shape, loaded.config.vocab_size))
+    for _ in range(2):
+        step()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

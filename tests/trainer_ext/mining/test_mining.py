@@ -1,0 +1,359 @@
+"""All of mining together: texts, scores, the check of the model, and runs that are killed go on to the same bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset
+from mining_data import FEW, columns, copied, documents, summarizer, with_labels
+from tiny import tiny_tokenizer
+from transformers import PreTrainedModel
+
+from trainer_ext.mining import (
+    SamplingSettings,
+    Selection,
+    Workers,
+    check_summarizer,
+    mine,
+    random_documents,
+    resolve_ranker,
+    sample_candidates,
+    score_candidates,
+)
+from trainer_ext.mining.generation import special_tokens
+from trainer_ext.mining.texts import candidate_texts, reference_texts, source_texts
+
+TOKENIZER = tiny_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def model() -> PreTrainedModel:
+    return summarizer()
+
+
+@pytest.fixture(scope="module")
+def labelled(model: PreTrainedModel) -> Dataset:
+    return with_labels(model, documents(150))
+
+
+@pytest.fixture(scope="module")
+def sampled(model: PreTrainedModel, labelled: Dataset) -> Dataset:
+    return sample_candidates(model, labelled, FEW, progress=False)
+
+
+def test_texts_are_decoded() -> None:
+    ids = TOKENIZER(["the cat won .", ""])["input_ids"]
+    made = {"input_ids": ids, "labels": [[*ids[0], -100], ids[1]], "candidate_labels": [[ids[0], [2]], []]}
+    dataset = Dataset.from_dict(made)
+    assert source_texts(dataset, TOKENIZER) == ["the cat won .", ""]
+    assert source_texts(dataset, TOKENIZER, "The  cat ") == ["won .", ""]  # as the tokenizer writes it
+    assert source_texts(dataset, TOKENIZER, "the dog ") == ["the cat won .", ""]
+    assert reference_texts(dataset, TOKENIZER) == ["the cat won .", ""]
+    assert reference_texts(dataset.remove_columns("labels"), TOKENIZER) is None
+    assert candidate_texts(dataset, TOKENIZER) == [["the cat won .", ""], []]
+
+
+def test_texts_of_columns_are_taken_as_they_are() -> None:
+    dataset = Dataset.from_dict({"document": ["Summarize: A", "B"], "texts": [["a"], []], "number": [1, 2]})
+    assert source_texts(dataset, None, "Summarize: ", "document") == ["Summarize: A", "B"]
+    assert reference_texts(dataset, None, "document") == ["Summarize: A", "B"]
+    assert candidate_texts(dataset, None, "texts") == [["a"], []]
+    with pytest.raises(ValueError, match=r"no column 'text' \(columns found: 'document', 'texts', 'number'\)"):
+        source_texts(dataset, TOKENIZER, column="text")
+    with pytest.raises(ValueError, match="Row 0 of 'number' is int, not text"):
+        reference_texts(dataset, TOKENIZER, "number")
+    with pytest.raises(ValueError, match="Row 0 of 'document' is no list of texts"):
+        candidate_texts(dataset, TOKENIZER, "document")
+    with pytest.raises(ValueError, match="no tokenizer to make text of tokens"):
+        source_texts(dataset.add_column("input_ids", [[1], [2]]), None)
+
+
+def test_scores_are_the_rankers(sampled: Dataset) -> None:
+    result = score_candidates(sampled, resolve_ranker(copied), TOKENIZER, progress=False)
+    sources = source_texts(sampled, TOKENIZER)
+    references = reference_texts(sampled, TOKENIZER) or []
+    expected = [
+        copied([source] * len(mine), mine, None)
+        for source, mine in zip(sources, candidate_texts(sampled, TOKENIZER), strict=True)
+    ]
+    assert columns(result)["candidate_scores"] == expected
+    assert columns(result)["reference_score"] == copied(sources, references, None)
+    assert result.column_names == [*sampled.column_names, "candidate_scores", "reference_score"]
+
+
+def test_equal_texts_are_scored_once() -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    def remember(sources: list[str], summaries: list[str], references: list[str]) -> list[int]:
+        seen.extend(zip(sources, summaries, references, strict=True))
+        return [len(summary) for summary in summaries]
+
+    made = {
+        "source": ["s"] * 100,
+        "reference": ["ab"] * 100,
+        "texts": [["a", "b", "a", "ab"]] * 99 + [[]],
+    }
+    names = {"source_column": "source", "reference_column": "reference", "candidate_column": "texts"}
+    result = score_candidates(Dataset.from_dict(made), resolve_ranker(remember), progress=False, **names)
+    once = [("s", "a", "ab"), ("s", "b", "ab"), ("s", "ab", "ab")]
+    assert seen == once * 2  # chunks of 64 documents
+    assert list(result["candidate_scores"]) == [[1.0, 1.0, 1.0, 2.0]] * 99 + [[]]
+    assert list(result["reference_score"]) == [2.0] * 100
+
+
+def test_without_references_there_is_no_reference_score(sampled: Dataset) -> None:
+    given: list[Any] = []
+
+    def remember(sources: list[str], summaries: list[str], references: Any) -> list[float]:
+        given.append(references)
+        return [1.0] * len(summaries)
+
+    bare = sampled.remove_columns("labels")
+    result = score_candidates(bare, resolve_ranker(remember), TOKENIZER, progress=False)
+    assert all(math.isnan(score) for score in result["reference_score"])
+    assert given == [None] * 3
+    with pytest.raises(ValueError, match="ranker rouge compares with reference summaries, and the data have none"):
+        score_candidates(bare, resolve_ranker("rouge"), TOKENIZER, progress=False)
+
+
+def test_scoring_goes_on_and_forgets_nothing(sampled: Dataset, tmp_path: Path) -> None:
+    calls = 0
+
+    def breaking(sources: list[str], summaries: list[str], references: Any) -> list[float | None]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return copied(sources, summaries, references)
+
+    breaking.signature = "a"  # type: ignore[attr-defined]
+    options: dict[str, Any] = {"folder": tmp_path, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        score_candidates(sampled, resolve_ranker(breaking), TOKENIZER, **options)
+    result = score_candidates(sampled, resolve_ranker(breaking), TOKENIZER, **options)
+    assert calls == 4  # three chunks, one of them tried twice
+    assert columns(result) == columns(score_candidates(sampled, resolve_ranker(copied), TOKENIZER, progress=False))
+    score_candidates(sampled, resolve_ranker(breaking), TOKENIZER, **options)
+    assert calls == 4
+    breaking.signature = "b"  # type: ignore[attr-defined]
+    score_candidates(sampled, resolve_ranker(breaking), TOKENIZER, **options)
+    assert calls == 7
+    score_candidates(sampled.select(range(64)), resolve_ranker(breaking), TOKENIZER, **options)
+    assert calls == 8
+
+
+def test_workers_mine_what_one_does(model: PreTrainedModel, labelled: Dataset, tmp_path: Path) -> None:
+    small = labelled.select(range(100))
+    options: dict[str, Any] = {"tokenizer": TOKENIZER, "ranker": copied, "sampling": FEW, "progress": False}
+    alone, summary = mine(model, small, **options)
+
+    def step(number: int) -> None:
+        """What the other rank does while rank 0 waits: sampling the first time, all the second."""
+        if number == 0:
+            sample_candidates(model, small, FEW, folder=tmp_path, workers=Workers(1, 2), progress=False)
+        else:
+            mine(model, small, folder=tmp_path, workers=Workers(1, 2), **options)
+
+    waits = iter(range(2))
+    both, same = mine(model, small, folder=tmp_path, workers=Workers(0, 2, lambda: step(next(waits))), **options)
+    assert columns(both) == columns(alone)
+    assert same == summary
+    again, _ = mine(model, small, folder=tmp_path, workers=Workers(1, 2), **options)
+    assert columns(again) == columns(alone)
+
+
+def test_the_summary_counts_what_there_is(model: PreTrainedModel, labelled: Dataset) -> None:
+    selected, summary = mine(model, labelled, tokenizer=TOKENIZER, ranker=copied, sampling=FEW, progress=False)
+    assert (summary.documents, summary.candidates, summary.rule, summary.ranker) == (150, 600, "two_sided", "copied")
+    assert summary.selected == summary.negatives == len(selected)
+    assert 45 <= len(selected) <= 90
+    assert summary.mean_worst_score < summary.mean_candidate_score
+    assert summary.mean_negative_score < summary.mean_candidate_score
+    assert summary.rouge_l > 0.1
+    assert json.loads(json.dumps(summary.to_dict(), allow_nan=False))["documents"] == 150
+    numbers = list(selected["number"])
+    assert numbers == sorted(set(numbers))
+    assert {"input_ids", "labels", "candidate_labels", "candidate_scores"} <= set(selected.column_names)
+
+
+def test_rouge_selects_one_side(model: PreTrainedModel, labelled: Dataset) -> None:
+    selected, summary = mine(model, labelled, tokenizer=TOKENIZER, ranker="rouge", sampling=FEW, progress=False)
+    assert summary.rule == "one_sided"
+    assert len(selected) <= round(0.51 * 150)
+    for ids, candidates in zip(selected["labels"], selected["candidate_labels"], strict=True):
+        assert ids not in candidates
+
+
+def test_quals_mines(model: PreTrainedModel, labelled: Dataset, asking_qagen: Path) -> None:
+    ranker = resolve_ranker("quals", checkpoint=str(asking_qagen), device="cpu", num_groups=30, diversity=2.0)
+    few = labelled.select(range(20))
+    every = Selection(rule="all")
+    selected, summary = mine(
+        model, few, tokenizer=TOKENIZER, ranker=ranker, sampling=FEW, selection=every, progress=False
+    )
+    assert len(selected) == 20
+    assert 0 < summary.coverage < 1
+    assert summary.signature == ranker.signature
+    for scores in columns(selected)["candidate_scores"]:
+        known = [score for score in scores if score is not None]
+        assert known == sorted(known, reverse=True)
+        assert scores[: len(known)] == known
+
+
+def test_a_model_that_is_no_summarizer_yet(model: PreTrainedModel, labelled: Dataset) -> None:
+    foreign = TOKENIZER(["klitschko"])["input_ids"] * len(labelled)
+    other = labelled.remove_columns("labels").add_column("labels", foreign)
+    with pytest.raises(ValueError, match=r"not a summarizer yet: .* ROUGE-L F1 of 0\.0\d\d .* set mle_epochs"):
+        mine(model, other, tokenizer=TOKENIZER, ranker=copied, sampling=FEW, progress=False)
+    bare, summary = mine(
+        model, labelled.remove_columns("labels"), tokenizer=TOKENIZER, ranker=copied, sampling=FEW, progress=False
+    )
+    assert math.isnan(summary.rouge_l)
+    assert summary.to_dict()["rouge_l"] is None
+    assert summary.rule == "one_sided"
+    assert len(bare) == 76
+
+
+def test_the_check_of_the_model_by_hand(model: PreTrainedModel) -> None:
+    made = {"labels": [[1, 5, 6, 7, 2], [1, 2]], "candidate_labels": [[[1, 5, 8, 7, 2], [1, 9, 2]], [[1, 9, 2]]]}
+    dataset = Dataset.from_dict(made)
+    # Of one document: 2 of 3 words in order, and none; an empty reference does not count.
+    assert check_summarizer(dataset, None, special_tokens(model)) == pytest.approx((2 / 3 + 0) / 2)
+    assert check_summarizer(dataset, TOKENIZER) == pytest.approx((2 / 3 + 0) / 2)
+    assert check_summarizer(dataset.remove_columns("labels"), TOKENIZER) is None
+    # ROUGE's words have no other letters than a to z: such a text is compared by its tokens.
+    cyrillic = dataset.add_column("summary", ["кот на мате", ""])
+    assert check_summarizer(cyrillic, TOKENIZER, special_tokens(model), "summary") == pytest.approx(1 / 3)
+
+
+def test_mistakes_are_found_before_sampling(labelled: Dataset) -> None:
+    class Unable:
+        """No model at all: whatever asks it for something fails the test."""
+
+    def start(dataset: Dataset = labelled, **options: Any) -> None:
+        mine(Unable(), dataset, **{"tokenizer": TOKENIZER, "ranker": copied, **options})  # type: ignore[arg-type]
+
+    with pytest.raises(ValueError, match="The ranker is 'rogue'"):
+        start(ranker="rogue")
+    with pytest.raises(ValueError, match="ranker rouge compares with reference summaries"):
+        start(labelled.remove_columns("labels"), ranker="rouge")
+    with pytest.raises(ValueError, match="no column 'document'"):
+        start(source_column="document")
+    with pytest.raises(ValueError, match="no tokenizer"):
+        start(tokenizer=None)
+    with pytest.raises(ValueError, match=r"needs a datasets\.Dataset"):
+        start(labelled.to_iterable_dataset())
+    with pytest.raises(ValueError, match="max_documents is 0"):
+        start(max_documents=0)
+
+
+def test_a_random_subset_in_order() -> None:
+    dataset = documents(50)
+    numbers = list(random_documents(dataset, 20, 1)["number"])
+    assert len(set(numbers)) == 20
+    assert numbers == sorted(numbers) == list(random_documents(dataset, 20, 1)["number"])
+    assert numbers != list(random_documents(dataset, 20, 2)["number"])
+    for count in (None, 50, 51):
+        assert random_documents(dataset, count, 1) is dataset
+
+
+def test_one_document_one_candidate(model: PreTrainedModel, labelled: Dataset) -> None:
+    one = labelled.select([3])
+    sampling = SamplingSettings(num_candidates=1, max_length=10, seed=1)
+    selected, summary = mine(model, one, tokenizer=TOKENIZER, ranker=copied, sampling=sampling, progress=False)
+    assert (len(selected), summary.documents, summary.candidates, summary.rule) == (1, 1, 1, "one_sided")
+
+
+MINING = """
+import json, sys, time
+from pathlib import Path
+sys.path[:0] = [{tests!r}, {here!r}]
+from mining_data import FEW, columns, copied, documents, summarizer, with_labels
+from tiny import tiny_tokenizer
+from trainer_ext.mining import Selection, mine
+import trainer_ext.mining.scoring as scoring
+scoring.CHUNK = 4  # small, so that there are many moments between chunks
+
+def slow(sources, summaries, references):
+    time.sleep(0.05)
+    return copied(sources, summaries, references)
+
+slow.signature = "slow"
+model = summarizer()
+print("ready", flush=True)
+selected, summary = mine(
+    model, with_labels(model, documents(40)), tokenizer=tiny_tokenizer(), ranker=slow, sampling=FEW,
+    selection=Selection(rule="all"), folder=Path(sys.argv[1]), progress=False,
+)
+Path(sys.argv[2]).write_text(json.dumps([columns(selected), summary.to_dict()]))
+"""
+
+
+def start_mining(folder: Path, output: Path) -> subprocess.Popen[str]:
+    here = Path(__file__).parent
+    code = MINING.format(tests=str(here.parents[1]), here=str(here))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # sums come out in another order on other numbers of threads
+    command: Sequence[str] = [sys.executable, "-c", code, str(folder), str(output)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def chunks(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/chunk-*.json")}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+@pytest.mark.parametrize(
+    "kills",
+    [
+        3,
+        pytest.param(
+            20,
+            marks=pytest.mark.skipif(
+                "QUALS_SLOW_TESTS" not in os.environ, reason="takes minutes: set QUALS_SLOW_TESTS to run it"
+            ),
+        ),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, kills: int) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    before = time.monotonic()
+    process = start_mining(whole, tmp_path / "whole.json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    begun = time.monotonic()
+    assert process.wait(timeout=300) == 0
+    length = time.monotonic() - max(begun, before)
+    rng, killed = random.Random(kills), 0
+    while killed < kills:
+        process = start_mining(broken, tmp_path / "broken.json")
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(rng.uniform(0.05, 1.5) * length / kills)
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:  # it was done before the blow: begin anew
+            assert (tmp_path / "broken.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+            for path in broken.glob("*/chunk-*.json"):
+                path.unlink()
+            (tmp_path / "broken.json").unlink()
+            continue
+        killed += 1
+        assert chunks(broken).items() <= chunks(whole).items()
+        for folder in broken.glob("s*-*"):
+            number = len(list(folder.glob("chunk-*")))
+            (folder / f".chunk-{number:06d}.json.99.tmp").write_bytes(b'{"content": [')  # as if while it wrote
+    assert start_mining(broken, tmp_path / "broken.json").wait(timeout=300) == 0
+    assert (tmp_path / "broken.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert chunks(broken) == chunks(whole)
+    assert sorted(path.name for path in broken.glob("*/*")) == sorted(path.name for path in whole.glob("*/*"))
+    assert not list(broken.glob("*/.*"))

@@ -1,0 +1,78 @@
+"""Run by test_trainer_ranks.py, once alone and once as two processes: trains and writes what it saw as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from test_trainer import arguments, losses, rows
+from tiny import tiny_model, tiny_tokenizer
+from transformers import EvalPrediction
+
+from trainer_ext import ContrastiveSeq2SeqTrainer
+
+
+def words(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+    """A ranker for the test: shorter summaries are better."""
+    return [-float(len(summary.split())) for summary in summaries]
+
+
+words.signature = "words"  # type: ignore[attr-defined]
+
+
+def main(output: Path, kind: str) -> None:
+    torch.set_num_threads(1)
+    world = 2 if "WORLD_SIZE" in __import__("os").environ else 1
+    seen: dict[str, object] = {}
+
+    def metrics(prediction: EvalPrediction) -> dict[str, float]:
+        seen["predictions"] = len(prediction.predictions)
+        return {}
+
+    brought = kind != "mined"
+    data = rows(8, candidates=2 if kind == "candidates" else 0)
+    args = arguments(
+        output.parent / "run",
+        per_device_train_batch_size=8 // world,
+        per_device_eval_batch_size=3,
+        train_sampling_strategy="sequential",
+        mine_candidates=not brought,
+        num_candidates=3,
+        generation_max_length=9,
+        predict_with_generate=True,
+        ddp_backend="gloo" if world == 2 else None,
+        selection="all" if kind == "mined" else None,
+    )
+    trainer = ContrastiveSeq2SeqTrainer(
+        tiny_model("bart"),
+        args,
+        train_dataset=data,
+        eval_dataset=rows(6, 2, seed=4),
+        processing_class=tiny_tokenizer(),
+        compute_metrics=metrics,
+        ranker=words,
+    )
+    if kind == "mined":
+        # A random model's samples are nothing like the references; that check has a test of its own.
+        import trainer_ext.mining as mining
+
+        mining.check_summarizer = lambda *_, **__: None  # type: ignore[assignment]
+    trainer.train()
+    result = {
+        "loss": losses(trainer)[0],
+        "grad_norm": losses(trainer, "grad_norm")[0],
+        "accuracy": losses(trainer, "ranking_accuracy")[0] if kind == "candidates" else None,
+        "evaluation": {
+            key: value for key, value in trainer.evaluate().items() if "log_likelihood" in key or "ranking" in key
+        },
+        "predictions": seen["predictions"],
+        "mined": trainer.mined_dataset.to_list() if kind == "mined" and trainer.mined_dataset else None,
+    }
+    if trainer.is_world_process_zero():
+        output.write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,90 @@
+"""Batches with candidates: padding, missing candidates, and everything else untouched."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tiny import tiny_model, tiny_tokenizer
+from transformers import DataCollatorForSeq2Seq
+
+from trainer_ext.collator import ContrastiveCollator, PaddingCollator, contrastive_collator
+
+ROWS = [
+    {
+        "input_ids": [1, 5, 2],
+        "attention_mask": [1, 1, 1],
+        "labels": [1, 6, 2],
+        "candidate_labels": [[1, 7, 8, 2], [1, 2]],
+        "candidate_scores": [-0.5, None],
+        "reference_score": -0.1,
+    },
+    {
+        "input_ids": [1, 5, 6, 7, 2],
+        "attention_mask": [1] * 5,
+        "labels": [1, 2],
+        "candidate_labels": [[1, 9, 2]],
+        "candidate_scores": [-2.0],
+        "reference_score": -0.2,
+    },
+]
+
+
+def without(rows: list[dict], *names: str) -> list[dict]:
+    return [{key: value for key, value in row.items() if key not in names} for row in rows]
+
+
+def test_candidates_are_padded_in_both_directions() -> None:
+    batch = ContrastiveCollator(PaddingCollator(0))(ROWS)
+    assert batch["candidate_labels"].tolist() == [
+        [[1, 7, 8, 2], [1, 2, -100, -100]],
+        [[1, 9, 2, -100], [-100] * 4],
+    ]
+    scores = batch["candidate_scores"].tolist()
+    assert scores[0][0] == -0.5
+    assert [math.isnan(scores[0][1]), math.isnan(scores[1][1])] == [True, True]
+    torch.testing.assert_close(batch["reference_score"], torch.tensor([-0.1, -0.2]))
+
+
+def test_without_candidates_the_batch_is_the_stock_collators() -> None:
+    stock = DataCollatorForSeq2Seq(tiny_tokenizer(), model=tiny_model("bart"))
+    rows = without(ROWS, "candidate_labels", "candidate_scores", "reference_score")
+    expected, batch = stock([dict(row) for row in rows]), ContrastiveCollator(stock)(rows)
+    assert list(batch) == list(expected)
+    assert all(torch.equal(batch[name], expected[name]) for name in expected)
+
+
+def test_the_default_needs_no_tokenizer() -> None:
+    batch = contrastive_collator(None, tiny_model("bart"))(without(ROWS, "attention_mask"))
+    assert batch["input_ids"].tolist() == [[1, 5, 2, 0, 0], [1, 5, 6, 7, 2]]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0, 0], [1] * 5]
+    assert batch["labels"].tolist() == [[1, 6, 2], [1, 2, -100]]
+
+
+def test_a_stock_collator_is_wrapped_once() -> None:
+    stock = DataCollatorForSeq2Seq(tiny_tokenizer())
+    wrapped = contrastive_collator(stock, tiny_model("bart"))
+    assert wrapped.base is stock
+    assert contrastive_collator(wrapped, tiny_model("bart")) is wrapped
+    assert wrapped.tokenizer is stock.tokenizer
+
+
+def test_candidates_without_scores_or_none_at_all() -> None:
+    batch = ContrastiveCollator(PaddingCollator(0))(without(ROWS, "candidate_scores", "reference_score"))
+    assert batch["candidate_scores"].isnan().all()
+    assert "reference_score" not in batch
+    empty = [{**row, "candidate_labels": [], "candidate_scores": []} for row in ROWS]
+    assert ContrastiveCollator(PaddingCollator(0))(empty)["candidate_labels"].tolist() == [[[-100]], [[-100]]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([ROWS[0], *without(ROWS[1:], "candidate_labels")], "give all rows a list"),
+        ([{**ROWS[0], "candidate_scores": [1.0]}], "2 candidate_labels and 1 candidate_scores"),
+    ],
+)
+def test_mistakes_are_named(rows: list[dict], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ContrastiveCollator(PaddingCollator(0))(rows)

@@ -1,0 +1,291 @@
+"""train() from end to end: likelihood first, mining, ranking, contrastive training, the card."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset, IterableDataset
+from quals import QualsScorer
+from quals.results import mean_score
+from test_trainer import arguments, losses, weights
+from tiny import WORDS, tiny_model, tiny_tokenizer, train_tiny_qagen
+from transformers import AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, EvalPrediction, PreTrainedModel
+
+from trainer_ext import ContrastiveSeq2SeqTrainer, QualsMetrics
+from trainer_ext.evaluation import rouge
+
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+
+
+@pytest.fixture(scope="session")
+def summarizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny BART that has learnt to copy a document's first three words."""
+    return train_tiny_qagen(tmp_path_factory.mktemp("summarizer"), lambda rng, text: " ".join(text[:3]))
+
+
+@pytest.fixture(scope="session")
+def qagen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny QAGen whose pairs survive."""
+
+    def ask(rng: random.Random, text: list[str]) -> str:
+        return f"who did what in the city ? <sep> {rng.choice(text)}"
+
+    return train_tiny_qagen(tmp_path_factory.mktemp("qagen"), ask)
+
+
+def load(folder: Path) -> PreTrainedModel:
+    return AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def documents(count: int, seed: int = 0) -> Dataset:
+    """Tokenized documents of content words, each with its first three as the summary."""
+    rng, tokenizer = random.Random(seed), tiny_tokenizer()
+    texts = [[rng.choice(CONTENT) for _ in range(rng.randrange(4, 9))] for _ in range(count)]
+    inputs = tokenizer([" ".join(text) for text in texts])
+    labels = tokenizer([f"{' '.join(text[:3])} </s>" for text in texts], add_special_tokens=False)["input_ids"]
+    return Dataset.from_dict({**inputs, "labels": labels})
+
+
+class Counting:
+    """A ranker that knows how often it was asked: the share of the summary's words that its source has."""
+
+    signature = "share of words"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, sources: list[str], summaries: list[str], references: list[str] | None) -> list[float]:
+        self.calls += 1
+        return [
+            sum(word in source.split() for word in summary.split()) / max(1, len(summary.split()))
+            for source, summary in zip(sources, summaries, strict=True)
+        ]
+
+
+def trainer(folder: Path, model: PreTrainedModel, **options: Any) -> ContrastiveSeq2SeqTrainer:
+    given = {name: options.pop(name) for name in ("ranker", "eval_dataset", "compute_metrics") if name in options}
+    plain = options.pop("plain", False)
+    data = options.pop("train_dataset", None)
+    return ContrastiveSeq2SeqTrainer(
+        model=model,
+        args=arguments(folder, plain, generation_max_length=8, **options),
+        train_dataset=documents(20) if data is None else data,
+        data_collator=DataCollatorForSeq2Seq(tiny_tokenizer(), model=model, label_pad_token_id=-100),
+        processing_class=tiny_tokenizer(),
+        **given,
+    )
+
+
+def test_a_plain_script_mines_ranks_selects_and_trains(tmp_path: Path, summarizer: Path) -> None:
+    model, ranker = load(summarizer), Counting()
+    before = weights(model)
+    found = trainer(tmp_path, model, plain=True, ranker=ranker)
+    given = found.train_dataset
+    found.train()
+    assert found.train_dataset is given, "the training set is the user's again"
+    mined = found.mined_dataset
+    assert mined is not None
+    # The 30 % with the worst sample, and the one-sided share of it: every reference scores 1.
+    assert len(mined) == round(20 * (1 - 0.7**2))
+    assert all(len(labels) == 1 for labels in mined["candidate_labels"])
+    assert max(scores[0] for scores in mined["candidate_scores"]) < 1
+    assert losses(found, "log_likelihood_margin")
+    after = weights(found.model)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_was_mined_is_not_mined_again(tmp_path: Path, summarizer: Path) -> None:
+    first, second, other = Counting(), Counting(), Counting()
+    one = trainer(tmp_path, load(summarizer), ranker=first)
+    one.train()
+    assert first.calls > 0
+    two = trainer(tmp_path, load(summarizer), ranker=second)
+    two.train()
+    assert second.calls == 0
+    assert two.mined_dataset is not None
+    assert one.mined_dataset is not None
+    assert two.mined_dataset.to_list() == one.mined_dataset.to_list()
+    assert all(torch.equal(value, weights(one.model)[name]) for name, value in weights(two.model).items())
+    trainer(tmp_path, load(summarizer), ranker=other, seed=4).train()
+    assert other.calls > 0, "another seed is other work"
+
+
+def test_quals_ranks_with_the_embedded_weights(tmp_path: Path, summarizer: Path) -> None:
+    found = trainer(tmp_path, load(summarizer), train_dataset=documents(2), num_candidates=1, selection="all")
+    found.train()
+    assert found.mined_dataset is not None
+    assert len(found.mined_dataset) == 2
+    assert found._ranker_name == "quals"
+
+
+def test_a_model_that_is_no_summarizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"not a summarizer yet.*mle_epochs"):
+        trainer(tmp_path, tiny_model("bart"), ranker=Counting()).train()
+
+
+def test_likelihood_first_in_the_same_call_and_only_once(tmp_path: Path) -> None:
+    options = {"mle_epochs": 60.0, "mle_learning_rate": 3e-3, "learning_rate": 1e-4}
+    one = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(40), **options)
+    one.train()
+    assert one.mined_dataset is not None
+    note = json.loads((tmp_path / "mle" / "mle.json").read_text())
+    assert note["finished"]
+    steps = (tmp_path / "mle" / "fine-tuned.safetensors").stat().st_mtime_ns
+    two = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(40), **options)
+    two.train()
+    assert (tmp_path / "mle" / "fine-tuned.safetensors").stat().st_mtime_ns == steps
+    assert all(torch.equal(value, weights(one.model)[name]) for name, value in weights(two.model).items())
+    with pytest.raises(ValueError, match="other weights, data or settings"):
+        trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(39), **options).train()
+
+
+def test_brought_candidates_are_selected_only_on_request(tmp_path: Path, summarizer: Path) -> None:
+    labels = documents(10)["labels"]
+    data = documents(10).add_column("candidate_labels", [[ids[:1] + ids[-1:], ids[1:]] for ids in labels])
+    data = data.add_column("candidate_scores", [[-float(n), -0.5 * n] for n in range(10)])
+    data = data.add_column("reference_score", [0.1 * n for n in range(10)])
+    whole = trainer(tmp_path / "a", load(summarizer), train_dataset=data)
+    whole.train()
+    assert whole.mined_dataset is data
+    chosen = trainer(tmp_path / "b", load(summarizer), train_dataset=data, selection="two_sided")
+    chosen.train()
+    assert chosen.mined_dataset is not None
+    assert [scores for (scores,) in chosen.mined_dataset["candidate_scores"]] == [-7.0, -8.0, -9.0]
+    with pytest.raises(ValueError, match="score them first"):
+        trainer(
+            tmp_path / "c", load(summarizer), train_dataset=data.remove_columns("candidate_scores"), selection="all"
+        ).train()
+
+
+def test_data_that_cannot_be_mined_are_named(tmp_path: Path, summarizer: Path) -> None:
+    stream = IterableDataset.from_generator(lambda: iter(documents(3).to_list()))
+    found = trainer(tmp_path, load(summarizer), train_dataset=stream, ranker=Counting(), max_steps=1)
+    with pytest.raises(ValueError, match="mining needs all rows at hand"):
+        found.train()
+
+
+def test_a_list_of_rows_is_mined_too(tmp_path: Path, summarizer: Path) -> None:
+    found = trainer(
+        tmp_path, load(summarizer), train_dataset=documents(6).to_list(), ranker=Counting(), selection="all"
+    )
+    found.train()
+    assert found.mined_dataset is not None
+    assert len(found.mined_dataset) == 6
+
+
+def test_metrics_of_generated_summaries(tmp_path: Path, summarizer: Path, qagen: Path) -> None:
+    data = documents(5, seed=7)
+    sources = tiny_tokenizer().batch_decode(list(data["input_ids"]), skip_special_tokens=True)
+    scorer = QualsScorer(str(qagen))
+    found = trainer(
+        tmp_path,
+        load(summarizer),
+        predict_with_generate=True,
+        eval_dataset=data,
+        compute_metrics=QualsMetrics(tiny_tokenizer(), sources, scorer),
+    )
+    metrics = found.evaluate()
+    predictions = found.predict(data).predictions
+    summaries = tiny_tokenizer().batch_decode(predictions, skip_special_tokens=True)
+    expected = [result.score for result in scorer.score(sources, [text.strip() for text in summaries])]
+    assert metrics["eval_quals"] == pytest.approx(mean_score(expected))
+    assert metrics["eval_quals_coverage"] == sum(score == score for score in expected) / len(expected) > 0
+    references = tiny_tokenizer().batch_decode(list(data["labels"]), skip_special_tokens=True)
+    assert metrics["eval_rougeL"] == pytest.approx(rouge(summaries, references)["rougeL"])
+    assert 3 <= metrics["eval_generated_length"] <= 8
+    with pytest.raises(ValueError, match="5 predictions and 1 sources"):
+        QualsMetrics(tiny_tokenizer(), sources[:1], scorer)(EvalPrediction(predictions, None))
+
+
+CARD = r"""---
+(?P<metadata>.*
+model-index:
+- name: bart-for-facts
+  results:
+  - task:
+      type: summarization
+      name: Summarization
+    dataset:
+      name: the evaluation set
+      type: the evaluation set
+    metrics:
+    - type: quals
+      value: -?\d+\.\d+
+      name: QUALS
+    - type: rouge
+      value: \d\.\d+
+      name: ROUGE-1
+    - type: rouge
+      value: \d\.\d+
+      name: ROUGE-2
+    - type: rouge
+      value: \d\.\d+
+      name: ROUGE-L
+.*)---
+.*
+# bart-for-facts
+.*
+## Training for factual consistency
+
+Trained with `ContrastiveSeq2SeqTrainer`: towards target summaries and away from inaccurate candidates
+\(\[Nan et al\. 2021\]\(https://arxiv\.org/abs/2105\.04623\)\)\.
+
+- Contrastive loss: unlikelihood, weight 1; weight of the targets' likelihood 1, label smoothing 0\.1\.
+- Candidates: sampled from the model itself, ranked by Counting\.
+(?P<mining>(?:- [A-Z][^:\n]*: [^\n]+\n)+)
+Measured on 5 documents of the evaluation set, before and after contrastive training:
+
+\| \| before \| after \|
+\|---\|---:\|---:\|
+\| QUALS, nats a token, higher is better \| -?\d\.\d{3} \| -?\d\.\d{3} \|
+\| share of the summaries that QUALS scores \| [01]\.\d{3} \| [01]\.\d{3} \|
+\| ROUGE-1 F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
+\| ROUGE-2 F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
+\| ROUGE-L F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
+\| words in a summary \| \d+\.\d \| \d+\.\d \|
+
+QUALS scores: `quals-v1-[0-9a-f]{12}`; only scores with the same signature can be compared\.
+
+```python
+from transformers import AutoTokenizer, BartForConditionalGeneration
+
+folder = "path/to/this/folder"
+model = BartForConditionalGeneration\.from_pretrained\(folder\)
+tokenizer = AutoTokenizer\.from_pretrained\(folder\)
+inputs = tokenizer\(text, truncation=True, return_tensors="pt"\)
+print\(tokenizer\.batch_decode\(model\.generate\(\*\*inputs\), skip_special_tokens=True\)\[0\]\)
+```
+
+## Training procedure
+.*"""
+
+
+def test_the_whole_card(tmp_path: Path, summarizer: Path, qagen: Path) -> None:
+    options = {
+        "ranker": Counting(),
+        "ranker_checkpoint": str(qagen),
+        "eval_dataset": documents(9, seed=2),
+        "card_documents": 5,
+        "label_smoothing_factor": 0.1,
+    }
+    folder = tmp_path / "bart-for-facts"
+    found = trainer(folder, load(summarizer), **options)
+    found.train()
+    found.create_model_card()
+    text = (folder / "README.md").read_text()
+    match = re.fullmatch(CARD, text, re.DOTALL)
+    assert match, text
+    assert "- Documents: 20\n" in match["mining"]
+    assert "None" not in match["mining"]
+    # A run that goes on elsewhere keeps what was measured before the training.
+    again = trainer(folder, load(summarizer), **options)
+    again.train()
+    assert again.before == found.before
+    shutil.rmtree(folder)

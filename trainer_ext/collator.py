@@ -1,0 +1,112 @@
+"""Batches with candidates: an ordinary seq2seq collator does the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import DataCollatorForSeq2Seq, PreTrainedModel, PreTrainedTokenizerBase
+
+from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, REFERENCE_SCORE
+
+COLUMNS = (CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE)
+Collator = Callable[[list[dict[str, Any]]], Any]
+
+
+class ContrastiveCollator:
+    """Pads candidates beside what another collator makes of the other columns.
+
+    Adds, where the features have them, ``candidate_labels`` ``(B, K, T)`` int64 (padded with -100, in K too),
+    ``candidate_scores`` ``(B, K)`` float32 (padded with NaN) and ``reference_score`` ``(B,)`` float32. Features without
+    candidates pass through unchanged.
+
+    Args:
+        base: the collator for all other columns, which never sees these three.
+
+    Raises:
+        ValueError: when called on features of which only some have candidates, or have another number of scores.
+    """
+
+    def __init__(self, base: Collator) -> None:
+        self.base = base
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base collator's, which Trainer saves where it was given none itself."""
+        return getattr(self.base, "tokenizer", None)
+
+    def __call__(self, features: Sequence[Mapping[str, Any]]) -> Any:
+        batch = self.base([{key: value for key, value in row.items() if key not in COLUMNS} for row in features])
+        if not any(CANDIDATE_LABELS in row for row in features):
+            return batch
+        labels = [_candidates(row) for row in features]
+        scores = [_scores(row, len(candidates)) for row, candidates in zip(features, labels, strict=True)]
+        count = max(map(len, labels), default=0) or 1
+        longest = max((len(ids) for candidates in labels for ids in candidates), default=1) or 1
+        padded = [
+            [[*ids, *[IGNORED] * (longest - len(ids))] for ids in candidates]
+            + [[IGNORED] * longest] * (count - len(candidates))
+            for candidates in labels
+        ]
+        batch[CANDIDATE_LABELS] = torch.tensor(padded)  # (B, K, T)
+        batch[CANDIDATE_SCORES] = torch.tensor([row + [math.nan] * (count - len(row)) for row in scores])  # (B, K)
+        if all(row.get(REFERENCE_SCORE) is not None for row in features):
+            batch[REFERENCE_SCORE] = torch.tensor([float(row[REFERENCE_SCORE]) for row in features])  # (B,)
+        return batch
+
+
+@dataclass(frozen=True)
+class PaddingCollator:
+    """Pads ``input_ids``, ``attention_mask`` and ``labels`` on the right, for data sets without a tokenizer.
+
+    Args:
+        pad_token_id: the model's.
+    """
+
+    pad_token_id: int
+
+    def __call__(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        fill = {"input_ids": self.pad_token_id, "attention_mask": 0, "labels": IGNORED}
+        batch = {}
+        for name, value in fill.items():
+            if name not in features[0]:
+                continue
+            rows = [list(row[name]) for row in features]
+            longest = max(map(len, rows))
+            batch[name] = torch.tensor([row + [value] * (longest - len(row)) for row in rows])  # (B, S or T)
+        if "attention_mask" not in batch:
+            lengths = torch.tensor([len(row["input_ids"]) for row in features])  # (B,)
+            batch["attention_mask"] = (torch.arange(int(lengths.max())) < lengths[:, None]).long()  # (B, S)
+        return batch
+
+
+def contrastive_collator(
+    collator: Collator | None, model: PreTrainedModel, processing_class: Any = None
+) -> ContrastiveCollator:
+    """The given collator, wrapped; without one, transformers' own for seq2seq, or plain padding without a tokenizer."""
+    if isinstance(collator, ContrastiveCollator):
+        return collator
+    if collator is None and isinstance(processing_class, PreTrainedTokenizerBase):
+        collator = DataCollatorForSeq2Seq(processing_class, model=model, label_pad_token_id=IGNORED)
+    return ContrastiveCollator(collator or PaddingCollator(model.config.pad_token_id))
+
+
+def _candidates(row: Mapping[str, Any]) -> list[list[int]]:
+    if CANDIDATE_LABELS not in row:
+        raise ValueError(f"Some rows of a batch have {CANDIDATE_LABELS} and some have none: give all rows a list.")
+    return [list(ids) for ids in row[CANDIDATE_LABELS] or []]
+
+
+def _scores(row: Mapping[str, Any], count: int) -> list[float]:
+    scores = row.get(CANDIDATE_SCORES)
+    if scores is None:
+        return [math.nan] * count
+    if len(scores) != count:
+        raise ValueError(
+            f"A row has {count} {CANDIDATE_LABELS} and {len(scores)} {CANDIDATE_SCORES}: give a score for each, NaN "
+            "where there is none."
+        )
+    return [math.nan if score is None else float(score) for score in scores]

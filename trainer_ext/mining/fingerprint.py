@@ -1,0 +1,63 @@
+"""What work was made from, as a hash: weights, data, settings. Work under another hash is never taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from datasets import Dataset
+
+from trainer_ext.mining.generation import kept_generation_settings
+from trainer_ext.mining.rows import batches
+
+# Parts of a config that say how it was stored or run, not what it computes.
+_NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
+
+
+def fingerprint(**parts: Any) -> str:
+    """64 hexadecimal digits over named parts, each of plain JSON values; the order of the names does not matter."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def model_fingerprint(model: torch.nn.Module) -> str:
+    """64 hexadecimal digits over all weights, bit by bit, and what of the configs bears on sampling.
+
+    Covers names, dtypes, shapes and bytes of the state dict, adapters with their settings included; the config, but
+    for where and how it was stored; the lengths and forced tokens of the generation config. Not the device.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    config: Any = model.config
+    adapters = getattr(model, "peft_config", None) or {}
+    return fingerprint(
+        weights=digest.hexdigest(),
+        config={name: value for name, value in config.to_dict().items() if name not in _NOT_THE_MODEL},
+        generation=kept_generation_settings(model),
+        adapters={name: adapter.to_dict() for name, adapter in adapters.items()},
+        active=str(getattr(model, "active_adapter", None)) if adapters else None,
+    )
+
+
+def data_fingerprint(dataset: Dataset, columns: Sequence[str]) -> str:
+    """64 hexadecimal digits over the contents of columns, row by row in order; where the rows are stored is not in it.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    digest = hashlib.sha256()
+    names = sorted(columns)
+    digest.update(json.dumps(names).encode())
+    for batch in batches(dataset, names):
+        for row in zip(*(batch[name] for name in names), strict=True):
+            digest.update(json.dumps(row, default=_plain).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Sets in order, for JSON; what else JSON does not know, as its text."""
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

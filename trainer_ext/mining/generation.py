@@ -1,0 +1,199 @@
+"""Summaries from a model as lists of token ids that look like labels; sampling and evaluation share this."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from datasets import Dataset
+from quals.batching import encode_texts
+from tqdm.auto import tqdm
+from transformers import GenerationConfig
+
+from trainer_ext.mining.rows import batches, require_dataset
+
+_TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
+# What of a generation config says how long a summary is and which tokens it must or must not have.
+_KEPT = (
+    "max_length",
+    "max_new_tokens",
+    "min_length",
+    "min_new_tokens",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "bad_words_ids",
+    "exponential_decay_length_penalty",
+)
+
+
+def kept_generation_settings(model: torch.nn.Module) -> dict[str, Any]:
+    """Lengths, special and forced tokens of the model's generation config; nothing about search.
+
+    A special token that it lacks is the config's.
+    """
+    source: Any = getattr(model, "generation_config", None)
+    kept = {name: getattr(source, name, None) for name in (*_TOKENS, *_KEPT)}
+    for name in _TOKENS:
+        if kept[name] is None:
+            kept[name] = getattr(model.config, name, None)
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def special_tokens(model: torch.nn.Module) -> set[int]:
+    """Ids that stand for no text: padding, begin and end, the decoder's start."""
+    kept = kept_generation_settings(model)
+    found = [kept[name] for name in _TOKENS if name in kept]
+    return {token for ids in found for token in (ids if isinstance(ids, list) else [ids])}
+
+
+def source_columns(dataset: Dataset) -> list[str]:
+    """What the model reads of a data set: ``input_ids``, and ``attention_mask`` where there is one."""
+    return ["input_ids", *["attention_mask"] * ("attention_mask" in dataset.column_names)]
+
+
+def source_lengths(dataset: Dataset) -> list[int]:
+    """Tokens of each source, padding left out as the ``attention_mask`` says where there is one.
+
+    Raises:
+        ValueError: there are no rows or no ``input_ids``, or a row has no token; the message names the row, from 0.
+    """
+    require_dataset(dataset)
+    lengths = [len(ids) for batch in batches(dataset, source_columns(dataset)) for ids in _real(batch)]
+    if not lengths:
+        raise ValueError("The data set has no rows: there is nothing to summarize.")
+    if 0 in lengths:
+        row = lengths.index(0)
+        raise ValueError(f"Row {row} has no source tokens (its input_ids are empty or all padding): drop the row.")
+    return lengths
+
+
+def sources_at(dataset: Dataset, places: Sequence[int]) -> list[list[int]]:
+    """Token ids of the sources at some places, without padding."""
+    return _real(dataset.select_columns(source_columns(dataset)).with_format(None)[list(places)])
+
+
+def _real(batch: dict[str, list[Any]]) -> list[list[int]]:
+    if "attention_mask" not in batch:
+        return [list(ids) for ids in batch["input_ids"]]
+    rows = zip(batch["input_ids"], batch["attention_mask"], strict=True)
+    return [[token for token, real in zip(ids, mask, strict=True) if real] for ids, mask in rows]
+
+
+def length_chunks(lengths: Sequence[int], rows: int, budget: int) -> list[list[int]]:
+    """Places of texts in chunks of similar length, longest first.
+
+    Args:
+        lengths: tokens of each text.
+        rows: decoder rows of a text.
+        budget: most ``texts * longest * rows`` of a chunk; a text that is larger is a chunk of its own.
+    """
+    chunks: list[list[int]] = []
+    for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
+        if chunks and (len(chunks[-1]) + 1) * lengths[chunks[-1][0]] * rows <= budget:
+            chunks[-1].append(place)
+        else:
+            chunks.append([place])
+    return chunks
+
+
+def generate_labels(
+    model: torch.nn.Module, sources: Sequence[Sequence[int]], config: GenerationConfig
+) -> list[list[list[int]]]:
+    """One ``generate`` call: for each source, ``num_return_sequences`` summaries as label lists.
+
+    Of a generated row the decoder's start token is taken off, what follows the first end of sequence is cut and that
+    token kept, padding is dropped: BART's are ``<s> ... </s>`` then, as its tokenizer makes labels.
+    """
+    ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
+    pad = ends[0] or 0 if config.pad_token_id is None else config.pad_token_id
+    ids, mask = encode_texts(sources, pad, next(model.parameters()).device)  # (B, S)
+    generate: Any = model.generate
+    with torch.no_grad():
+        rows = generate(input_ids=ids, attention_mask=mask, generation_config=config).tolist()  # (B * K, T)
+    labels = [_labels(row, set(ends), pad) for row in rows]
+    many = config.num_return_sequences or 1
+    return [labels[first : first + many] for first in range(0, len(labels), many)]
+
+
+def generate_summaries(
+    model: torch.nn.Module,
+    dataset: Dataset,
+    generation_config: GenerationConfig,
+    batch_tokens: int = 8192,
+    progress: bool | None = None,
+) -> list[list[int]]:
+    """The model's own summary of every source, decoded without chance.
+
+    Args:
+        model: an encoder-decoder; put into evaluation mode meanwhile.
+        dataset: has ``input_ids`` and perhaps ``attention_mask``.
+        generation_config: beams, lengths and so on; what it leaves open is taken from the model's, as ever.
+        batch_tokens: most source tokens of a batch, padding and beams counted.
+        progress: show a bar; None shows one on a terminal.
+
+    Returns:
+        Label lists (see :func:`generate_labels`), in the data set's order.
+
+    Raises:
+        ValueError: the config samples, or the data set has nothing to summarize.
+    """
+    if generation_config.do_sample:
+        raise ValueError("generate_summaries decodes without chance: set do_sample=False, or use sample_candidates.")
+    config = copy.deepcopy(generation_config)
+    config.update(do_sample=False, num_return_sequences=1, return_dict_in_generate=False)
+    kept = kept_generation_settings(model)
+    config.update(**{name: kept[name] for name in _TOKENS if getattr(config, name) is None and name in kept})
+    beams = config.num_beams or getattr(getattr(model, "generation_config", None), "num_beams", None) or 1
+    lengths = source_lengths(dataset)
+    found: list[list[int]] = [[] for _ in lengths]
+    disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
+    with evaluating(model), tqdm(total=len(lengths), desc="Summaries", unit="summary", disable=disable) as bar:
+        for chunk in length_chunks(lengths, beams, batch_tokens):
+            summaries = generate_labels(model, sources_at(dataset, chunk), config)
+            for place, (ids,) in zip(chunk, summaries, strict=True):
+                found[place] = ids
+            bar.update(len(chunk))
+    return found
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode in the block; afterwards every module is as it was, those that were frozen in it too."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def generating_with(model: torch.nn.Module, config: GenerationConfig) -> Iterator[None]:
+    """``config`` in the stead of the model's own in the block.
+
+    ``generate`` fills what a given config leaves open from the model's own, penalties and beams included.
+    """
+    owners: list[tuple[Any, Any]] = [
+        (module, vars(module)["generation_config"])
+        for module in model.modules()
+        if "generation_config" in vars(module)  # PEFT's wrappers only pass it on
+    ]
+    try:
+        for module, _ in owners:
+            module.generation_config = config
+        yield
+    finally:
+        for module, own in owners:
+            module.generation_config = own
+
+
+def _labels(row: list[int], ends: set[int | None], pad: int) -> list[int]:
+    ids = row[1:]  # the decoder's start, which for BART is </s> and for T5 the padding
+    end = next((place for place, token in enumerate(ids) if token in ends), len(ids))
+    return [token for token in ids[:end] if token != pad] + ids[end : end + 1]

@@ -1,0 +1,94 @@
+"""The texts that a ranker reads: decoded from tokens, or from columns of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from trainer_ext.columns import CANDIDATE_LABELS, IGNORED
+from trainer_ext.mining.rows import LABELS, batches, label_ids, values
+
+
+def source_texts(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerBase | None, prefix: str = "", column: str | None = None
+) -> list[str]:
+    """The sources: of ``column``, or decoded from ``input_ids`` with the prefix (``summarize: ``) taken off.
+
+    Raises:
+        ValueError: a column is missing or holds something else, or there is no tokenizer to decode with.
+    """
+    if column is not None:
+        return _texts(dataset, column)
+    texts = [
+        text
+        for batch in batches(dataset, ["input_ids"])
+        for text in _decoded(tokenizer, batch["input_ids"], "source_column")
+    ]
+    if not prefix or tokenizer is None:
+        return texts
+    ids = tokenizer(prefix, add_special_tokens=False)["input_ids"]
+    [decoded] = _decoded(tokenizer, [ids], "source_column")  # a tokenizer may lower-case or space it otherwise
+    return [_without(text, (prefix, prefix.strip(), decoded.strip())) for text in texts]
+
+
+def reference_texts(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerBase | None, column: str | None = None
+) -> list[str] | None:
+    """The reference summaries: of ``column``, or decoded from ``labels``; None where there are neither.
+
+    Raises:
+        ValueError: the named column is missing or holds something else, or there is no tokenizer to decode with.
+    """
+    if column is not None:
+        return _texts(dataset, column)
+    if LABELS not in dataset.column_names:
+        return None
+    return _decoded(tokenizer, label_ids(dataset), "reference_column")
+
+
+def candidate_texts(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerBase | None, column: str | None = None
+) -> list[list[str]]:
+    """Each document's candidates: of ``column``, lists of texts, or decoded from ``candidate_labels``.
+
+    Raises:
+        ValueError: a column is missing or holds something else, or there is no tokenizer to decode with.
+    """
+    if column is not None:
+        lists = values(dataset, column)
+        for row, texts in enumerate(lists):
+            if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                raise ValueError(f"Row {row} of {column!r} is no list of texts: give every document's candidates so.")
+        return lists
+    found: list[list[str]] = []
+    for batch in batches(dataset, [CANDIDATE_LABELS]):
+        labels = batch[CANDIDATE_LABELS]
+        flat = [[token for token in ids if token != IGNORED] for candidates in labels for ids in candidates]
+        rest = iter(_decoded(tokenizer, flat, "candidate_column"))
+        found += [[next(rest) for _ in candidates] for candidates in labels]
+    return found
+
+
+def _decoded(tokenizer: PreTrainedTokenizerBase | None, sequences: Sequence[Sequence[int]], instead: str) -> list[str]:
+    if tokenizer is None:
+        raise ValueError(f"There is no tokenizer to make text of tokens: give one, or a column of texts ({instead}).")
+    decode: Any = tokenizer.batch_decode
+    return [str(text) for text in decode(sequences, skip_special_tokens=True)]
+
+
+def _texts(dataset: Dataset, column: str) -> list[str]:
+    texts = values(dataset, column)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"Row {row} of {column!r} is {type(text).__name__}, not text: give every row a string.")
+    return texts
+
+
+def _without(text: str, prefixes: Sequence[str]) -> str:
+    for prefix in prefixes:
+        if prefix and text.startswith(prefix):
+            return text[len(prefix) :].lstrip()
+    return text

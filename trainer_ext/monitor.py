@@ -1,0 +1,128 @@
+"""What contrastive training shows of itself: sums kept on the device, metrics, and signs of collapse."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from trainer_ext.losses import Counts, Likelihoods
+
+logger = logging.getLogger(__name__)
+
+_SUMS = (
+    "mle",
+    "contrastive",
+    "contrastive_units",
+    "positive_log_prob",
+    "positive_tokens",
+    "negative_log_prob",
+    "negative_tokens",
+    "margin",
+    "candidates",
+    "right",
+    "comparisons",
+)
+
+
+class Monitor:
+    """Sums over batches, from which :meth:`metrics` are made; adding to them waits for no device."""
+
+    def __init__(self) -> None:
+        self._sums: Tensor | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was added since the last :meth:`metrics`."""
+        return self._sums is None
+
+    @torch.no_grad()
+    def add(self, found: Likelihoods, mle: Tensor, contrastive: Tensor, counts: Counts, per_token: bool) -> None:
+        """Add a batch: its likelihoods, the two sums of the objective, and its counts."""
+        means = found.sequence(1.0)  # (B, 1 + K)
+        candidates = found.present[:, 1:]  # (B, K)
+        better, _ = found.comparisons()  # (B, 1 + K, 1 + K)
+        right = (means[:, :, None] > means[:, None, :]) & better
+        sums = [
+            mle,
+            contrastive,
+            counts.negative_tokens if per_token else counts.documents,
+            found.log_probs[:, 0].sum(),
+            counts.positive_tokens,
+            found.log_probs[:, 1:].sum(),
+            counts.negative_tokens,
+            (means[:, :1] - means[:, 1:]).masked_fill(~candidates, 0.0).sum(),
+            candidates.sum(),
+            right.sum(),
+            better.sum(),
+        ]
+        added = torch.stack([value.float() for value in sums])  # (11,)
+        self._sums = added if self._sums is None else self._sums + added
+
+    def metrics(self, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> dict[str, float]:
+        """Metrics since the last call, which start anew.
+
+        Args:
+            reduce: sums ``(11,)`` of all ranks from those of this one.
+
+        Returns:
+            ``mle_loss`` (nats a target token, smoothed as in training), ``contrastive_loss`` (nats, a candidate's token
+            or a document), ``positive_log_likelihood`` and ``negative_log_likelihood`` (nats a token, at most 0),
+            ``log_likelihood_margin`` (mean of positive less candidate, nats a token; higher is better) and
+            ``ranking_accuracy`` (share of better summaries that are likelier a token, 0 to 1; higher is better).
+            Those without a candidate are left out.
+        """
+        if self._sums is None:
+            return {}
+        values = dict(zip(_SUMS, reduce(self._sums).tolist(), strict=True))
+        self._sums = None
+        ratios = {
+            "mle_loss": ("mle", "positive_tokens"),
+            "contrastive_loss": ("contrastive", "contrastive_units"),
+            "positive_log_likelihood": ("positive_log_prob", "positive_tokens"),
+            "negative_log_likelihood": ("negative_log_prob", "negative_tokens"),
+            "log_likelihood_margin": ("margin", "candidates"),
+            "ranking_accuracy": ("right", "comparisons"),
+        }
+        return {name: values[top] / values[below] for name, (top, below) in ratios.items() if values[below]}
+
+
+class CollapseWatch:
+    """Warns when training away from candidates begins to cost the summaries themselves.
+
+    The signs: targets become clearly less likely than they were at the first log (twice in a row), or generated
+    summaries shrink below half their first mean length.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, float] = {}
+        self._falling = 0
+        self._warned: set[str] = set()
+
+    def look(self, metrics: Mapping[str, float]) -> list[str]:
+        """Compare with the first values seen; return the warnings, which are logged once each."""
+        found = []
+        for name, value in metrics.items():
+            first = self._first.setdefault(name, value)
+            if name.endswith("positive_log_likelihood"):
+                # A tenth of a nat is noise between batches; a fifth of the value is not.
+                fallen = value < first - max(0.1, 0.2 * abs(first))
+                self._falling = self._falling + 1 if fallen else 0
+                if self._falling >= 2:
+                    found.append(
+                        f"{name} fell from {first:.2f} to {value:.2f} nats a token: the target summaries themselves "
+                        "become unlikely. Lower the learning rate or contrastive_weight, or stop earlier."
+                    )
+            elif name.endswith("generated_length") and value < first / 2:
+                found.append(
+                    f"{name} fell from {first:.1f} to {value:.1f} tokens: summaries become short, or empty. Lower the "
+                    "learning rate or contrastive_weight, or stop earlier."
+                )
+        for text in found:
+            kind = text.split(" ", 1)[0]
+            if kind not in self._warned:
+                self._warned.add(kind)
+                logger.warning(text)
+        return found

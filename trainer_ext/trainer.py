@@ -1,0 +1,436 @@
+"""The drop-in for Seq2SeqTrainer: mines inaccurate summaries of the model's own, and trains away from them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import torch
+from quals import QualsScorer
+from torch import Tensor, nn
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainer, TrainingArguments
+
+from trainer_ext.arguments import contrastive_options
+from trainer_ext.card import ContrastiveFacts, extend_card
+from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
+from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED
+from trainer_ext.decoder_rows import base_model, forward_rows, shared_states, target_rows
+from trainer_ext.evaluation import SummaryQuality, measure_summaries
+from trainer_ext.losses import ContrastiveLoss, Counts, Objective, likelihoods
+from trainer_ext.mining import Ranker, Workers, generate_summaries, mine, resolve_ranker, select_candidates
+from trainer_ext.mining.fingerprint import data_fingerprint, fingerprint, model_fingerprint
+from trainer_ext.mining.texts import reference_texts, source_texts
+from trainer_ext.mle import train_by_likelihood
+from trainer_ext.monitor import CollapseWatch, Monitor
+from trainer_ext.tables import replacing
+
+if TYPE_CHECKING:
+    from transformers.trainer_utils import EvalLoopOutput, TrainOutput
+
+logger = logging.getLogger(__name__)
+_NOTE = "contrastive.json"
+
+
+class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
+    """Seq2SeqTrainer that trains towards target summaries and away from inaccurate candidates (Nan et al. 2021).
+
+    :meth:`train` samples candidates for each training document from the model, ranks them with QUALS, selects documents
+    and their worst candidates, and trains on both, with one pass of the encoder for a document's summaries. A training
+    set with a column ``candidate_labels`` is used as it is. Evaluation data are never mined.
+
+    Everything else is Seq2SeqTrainer's. With ``mine_candidates=False`` and no candidates the steps are bit for bit its
+    own, but for one mended fault: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
+    encoder-decoders by their number; here the loss is the mean over all target tokens of the optimiser step.
+
+    Args:
+        ranker: what ranks candidates: ``"quals"``, ``"rouge"``, a :class:`~quals.QualsScorer`, a loaded evaluate
+            metric, or a function ``(sources, summaries, references) -> scores``, higher being better. None: the one
+            that the arguments name.
+        contrastive_loss: a loss of :mod:`trainer_ext.losses`. None: the one that the arguments name.
+        others: as for Seq2SeqTrainer. ``args`` may be plain Seq2SeqTrainingArguments, or
+            :class:`~trainer_ext.ContrastiveSeq2SeqTrainingArguments` to change the options. ``processing_class`` is
+            needed to mine.
+
+    Attributes:
+        mined_dataset: the rows that the last :meth:`train` trained on, candidates included.
+        before, after: :class:`~trainer_ext.evaluation.SummaryQuality` around the last training, for the card.
+
+    Raises:
+        ValueError: an option is out of range; or, from :meth:`train`, the data or the model cannot be mined.
+    """
+
+    # Trainer's own annotations allow for None and for modules without a config, which are refused here.
+    model: Any
+    args: Any
+    data_collator: Any
+    train_dataset: Any
+    eval_dataset: Any
+    processing_class: Any
+
+    def __init__(
+        self,
+        model: PreTrainedModel | nn.Module | None = None,
+        args: TrainingArguments | None = None,
+        data_collator: Collator | None = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: Any = None,
+        model_init: Callable[..., PreTrainedModel] | None = None,
+        compute_loss_func: Callable[..., Tensor] | None = None,
+        *others: Any,
+        ranker: Any = None,
+        contrastive_loss: ContrastiveLoss | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            model,
+            args,
+            data_collator,
+            train_dataset,
+            eval_dataset,
+            processing_class,
+            model_init,
+            compute_loss_func,
+            *others,
+            **kwargs,
+        )
+        self.options = contrastive_options(self.args)
+        self.objective: Objective = self.options.objective(self.args.label_smoothing_factor, contrastive_loss)
+        self.ranker = ranker
+        self.data_collator = contrastive_collator(data_collator, self.model, processing_class)
+        self.mined_dataset: datasets.Dataset | None = None
+        self.before: SummaryQuality | None = None
+        self.after: SummaryQuality | None = None
+        self._mining: dict[str, Any] | None = None
+        self._ranker_name: str | None = None
+        self._shared = False
+        self._steps, self._evaluation = Monitor(), Monitor()
+        self._generated = torch.zeros(2)  # summaries, their tokens
+        self._collapse = CollapseWatch()
+        if compute_loss_func is None:
+            # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
+            self.loss_is_scaled_for_ga = True
+            self.model_accepts_loss_kwargs = True  # so that older versions do not divide again
+        if self._is_contrastive():
+            self._check()
+
+    def _is_contrastive(self) -> bool:
+        return self.train_dataset is not None and (self.options.mine_candidates or self._has_candidates())
+
+    def _has_candidates(self) -> bool:
+        return CANDIDATE_LABELS in (getattr(self.train_dataset, "column_names", None) or ())
+
+    def _check(self) -> None:
+        if self.compute_loss_func is not None:
+            raise ValueError(
+                "compute_loss_func and contrastive training both say what the loss is: give contrastive_loss instead, "
+                "or set mine_candidates=False and bring no candidates."
+            )
+        if not getattr(self.model.config, "is_encoder_decoder", False):
+            raise ValueError(
+                f"{type(self.model).__name__} is no encoder-decoder, and this trainer is for those (BART, T5, ...)."
+            )
+        if self.args.n_gpu > 1:
+            # Without a launcher, Trainer would split a batch between GPUs that then know nothing of the others' counts.
+            logger.warning(
+                "Training on one of %d GPUs: for all of them, start with accelerate launch.", self.args.n_gpu
+            )
+            self.args._n_gpu = 1
+            self._train_batch_size = self.args.train_batch_size
+
+    # Before training: likelihood first, mining, measuring.
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> TrainOutput:
+        """Mine, unless the training set brings candidates, then train; arguments as for Seq2SeqTrainer.
+
+        Raises:
+            ValueError: the data or the model cannot be mined; the message says why, and what to do.
+        """
+        if not self._is_contrastive():
+            return super().train(resume_from_checkpoint, *args, **kwargs)
+        if resume_from_checkpoint is True and not list(Path(self.args.output_dir).glob("checkpoint-*")):
+            resume_from_checkpoint = None  # cut off before the first: what came before goes on by itself
+        brought = self.train_dataset
+        if self.options.mle_epochs > 0:
+            if self.model_init is not None:
+                raise ValueError(
+                    "mle_epochs fine-tunes the model, and model_init would make it anew: give the model itself."
+                )
+            train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
+        weights = model_fingerprint(base_model(self.model))
+        try:
+            self.train_dataset = self.mined_dataset = self._candidates(brought)
+            self.before = self._measured("before", weights)
+            # A model that is made anew in training is not the one whose attention would be changed here.
+            sharing = shared_states(self.model) if self.model_init is None else nullcontext(False)
+            with sharing as self._shared:
+                output = super().train(resume_from_checkpoint, *args, **kwargs)
+            self.after = self._measured("after", weights)
+        finally:
+            self.train_dataset, self._shared = brought, False
+        return output
+
+    def _candidates(self, dataset: Any) -> datasets.Dataset:
+        """The rows to train on: mined, or as they were brought."""
+        options = self.options
+        if self._has_candidates():
+            if options.selection is None:
+                return dataset
+            if CANDIDATE_SCORES not in dataset.column_names:
+                raise ValueError(
+                    f"selection is {options.selection!r} and the training set has {CANDIDATE_LABELS} without "
+                    f"{CANDIDATE_SCORES}: score them first (trainer_ext.mining.score_candidates), or leave selection "
+                    "out."
+                )
+            return select_candidates(dataset, options.selecting())
+        tokenizer, ranker = self._tokenizer(), self._resolve_ranker()
+        if tokenizer is None:
+            raise ValueError("Candidates are ranked as texts, and there is no tokenizer: give processing_class.")
+        self._ranker_name = ranker.name
+        rows, summary = mine(
+            base_model(self.model) if not hasattr(self.model, "peft_config") else self.model,
+            _as_dataset(dataset),
+            tokenizer=tokenizer,
+            ranker=ranker,
+            sampling=options.sampling(self.args.seed, getattr(self.args, "generation_max_length", None)),
+            selection=options.selecting(),
+            source_prefix=self._source_prefix(),
+            source_column=options.source_column,
+            reference_column=options.reference_column,
+            folder=Path(options.mining_folder or Path(self.args.output_dir) / "mining"),
+            workers=self._workers(),
+            max_documents=options.max_mined_documents,
+        )
+        self._mining = summary.to_dict()
+        return rows
+
+    def _resolve_ranker(self) -> Ranker:
+        ranker = self.options.ranker if self.ranker is None else self.ranker
+        if ranker == "quals":
+            return resolve_ranker(ranker, checkpoint=self.options.ranker_checkpoint, device=str(self.args.device))
+        return resolve_ranker(ranker)
+
+    def _tokenizer(self) -> PreTrainedTokenizerBase | None:
+        tokenizer = self.processing_class or self.data_collator.tokenizer
+        return getattr(tokenizer, "tokenizer", tokenizer)
+
+    def _source_prefix(self) -> str:
+        if self.options.mining_source_prefix is not None:
+            return self.options.mining_source_prefix
+        tasks = getattr(self.model.config, "task_specific_params", None) or {}
+        return str(tasks.get("summarization", {}).get("prefix", ""))
+
+    def _workers(self) -> Workers:
+        return Workers(
+            self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.wait_for_everyone
+        )
+
+    def _measured(self, when: str, weights: str) -> SummaryQuality | None:
+        """Quality of the model's summaries on the first evaluation documents; that from before is kept for resuming."""
+        dataset, tokenizer = self._card_documents(), self._tokenizer()
+        if dataset is None or tokenizer is None:
+            return None
+        key = fingerprint(weights=weights, data=data_fingerprint(dataset, ["input_ids", "labels"]))
+        note = Path(self.args.output_dir) / _NOTE
+        quality = None
+        if when == "before" and note.is_file():
+            known = json.loads(note.read_text(encoding="utf-8"))
+            quality = SummaryQuality(**known["before"]) if known["key"] == key else None
+        if self.is_world_process_zero() and quality is None:
+            config = self._generation_config()
+            summaries = generate_summaries(self.model, dataset, config, self.options.sampling_batch_tokens)
+            texts = tokenizer.batch_decode(summaries, skip_special_tokens=True)
+            sources = source_texts(dataset, tokenizer, self._source_prefix(), self.options.source_column)
+            references = reference_texts(dataset, tokenizer, self.options.reference_column) or []
+            scorer = QualsScorer(self.options.ranker_checkpoint, device=str(self.args.device))
+            quality = measure_summaries([text.strip() for text in texts], sources, references, scorer)
+            if when == "before":
+                note.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(note) as file:
+                    file.write(json.dumps({"key": key, "before": quality.to_dict()}).encode())
+        self.accelerator.wait_for_everyone()
+        return quality
+
+    def _card_documents(self) -> datasets.Dataset | None:
+        dataset = self.eval_dataset
+        if isinstance(dataset, dict):
+            dataset = next(iter(dataset.values()), None)
+        columns = getattr(dataset, "column_names", None) or ()
+        if not self.options.card_documents or "input_ids" not in columns or "labels" not in columns:
+            return None
+        return dataset.select(range(min(len(dataset), self.options.card_documents)))
+
+    def _generation_config(self) -> GenerationConfig:
+        config = copy.deepcopy(self.model.generation_config)
+        if getattr(self.args, "generation_max_length", None) is not None:
+            config.max_length, config.max_new_tokens = self.args.generation_max_length, None
+        if getattr(self.args, "generation_num_beams", None) is not None:
+            config.num_beams = self.args.generation_num_beams
+        return config
+
+    # The step.
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        known: list[str] = self._signature_columns or []
+        self._signature_columns: Any = [*known, *(column for column in COLUMNS if column not in known)]
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], Tensor | int | None]:
+        """The batches of an optimiser step, and what its loss is divided by: counts ``(3,)`` over all ranks."""
+        if self.compute_loss_func is not None:
+            return super().get_batch_samples(epoch_iterator, num_batches, device)
+        batches = list(islice(epoch_iterator, num_batches))
+        if not batches or "labels" not in batches[0]:
+            return batches, None
+        counts = [Counts.of(batch["labels"], batch.get(CANDIDATE_LABELS)).stacked() for batch in batches]
+        total = torch.stack(counts).sum(0).to(device)  # (3,)
+        return batches, self._over_ranks(total)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The batch's share of the optimiser step's loss; outside training, its own mean."""
+        if self.compute_loss_func is not None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        total = None  # of the optimiser step, from get_batch_samples
+        if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.shape == (3,):
+            total = Counts.unstacked(num_items_in_batch)
+        if CANDIDATE_LABELS not in inputs:
+            # Read before the call, which takes the labels out where they are smoothed.
+            own = (inputs["labels"] != IGNORED).sum() if "labels" in inputs else None
+            loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
+            if total is not None and own is not None:
+                # 1.0 where the step is this batch alone, so that nothing changes.
+                loss = loss * (own / total.positive_tokens) * self.accelerator.num_processes
+            return (loss, outputs) if return_outputs else loss
+        loss = self._contrastive_loss(model, inputs, total, self._steps)
+        return (loss, {"loss": loss}) if return_outputs else loss
+
+    def _contrastive_loss(
+        self, model: nn.Module, inputs: dict[str, Any], total: Counts | None, monitor: Monitor
+    ) -> Tensor:
+        core = self.accelerator.unwrap_model(model, keep_torch_compile=False)
+        targets = target_rows(inputs["labels"], inputs[CANDIDATE_LABELS])  # (B, 1 + K, T)
+        of_encoder = {
+            name: value
+            for name, value in inputs.items()
+            if name not in (*COLUMNS, "labels", "decoder_input_ids", "decoder_attention_mask")
+        }
+        logits = forward_rows(
+            model, core, of_encoder, targets, self._shared, self.accelerator.autocast()
+        )  # (B, 1 + K, T, V)
+        found = likelihoods(logits, targets, inputs[CANDIDATE_SCORES])
+        counts = Counts.of(inputs["labels"], inputs[CANDIDATE_LABELS])
+        mle, contrastive = self.objective.parts(found)
+        monitor.add(found, mle.detach(), contrastive.detach(), counts, self.objective.loss.per_token)
+        loss = self.objective.value(mle, contrastive, total or counts)
+        # Gradients are averaged over ranks, and the counts are of all of them.
+        return loss if total is None else loss * self.accelerator.num_processes
+
+    def _over_ranks(self, sums: Tensor) -> Tensor:
+        """Sums ``(n,)`` of all ranks."""
+        if self.accelerator.num_processes == 1:
+            return sums
+        gathered: Tensor = self.accelerator.gather(sums)  # (ranks * n,)
+        return gathered.view(-1, len(sums)).sum(0)
+
+    # Evaluation and logs.
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+        **gen_kwargs: Any,
+    ) -> tuple[Any, Any, Any]:
+        """As Seq2SeqTrainer's, to which candidates are not shown; their metrics are counted beside it."""
+        plain = {name: value for name, value in inputs.items() if name not in COLUMNS}
+        loss, generated, labels = super().prediction_step(
+            model, dict(plain), prediction_loss_only, ignore_keys, **gen_kwargs
+        )
+        if generated is not None and getattr(self.args, "predict_with_generate", False) and not prediction_loss_only:
+            pad = self.model.generation_config.pad_token_id
+            tokens = (generated != (self.model.config.pad_token_id if pad is None else pad)).sum()
+            self._generated = self._generated.to(tokens.device) + torch.stack(
+                [tokens.new_tensor(len(generated)), tokens]
+            )
+        if CANDIDATE_LABELS in inputs and "labels" in inputs:
+            with torch.no_grad(), self.compute_loss_context_manager():
+                self._contrastive_loss(model, self._prepare_inputs(inputs), None, self._evaluation)
+        return loss, generated, labels
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """As Seq2SeqTrainer's, with the contrastive metrics where there are candidates, and the summaries' length."""
+        self._evaluation = Monitor()
+        self._generated = torch.zeros(2, device=self.args.device)
+        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+        # Every rank sees the same data set, so every rank takes part or none does.
+        found = {} if self._evaluation.empty else self._evaluation.metrics(self._over_ranks)
+        summaries, tokens = self._over_ranks(self._generated).tolist()
+        if summaries:
+            found["generated_length"] = tokens / summaries
+        extra = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        return output._replace(metrics={**extra, **(output.metrics or {})})
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """As Trainer's, with the contrastive metrics since the last log beside the loss."""
+        if "loss" in logs and not self._steps.empty:
+            logs = {**logs, **self._steps.metrics(self._over_ranks)}
+        if self.is_in_train and self._is_contrastive():
+            self._collapse.look(logs)
+        super().log(logs, *args, **kwargs)
+
+    # The card.
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """As Trainer's, with a part on what was mined, the loss, and QUALS and ROUGE before and after.
+
+        Arguments: language, license, tags, model_name, finetuned_from, tasks, dataset_tags, dataset, dataset_args.
+        """
+        super().create_model_card(*args, **kwargs)
+        if not self.is_world_process_zero() or not self._is_contrastive():
+            return
+        facts = ContrastiveFacts(
+            objective=self.objective,
+            mining=self._mining,
+            ranker=self._ranker_name,
+            before=None if self.before is None else self.before.to_dict(),
+            after=None if self.after is None else self.after.to_dict(),
+            model_class=type(base_model(self.model)).__name__,
+            source_prefix=self._source_prefix(),
+        )
+        extend_card(
+            Path(self.args.output_dir) / "README.md", facts, kwargs.get("dataset") or kwargs.get("dataset_tags")
+        )
+
+
+def _as_dataset(data: Any) -> datasets.Dataset:
+    if isinstance(data, datasets.Dataset):
+        return data
+    if isinstance(data, datasets.IterableDataset) or not hasattr(data, "__len__"):
+        raise ValueError(
+            f"The training set is a {type(data).__name__}, which is read in order and once: mining needs all rows at "
+            "hand. Give a datasets.Dataset, bring candidate columns, or set mine_candidates=False."
+        )
+    return datasets.Dataset.from_list([dict(data[place]) for place in range(len(data))])
