@@ -16,7 +16,7 @@ import torch
 from quals.checkpoint import EMBEDDED
 
 from benchmarks.speed.measure import peak_memory, seconds
-from benchmarks.step.ways import Shape, load, make_step, random_batch
+from benchmarks.step.ways import Shape, load, make_step, random_batch, two_steps
 
 WAYS = ("plain", "ours", "two passes")
 _NAMES = {
@@ -56,10 +56,10 @@ def run(arguments: argparse.Namespace) -> None:
     for negatives in arguments.negatives:
         shape = Shape(arguments.documents, arguments.source, arguments.target, negatives)
         times = timings(model, shape, arguments.rounds)
-        loaded = peak_memory(_load, model)
+        loaded = peak_memory(load, model)
         for way in WAYS:
             ratio = statistics.median(a / b for a, b in zip(times[way], times["plain"], strict=True))
-            memory = (peak_memory(_work, model, shape, way) - loaded) / 2**20
+            memory = (peak_memory(two_steps, model, shape, way) - loaded) / 2**20
             print(
                 f"| {_NAMES[way]} | {0 if way == 'plain' else negatives} | {ratio:.2f}x | {memory:,.0f} MiB |",
                 flush=True,
@@ -79,17 +79,6 @@ def timings(model: str, shape: Shape, rounds: int) -> dict[str, list[float]]:
             if number:
                 times[way].append(taken)
     return times
-
-
-def _load(model: str) -> None:
-    load(model)
-
-
-def _work(model: str, shape: Shape, way: str) -> None:
-    loaded = load(model)
-    step = make_step(way, loaded, random_batch(shape, loaded.config.vocab_size))
-    for _ in range(2):
-        step()
 
 
 if __name__ == "__main__":

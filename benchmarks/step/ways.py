@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -93,6 +94,20 @@ def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Cal
         return float(loss)
 
     if way == "ours":
-        # train() does this once for all its steps; the model is used for nothing else afterwards.
-        trainer._shared = ExitStack().enter_context(shared_states(model))  # type: ignore[attr-defined]
+        sharing = shared_states(model)  # as train() does once for all its steps
+        trainer._shared = sharing.__enter__()  # type: ignore[attr-defined]
+        return partial(_inside, sharing, step)
     return step
+
+
+def _inside(sharing: AbstractContextManager[bool], step: Callable[[], float]) -> float:
+    """A step inside a context that stays open as long as there are steps: leaving it would undo it."""
+    return step()
+
+
+def two_steps(model: str, shape: Shape, way: str) -> None:
+    """Load the model and take two steps: the optimiser's state is there from the first one on."""
+    loaded = load(model)
+    step = make_step(way, loaded, random_batch(shape, loaded.config.vocab_size))
+    for _ in range(2):
+        step()
