@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,8 @@ def _stage(
         load(model, settings), arguments, train_dataset=train, processing_class=tokenizer
     )
     folder.mkdir(parents=True, exist_ok=True)
-    result = trainer.train(get_last_checkpoint(str(folder)))
+    with redirect_stdout(sys.stderr):  # where Trainer logs; standard output is for the report
+        result = trainer.train(get_last_checkpoint(str(folder)))
     trainer.save_model(str(folder))
     if trainer.mined_dataset is not None:
         trainer.mined_dataset.save_to_disk(str(folder / "mined"))

@@ -48,10 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the table."""
     model = arguments.model or str(Path(quals.__file__).parent / EMBEDDED)
     device = "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
-    print(
-        f"{device}, torch {torch.__version__}, float32; {arguments.documents} documents of {arguments.source} tokens, "
-    )
-    print(f"summaries of {arguments.target}\n")
+    print(f"{device}, torch {torch.__version__}, float32")
+    print(f"{arguments.documents} documents of {arguments.source} tokens, summaries of {arguments.target}\n")
     print("| step | negatives | time, of the plain step's | peak memory above the loaded model |\n|---|---:|---:|---:|")
     for negatives in arguments.negatives:
         shape = Shape(arguments.documents, arguments.source, arguments.target, negatives)

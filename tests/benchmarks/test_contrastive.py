@@ -1,0 +1,68 @@
+"""The contrastive benchmark from end to end on a tiny model: every stage once, nothing of the test set trained on."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import WORDS, train_tiny_qagen
+
+from benchmarks.contrastive.__main__ import ARMS, main, quality_table
+from benchmarks.contrastive.data import read_examples, split
+from benchmarks.contrastive.quality import MEASURES
+
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Documents of 18 words, each with its first five as the summary."""
+    rng = random.Random(0)
+    texts = [[rng.choice(CONTENT) for _ in range(18)] for _ in range(24)]
+    rows = [{"document": " ".join(text), "summary": " ".join(text[:5])} for text in texts]
+    file = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
+    return file
+
+
+def test_the_split_keeps_documents_apart_whatever_the_order(pairs: Path) -> None:
+    examples = read_examples([pairs])
+    assert len(examples) == 24, "a document that occurs twice is one"
+    train, test = split(examples, 5)
+    assert not {example.document for example in train} & {example.document for example in test}
+    assert split(examples[::-1], 5) == (train, test)
+    with pytest.raises(ValueError, match="too few to keep 12 apart"):
+        split(examples, 12)
+
+
+def test_a_whole_run_and_its_resumption(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = train_tiny_qagen(tmp_path / "model", lambda rng, text: " ".join(text[:5]), longest=12)
+    work = tmp_path / "work"
+    options = [str(pairs), "--work", str(work), "--model", str(model), "--test-documents", "3", "--documents", "6"]
+    options += ["--mle-epochs", "1", "--epochs", "1", "--samples", "1"]
+    assert main(options) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert printed.startswith("21 training documents, 3 test documents.")
+    assert [label in printed for label in MEASURES.values()] == [True] * len(MEASURES)
+    assert printed.count("- reference: ") == 1
+    notes = [json.loads((work / arm / "done.json").read_text()) for arm in ARMS]
+    assert notes[2]["mining"]["documents"] == 6
+    assert notes[1]["documents"] == notes[2]["mining"]["selected"]
+    # A second run only prints.
+    monkeypatch.setattr("benchmarks.contrastive.stages.ContrastiveSeq2SeqTrainer", None)
+    assert main(options) == 0
+    assert capsys.readouterr().out == printed
+    assert main([*options, "--weight", "2"]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_changes_are_paired_by_document() -> None:
+    base = {name: np.arange(10.0) for name in MEASURES}
+    found = {"before": base, "control": base, "after": {name: values + 1.0 for name, values in base.items()}}
+    row = quality_table(found).splitlines()[2]
+    assert row == "| QUALS, nats a token | 4.500 | 4.500 | 5.500 | +1.000 [+1.000, +1.000] | +1.000 [+1.000, +1.000] |"
