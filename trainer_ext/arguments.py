@@ -63,7 +63,7 @@ class ContrastiveOptions:
     )
     source_column: str | None = _option(None, "column with the sources' texts; None decodes input_ids")
     reference_column: str | None = _option(None, "column with the references' texts; None decodes labels")
-    mining_folder: str | None = _option(None, "where mined candidates are kept; None is mining/ in the output folder")
+    mining_folder: str | None = _option(None, "where mined candidates are kept; None is _mining/ in the output folder")
     card_documents: int = _option(
         50, "evaluation documents summarized before and after, for QUALS and ROUGE in the model card; 0 is none"
     )

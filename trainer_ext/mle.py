@@ -17,13 +17,14 @@ from trainer_ext.tables import replacing
 if TYPE_CHECKING:
     from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
 
+_FOLDER = "_mle"  # underscore: not for the Hub
 _NOTE = "mle.json"
 _WEIGHTS = "fine-tuned.safetensors"
 _SETTINGS = ("per_device_train_batch_size", "gradient_accumulation_steps", "label_smoothing_factor", "seed")
 
 
 def train_by_likelihood(trainer: ContrastiveSeq2SeqTrainer, epochs: float, learning_rate: float) -> None:
-    """Train the trainer's model by likelihood alone, in ``mle/`` in its output folder.
+    """Train the trainer's model by likelihood alone, in ``_mle/`` in its output folder.
 
     A run that was cut off goes on from its last checkpoint, and a finished one is not repeated, where weights, data and
     settings are the same.
@@ -31,7 +32,7 @@ def train_by_likelihood(trainer: ContrastiveSeq2SeqTrainer, epochs: float, learn
     Raises:
         ValueError: the folder holds the work of other weights, data or settings.
     """
-    folder = Path(trainer.args.output_dir) / "mle"
+    folder = Path(trainer.args.output_dir) / _FOLDER
     key = fingerprint(
         weights=model_fingerprint(trainer.model),
         data=data_fingerprint(trainer.train_dataset, ["input_ids", "labels"]),

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 logger = logging.getLogger(__name__)
-_NOTE = "contrastive.json"
+# Trainer.push_to_hub leaves out what begins with an underscore: mined candidates are training data.
+_NOTE = "_contrastive.json"
+_MINING = "_mining"
 
 
 class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
@@ -164,7 +166,7 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
                     "mle_epochs fine-tunes the model, and model_init would make it anew: give the model itself."
                 )
             train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
-        weights = model_fingerprint(base_model(self.model))
+        weights = model_fingerprint(self.model)
         try:
             self.train_dataset = self.mined_dataset = self._candidates(brought)
             self.before = self._measured("before", weights)
@@ -195,7 +197,7 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
             raise ValueError("Candidates are ranked as texts, and there is no tokenizer: give processing_class.")
         self._ranker_name = ranker.name
         rows, summary = mine(
-            base_model(self.model) if not hasattr(self.model, "peft_config") else self.model,
+            self.model,
             _as_dataset(dataset),
             tokenizer=tokenizer,
             ranker=ranker,
@@ -204,7 +206,7 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
             source_prefix=self._source_prefix(),
             source_column=options.source_column,
             reference_column=options.reference_column,
-            folder=Path(options.mining_folder or Path(self.args.output_dir) / "mining"),
+            folder=Path(options.mining_folder or Path(self.args.output_dir) / _MINING),
             workers=self._workers(),
             max_documents=options.max_mined_documents,
         )

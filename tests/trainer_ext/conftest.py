@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 import torch
+from tiny import train_tiny_qagen
 from transformers import AutoTokenizer, BartForConditionalGeneration, set_seed
 
 
@@ -27,3 +29,13 @@ def asking_qagen(tiny_qagen: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def qagen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny QAGen whose pairs survive."""
+
+    def ask(rng: random.Random, text: list[str]) -> str:
+        return f"who did what in the city ? <sep> {rng.choice(text)}"
+
+    return train_tiny_qagen(tmp_path_factory.mktemp("qagen"), ask)

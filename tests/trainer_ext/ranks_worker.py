@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
+from quals import QualsScorer, SummaryScore
 from test_trainer import arguments, losses, rows
 from tiny import tiny_model, tiny_tokenizer
 from transformers import EvalPrediction
 
-from trainer_ext import ContrastiveSeq2SeqTrainer
+from trainer_ext import ContrastiveSeq2SeqTrainer, QualsMetrics
 
 
 def words(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
@@ -22,14 +25,28 @@ def words(sources: list[str], summaries: list[str], references: list[str]) -> li
 words.signature = "words"  # type: ignore[attr-defined]
 
 
-def main(output: Path, kind: str) -> None:
+class CountingScorer(QualsScorer):
+    """Knows how many summaries this process scored."""
+
+    scored = 0
+
+    def score(self, sources: Any, summaries: Any, **kwargs: Any) -> list[SummaryScore]:
+        CountingScorer.scored += len(summaries)
+        return super().score(sources, summaries, **kwargs)
+
+
+def main(output: Path, kind: str, qagen: str) -> None:
     torch.set_num_threads(1)
-    world = 2 if "WORLD_SIZE" in __import__("os").environ else 1
+    world = 2 if "WORLD_SIZE" in os.environ else 1
     seen: dict[str, object] = {}
 
+    evaluation = rows(6, 2, seed=4)
+    sources = tiny_tokenizer().batch_decode(list(evaluation["input_ids"]), skip_special_tokens=True)
+    score_quals = QualsMetrics(tiny_tokenizer(), sources, CountingScorer(qagen))
+
     def metrics(prediction: EvalPrediction) -> dict[str, float]:
-        seen["predictions"] = len(prediction.predictions)
-        return {}
+        seen["predictions"], CountingScorer.scored = len(prediction.predictions), 0
+        return score_quals(prediction)
 
     brought = kind != "mined"
     data = rows(8, candidates=2 if kind == "candidates" else 0)
@@ -49,7 +66,7 @@ def main(output: Path, kind: str) -> None:
         tiny_model("bart"),
         args,
         train_dataset=data,
-        eval_dataset=rows(6, 2, seed=4),
+        eval_dataset=evaluation,
         processing_class=tiny_tokenizer(),
         compute_metrics=metrics,
         ranker=words,
@@ -65,9 +82,12 @@ def main(output: Path, kind: str) -> None:
         "grad_norm": losses(trainer, "grad_norm")[0],
         "accuracy": losses(trainer, "ranking_accuracy")[0] if kind == "candidates" else None,
         "evaluation": {
-            key: value for key, value in trainer.evaluate().items() if "log_likelihood" in key or "ranking" in key
+            key: value
+            for key, value in trainer.evaluate().items()
+            if any(part in key for part in ("log_likelihood", "ranking", "quals", "rouge"))
         },
         "predictions": seen["predictions"],
+        "scored": CountingScorer.scored,
         "mined": trainer.mined_dataset.to_list() if kind == "mined" and trainer.mined_dataset else None,
     }
     if trainer.is_world_process_zero():
@@ -75,4 +95,4 @@ def main(output: Path, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset, IterableDataset
+from huggingface_hub.utils import filter_repo_objects
+from peft import LoraConfig, get_peft_model
 from quals import QualsScorer
 from quals.results import mean_score
 from test_trainer import arguments, losses, weights
@@ -28,16 +30,6 @@ CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 def summarizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny BART that has learnt to copy a document's first three words."""
     return train_tiny_qagen(tmp_path_factory.mktemp("summarizer"), lambda rng, text: " ".join(text[:3]))
-
-
-@pytest.fixture(scope="session")
-def qagen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a tiny QAGen whose pairs survive."""
-
-    def ask(rng: random.Random, text: list[str]) -> str:
-        return f"who did what in the city ? <sep> {rng.choice(text)}"
-
-    return train_tiny_qagen(tmp_path_factory.mktemp("qagen"), ask)
 
 
 def load(folder: Path) -> PreTrainedModel:
@@ -135,15 +127,109 @@ def test_likelihood_first_in_the_same_call_and_only_once(tmp_path: Path) -> None
     one = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(40), **options)
     one.train()
     assert one.mined_dataset is not None
-    note = json.loads((tmp_path / "mle" / "mle.json").read_text())
+    note = json.loads((tmp_path / "_mle" / "mle.json").read_text())
     assert note["finished"]
-    steps = (tmp_path / "mle" / "fine-tuned.safetensors").stat().st_mtime_ns
+    steps = (tmp_path / "_mle" / "fine-tuned.safetensors").stat().st_mtime_ns
     two = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(40), **options)
     two.train()
-    assert (tmp_path / "mle" / "fine-tuned.safetensors").stat().st_mtime_ns == steps
+    assert (tmp_path / "_mle" / "fine-tuned.safetensors").stat().st_mtime_ns == steps
     assert all(torch.equal(value, weights(one.model)[name]) for name, value in weights(two.model).items())
     with pytest.raises(ValueError, match="other weights, data or settings"):
         trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(39), **options).train()
+
+
+def test_likelihood_first_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"mle_epochs": 30.0, "mle_learning_rate": 3e-3, "save_strategy": "steps", "save_steps": 60}
+    data = documents(40)
+    whole = trainer(tmp_path / "whole", tiny_model("bart"), ranker=Counting(), train_dataset=data, **options)
+    whole.train()
+    step, steps = ContrastiveSeq2SeqTrainer.training_step, iter(range(100))
+
+    def cut(self: ContrastiveSeq2SeqTrainer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ContrastiveSeq2SeqTrainer, "training_step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            trainer(tmp_path / "cut", tiny_model("bart"), ranker=Counting(), train_dataset=data, **options).train()
+    resumed = trainer(tmp_path / "cut", tiny_model("bart"), ranker=Counting(), train_dataset=data, **options)
+    resumed.train(resume_from_checkpoint=True)
+    assert all(torch.equal(value, weights(whole.model)[name]) for name, value in weights(resumed.model).items())
+
+
+def test_lora_adapters_are_mined_and_trained(tmp_path: Path, summarizer: Path) -> None:
+    model = get_peft_model(load(summarizer), LoraConfig(task_type="SEQ_2_SEQ_LM", target_modules=["q_proj", "v_proj"]))
+    before = weights(model)
+    found = trainer(tmp_path, model, ranker=Counting())
+    found.train()
+    assert found.mined_dataset is not None
+    moved = {name for name, value in weights(model).items() if not torch.equal(before[name], value)}
+    assert moved == {name for name in before if "lora" in name}
+
+
+def test_the_models_own_prefix_is_kept_from_the_ranker(
+    tmp_path: Path, summarizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It copies first words, which now are the prefix: no summarizer of such documents.
+    monkeypatch.setattr("trainer_ext.mining.check_summarizer", lambda *_, **__: None)
+    model = load(summarizer)
+    model.config.task_specific_params = {"summarization": {"prefix": "the king said "}}
+    prefixed = (
+        documents(4)
+        .map(
+            lambda row: {"input_ids": [1, *tiny_tokenizer()("the king said")["input_ids"][1:-1], *row["input_ids"][1:]]}
+        )
+        .remove_columns("attention_mask")
+    )
+    seen: list[str] = []
+
+    def ranker(sources: list[str], summaries: list[str], references: list[str] | None) -> list[float]:
+        seen.extend(sources)
+        return [float(len(summary)) for summary in summaries]
+
+    found = trainer(tmp_path, model, train_dataset=prefixed, ranker=ranker, selection="all")
+    found.train()
+    plain = tiny_tokenizer().batch_decode(list(documents(4)["input_ids"]), skip_special_tokens=True)
+    assert set(seen) == set(plain)
+
+
+def test_push_to_hub_sends_the_card_and_keeps_candidates_here(
+    tmp_path: Path, summarizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, Any] = {}
+
+    class Hub:  # there is none to push to here
+        def create_repo(self, name: str, **options: Any) -> Any:
+            return type("Repository", (), {"repo_id": f"someone/{name}"})()
+
+        def upload_folder(self, **options: Any) -> None:
+            sent.update(options)
+
+    monkeypatch.setattr("transformers.trainer.hf_api", Hub)
+    folder = tmp_path / "for-facts"
+    found = trainer(folder, load(summarizer), ranker=Counting())
+    found.train()
+    found.push_to_hub(
+        commit_message="done",
+        tasks="summarization",
+        dataset_tags="xsum",
+        dataset="XSum",
+        dataset_args="main",
+        language="en",
+        finetuned_from="someone/else",
+        tags=["a-tag"],
+    )
+    assert sent["commit_message"] == "done"
+    files = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
+    public = list(filter_repo_objects(files, ignore_patterns=sent["ignore_patterns"]))
+    assert {"README.md", "model.safetensors"} <= set(public)
+    assert not [name for name in public if "chunk" in name or "contrastive" in name or "mle" in name]
+    assert [name for name in files if "chunk" in name]
+    text = (folder / "README.md").read_text()
+    assert "a-tag" in text
+    assert "Candidates: sampled from the model itself" in text
 
 
 def test_brought_candidates_are_selected_only_on_request(tmp_path: Path, summarizer: Path) -> None:

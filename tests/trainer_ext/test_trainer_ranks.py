@@ -16,7 +16,7 @@ WORKER = Path(__file__).with_name("ranks_worker.py")
 _OF_A_LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
-def run(folder: Path, kind: str, processes: int) -> dict[str, Any]:
+def run(folder: Path, kind: str, qagen: Path, processes: int) -> dict[str, Any]:
     folder.mkdir()
     output = folder / "result.json"
     paths = [REPOSITORY, REPOSITORY / "metrics", REPOSITORY / "tests", WORKER.parent]
@@ -24,7 +24,7 @@ def run(folder: Path, kind: str, processes: int) -> dict[str, Any]:
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
     done = subprocess.run(
-        [sys.executable, *launcher, str(WORKER), str(output), kind],
+        [sys.executable, *launcher, str(WORKER), str(output), kind, str(qagen)],
         env=environment,
         capture_output=True,
         text=True,
@@ -35,11 +35,12 @@ def run(folder: Path, kind: str, processes: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["candidates", "plain", "mined"])
-def test_two_ranks_are_as_good_as_one(tmp_path: Path, kind: str) -> None:
-    one, two = run(tmp_path / "one", kind, 1), run(tmp_path / "two", kind, 2)
+def test_two_ranks_are_as_good_as_one(tmp_path: Path, qagen: Path, kind: str) -> None:
+    one, two = run(tmp_path / "one", kind, qagen, 1), run(tmp_path / "two", kind, qagen, 2)
     assert two["loss"] == pytest.approx(one["loss"], abs=1e-4)
     assert two["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-4)
     assert two["accuracy"] == one["accuracy"]
     assert two["predictions"] == one["predictions"] == 6
     assert two["evaluation"] == pytest.approx(one["evaluation"], abs=5e-3)  # after a step of their own
+    assert (one["scored"], two["scored"]) == (6, 3), "each rank scores its share alone"
     assert two["mined"] == one["mined"]
