@@ -19,9 +19,8 @@ Collator = Callable[[list[dict[str, Any]]], Any]
 class ContrastiveCollator:
     """Pads candidates beside what another collator makes of the other columns.
 
-    Adds, where the features have them, ``candidate_labels`` ``(B, K, T)`` int64 (padded with -100, in K too),
-    ``candidate_scores`` ``(B, K)`` float32 (padded with NaN) and ``reference_score`` ``(B,)`` float32. Features without
-    candidates pass through unchanged.
+    Adds, where the features have candidates, ``candidate_labels`` ``(B, K, T)`` int64 (padded with -100, in K too) and
+    ``candidate_scores`` ``(B, K)`` float32 (padded with NaN). Features without candidates pass through unchanged.
 
     Args:
         base: the collator for all other columns, which never sees these three.
@@ -53,14 +52,14 @@ class ContrastiveCollator:
         ]
         batch[CANDIDATE_LABELS] = torch.tensor(padded)  # (B, K, T)
         batch[CANDIDATE_SCORES] = torch.tensor([row + [math.nan] * (count - len(row)) for row in scores])  # (B, K)
-        if all(row.get(REFERENCE_SCORE) is not None for row in features):
-            batch[REFERENCE_SCORE] = torch.tensor([float(row[REFERENCE_SCORE]) for row in features])  # (B,)
         return batch
 
 
 @dataclass(frozen=True)
 class PaddingCollator:
-    """Pads ``input_ids``, ``attention_mask`` and ``labels`` on the right, for data sets without a tokenizer.
+    """Pads ``input_ids``, ``labels`` and what else has a value a token on the right, for data without a tokenizer.
+
+    ``labels`` are padded with -100, other columns than ``input_ids`` with 0; a missing ``attention_mask`` is made.
 
     Args:
         pad_token_id: the model's.
@@ -69,10 +68,12 @@ class PaddingCollator:
     pad_token_id: int
 
     def __call__(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        fill = {"input_ids": self.pad_token_id, "attention_mask": 0, "labels": IGNORED}
+        fill = {"input_ids": self.pad_token_id, "labels": IGNORED}
         batch = {}
-        for name, value in fill.items():
-            if name not in features[0]:
+        for name in features[0]:
+            value = fill.get(name, 0)
+            if not hasattr(features[0][name], "__len__"):
+                batch[name] = torch.tensor([row[name] for row in features])  # (B,)
                 continue
             rows = [list(row[name]) for row in features]
             longest = max(map(len, rows))

@@ -105,14 +105,16 @@ class QualsMetrics:
         from accelerate import PartialState
         from accelerate.utils import gather_object
 
+        state, count = PartialState(), len(self._sources)
         ids = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
+        if state.num_processes > 1:
+            ids = ids[:count]  # behind them are repeats that filled up the last batch, which Seq2SeqTrainer keeps
         summaries = self._decode(ids)
-        if len(summaries) != len(self._sources):
+        if len(summaries) != count:
             raise ValueError(
                 f"There are {len(summaries)} predictions and {len(self._sources)} sources: QualsMetrics must be given "
                 "the sources of the very set that is evaluated."
             )
-        state = PartialState()
         mine = range(state.process_index, len(summaries), state.num_processes)
         if self._scorer is None:
             self._scorer = QualsScorer(device=str(state.device))
@@ -120,7 +122,7 @@ class QualsMetrics:
         scores: list[float] = gather_object([result.score for result in results])
         metrics = {"quals": mean_score(scores), "quals_coverage": float(np.mean(~np.isnan(scores)))}
         if prediction.label_ids is not None:
-            metrics |= rouge(summaries, self._decode(prediction.label_ids))
+            metrics |= rouge(summaries, self._decode(prediction.label_ids[:count]))
         return metrics
 
     def _decode(self, ids: Any) -> list[str]:

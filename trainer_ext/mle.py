@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors.torch import load_model, save_model
 from transformers.trainer_utils import get_last_checkpoint
 
-from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE
+from trainer_ext.collator import COLUMNS
 from trainer_ext.mining.fingerprint import data_fingerprint, fingerprint, model_fingerprint
 from trainer_ext.tables import replacing
+from trainer_ext.training_rows import as_dataset
 
 if TYPE_CHECKING:
     from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
@@ -20,25 +21,53 @@ if TYPE_CHECKING:
 _FOLDER = "_mle"  # underscore: not for the Hub
 _NOTE = "mle.json"
 _WEIGHTS = "fine-tuned.safetensors"
-_SETTINGS = ("per_device_train_batch_size", "gradient_accumulation_steps", "label_smoothing_factor", "seed")
+# Of the arguments, what bears on the weights that come out.
+_SETTINGS = (
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "world_size",
+    "label_smoothing_factor",
+    "seed",
+    "data_seed",
+    "full_determinism",
+    "optim",
+    "optim_args",
+    "weight_decay",
+    "adam_beta1",
+    "adam_beta2",
+    "adam_epsilon",
+    "max_grad_norm",
+    "lr_scheduler_type",
+    "lr_scheduler_kwargs",
+    "warmup_steps",
+    "warmup_ratio",
+    "bf16",
+    "fp16",
+    "train_sampling_strategy",
+    "dataloader_drop_last",
+    "neftune_noise_alpha",
+    "load_best_model_at_end",
+    "metric_for_best_model",
+)
 
 
 def train_by_likelihood(trainer: ContrastiveSeq2SeqTrainer, epochs: float, learning_rate: float) -> None:
     """Train the trainer's model by likelihood alone, in ``_mle/`` in its output folder.
 
     A run that was cut off goes on from its last checkpoint, and a finished one is not repeated, where weights, data and
-    settings are the same.
+    settings are the same. The trainer's callbacks take no part: they may keep count of the training that follows.
 
     Raises:
         ValueError: the folder holds the work of other weights, data or settings.
     """
     folder = Path(trainer.args.output_dir) / _FOLDER
+    train = as_dataset(trainer.train_dataset)
     key = fingerprint(
         weights=model_fingerprint(trainer.model),
-        data=data_fingerprint(trainer.train_dataset, ["input_ids", "labels"]),
+        data=data_fingerprint(train, ["input_ids", "labels"]),
         epochs=epochs,
         learning_rate=learning_rate,
-        **{name: getattr(trainer.args, name) for name in _SETTINGS},
+        settings={name: str(getattr(trainer.args, name, None)) for name in _SETTINGS},
     )
     note = folder / _NOTE
     known = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
@@ -59,9 +88,7 @@ def train_by_likelihood(trainer: ContrastiveSeq2SeqTrainer, epochs: float, learn
     args.num_train_epochs, args.learning_rate, args.max_steps = epochs, learning_rate, -1
     args.mine_candidates = False
     args.push_to_hub = False
-    train: Any = trainer.train_dataset
-    columns = getattr(train, "column_names", ())
-    brought = [name for name in (CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE) if name in columns]
+    brought = [name for name in COLUMNS if name in train.column_names]
     stage = type(trainer)(
         model=trainer.model,
         args=args,
@@ -70,6 +97,7 @@ def train_by_likelihood(trainer: ContrastiveSeq2SeqTrainer, epochs: float, learn
         eval_dataset=trainer.eval_dataset,
         processing_class=trainer.processing_class,
         compute_metrics=trainer.compute_metrics,
+        preprocess_logits_for_metrics=trainer.preprocess_logits_for_metrics,
     )
     stage.train(get_last_checkpoint(str(folder)))
     if trainer.is_world_process_zero():

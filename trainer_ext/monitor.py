@@ -30,13 +30,8 @@ _SUMS = (
 class Monitor:
     """Sums over batches, from which :meth:`metrics` are made; adding to them waits for no device."""
 
-    def __init__(self) -> None:
-        self._sums: Tensor | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was added since the last :meth:`metrics`."""
-        return self._sums is None
+    def __init__(self, device: torch.device | None = None) -> None:
+        self._sums = torch.zeros(len(_SUMS), device=device)  # (11,)
 
     @torch.no_grad()
     def add(self, found: Likelihoods, mle: Tensor, contrastive: Tensor, counts: Counts, per_token: bool) -> None:
@@ -58,8 +53,7 @@ class Monitor:
             right.sum(),
             better.sum(),
         ]
-        added = torch.stack([value.float() for value in sums])  # (11,)
-        self._sums = added if self._sums is None else self._sums + added
+        self._sums += torch.stack([value.float() for value in sums])  # (11,)
 
     def metrics(self, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> dict[str, float]:
         """Metrics since the last call, which start anew.
@@ -72,12 +66,10 @@ class Monitor:
             or a document), ``positive_log_likelihood`` and ``negative_log_likelihood`` (nats a token, at most 0),
             ``log_likelihood_margin`` (mean of positive less candidate, nats a token; higher is better) and
             ``ranking_accuracy`` (share of better summaries that are likelier a token, 0 to 1; higher is better).
-            Those without a candidate are left out.
+            What there was nothing of is left out.
         """
-        if self._sums is None:
-            return {}
         values = dict(zip(_SUMS, reduce(self._sums).tolist(), strict=True))
-        self._sums = None
+        self._sums = torch.zeros_like(self._sums)
         ratios = {
             "mle_loss": ("mle", "positive_tokens"),
             "contrastive_loss": ("contrastive", "contrastive_units"),
@@ -98,7 +90,7 @@ class CollapseWatch:
 
     def __init__(self) -> None:
         self._first: dict[str, float] = {}
-        self._falling = 0
+        self._falling: dict[str, int] = {}
         self._warned: set[str] = set()
 
     def look(self, metrics: Mapping[str, float]) -> list[str]:
@@ -109,8 +101,8 @@ class CollapseWatch:
             if name.endswith("positive_log_likelihood"):
                 # A tenth of a nat is noise between batches; a fifth of the value is not.
                 fallen = value < first - max(0.1, 0.2 * abs(first))
-                self._falling = self._falling + 1 if fallen else 0
-                if self._falling >= 2:
+                self._falling[name] = self._falling.get(name, 0) + 1 if fallen else 0
+                if self._falling[name] >= 2:
                     found.append(
                         f"{name} fell from {first:.2f} to {value:.2f} nats a token: the target summaries themselves "
                         "become unlikely. Lower the learning rate or contrastive_weight, or stop earlier."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,21 +14,31 @@ import datasets
 import torch
 from quals import QualsScorer
 from torch import Tensor, nn
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainer, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Seq2SeqTrainer,
+    TrainingArguments,
+    enable_full_determinism,
+    set_seed,
+)
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext.arguments import contrastive_options
 from trainer_ext.card import ContrastiveFacts, extend_card
+from trainer_ext.card_quality import CardQuality, card_quality
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
 from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED
 from trainer_ext.decoder_rows import base_model, forward_rows, shared_states, target_rows
-from trainer_ext.evaluation import SummaryQuality, measure_summaries
-from trainer_ext.losses import ContrastiveLoss, Counts, Objective, likelihoods
-from trainer_ext.mining import Ranker, Workers, generate_summaries, mine, resolve_ranker, select_candidates
-from trainer_ext.mining.fingerprint import data_fingerprint, fingerprint, model_fingerprint
-from trainer_ext.mining.texts import reference_texts, source_texts
+from trainer_ext.evaluation import SummaryQuality
+from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
+from trainer_ext.mining import Ranker, Workers, mine, resolve_ranker, select_candidates
+from trainer_ext.mining.fingerprint import model_fingerprint
 from trainer_ext.mle import train_by_likelihood
+from trainer_ext.model_state import align_special_tokens, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
-from trainer_ext.tables import replacing
+from trainer_ext.training_rows import as_dataset, brings_candidates
 
 if TYPE_CHECKING:
     from transformers.trainer_utils import EvalLoopOutput, TrainOutput
@@ -103,31 +112,34 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
             *others,
             **kwargs,
         )
-        self.options = contrastive_options(self.args)
-        self.objective: Objective = self.options.objective(self.args.label_smoothing_factor, contrastive_loss)
-        self.ranker = ranker
+        self.ranker, self.contrastive_loss = ranker, contrastive_loss
+        self._read_options()
         self.data_collator = contrastive_collator(data_collator, self.model, processing_class)
         self.mined_dataset: datasets.Dataset | None = None
         self.before: SummaryQuality | None = None
         self.after: SummaryQuality | None = None
         self._mining: dict[str, Any] | None = None
         self._ranker_name: str | None = None
-        self._shared = False
-        self._steps, self._evaluation = Monitor(), Monitor()
-        self._generated = torch.zeros(2)  # summaries, their tokens
+        self._scorer: QualsScorer | None = None
+        self._brings = brings_candidates(train_dataset)
+        self._fine_tuned = self._trained = self._shared = False
+        self._steps, self._evaluation = Monitor(self.args.device), Monitor(self.args.device)
+        self._generated = torch.zeros(2, device=self.args.device)  # summaries, their tokens
         self._collapse = CollapseWatch()
         if compute_loss_func is None:
             # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
             self.loss_is_scaled_for_ga = True
-            self.model_accepts_loss_kwargs = True  # so that older versions do not divide again
+            if not hasattr(Seq2SeqTrainer, "loss_is_scaled_for_ga"):
+                self.model_accepts_loss_kwargs = True  # which keeps earlier versions from dividing again
         if self._is_contrastive():
             self._check()
 
     def _is_contrastive(self) -> bool:
-        return self.train_dataset is not None and (self.options.mine_candidates or self._has_candidates())
+        return self.train_dataset is not None and (self.options.mine_candidates or self._brings)
 
-    def _has_candidates(self) -> bool:
-        return CANDIDATE_LABELS in (getattr(self.train_dataset, "column_names", None) or ())
+    def _read_options(self) -> None:
+        self.options = contrastive_options(self.args)
+        self._objective = self.options.objective(self.args.label_smoothing_factor, self.contrastive_loss)
 
     def _check(self) -> None:
         if self.compute_loss_func is not None:
@@ -139,6 +151,11 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
             raise ValueError(
                 f"{type(self.model).__name__} is no encoder-decoder, and this trainer is for those (BART, T5, ...)."
             )
+        if getattr(getattr(self.model, "active_peft_config", None), "is_prompt_learning", False):
+            raise ValueError(
+                "peft puts learnt prompts (prefix and prompt tuning) before each row, and rows that share an encoded "
+                "source cannot have them: use LoRA or another adapter of weights."
+            )
         if self.args.n_gpu > 1:
             # Without a launcher, Trainer would split a batch between GPUs that then know nothing of the others' counts.
             logger.warning(
@@ -149,42 +166,77 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
 
     # Before training: likelihood first, mining, measuring.
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any) -> TrainOutput:
+    def train(
+        self,
+        resume_from_checkpoint: str | bool | None = None,
+        trial: Any = None,
+        ignore_keys_for_eval: list[str] | None = None,
+    ) -> TrainOutput:
         """Mine, unless the training set brings candidates, then train; arguments as for Seq2SeqTrainer.
 
         Raises:
             ValueError: the data or the model cannot be mined; the message says why, and what to do.
         """
+        self._brings = brings_candidates(self.train_dataset)
         if not self._is_contrastive():
-            return super().train(resume_from_checkpoint, *args, **kwargs)
-        if resume_from_checkpoint is True and not list(Path(self.args.output_dir).glob("checkpoint-*")):
+            return super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
+        if resume_from_checkpoint is True and get_last_checkpoint(self.args.output_dir) is None:
             resume_from_checkpoint = None  # cut off before the first: what came before goes on by itself
-        brought = self.train_dataset
-        if self.options.mle_epochs > 0:
-            if self.model_init is not None:
-                raise ValueError(
-                    "mle_epochs fine-tunes the model, and model_init would make it anew: give the model itself."
-                )
-            train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
-        weights = model_fingerprint(self.model)
+        self._steps, self._collapse = Monitor(self.args.device), CollapseWatch()
+        self._trained, self.before, self.after = False, None, None
+        given = self.train_dataset
+        self._prepare_model(trial)
+        self._check()
+        quality = self._card_quality()  # found out before the work
         try:
-            self.train_dataset = self.mined_dataset = self._candidates(brought)
-            self.before = self._measured("before", weights)
+            weights = model_fingerprint(self.model)
+            self.train_dataset = self.mined_dataset = self._candidates(given)
+            if quality is not None:
+                if self.is_world_process_zero():
+                    note = Path(self.args.output_dir) / _NOTE
+                    self.before = quality.measure_once(self.model, self._quals_scorer(), weights, note)
+                self.accelerator.wait_for_everyone()
+            # Dropout must not depend on whether what came before was done by this process or found on disk.
+            _seed(self.args)
             # A model that is made anew in training is not the one whose attention would be changed here.
             sharing = shared_states(self.model) if self.model_init is None else nullcontext(False)
             with sharing as self._shared:
-                output = super().train(resume_from_checkpoint, *args, **kwargs)
-            self.after = self._measured("after", weights)
+                output = super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
+            without_autocast(self.model)
+            if quality is not None:
+                if self.is_world_process_zero():
+                    self.after = quality.measure(self.model, self._quals_scorer())
+                self.accelerator.wait_for_everyone()
         finally:
-            self.train_dataset, self._shared = brought, False
+            self.train_dataset, self._shared = given, False
+        self._trained = True
         return output
 
-    def _candidates(self, dataset: Any) -> datasets.Dataset:
+    def _prepare_model(self, trial: Any) -> None:
+        """The model that candidates are mined from, as it is in every process and at every call."""
+        if self.model_init is not None:  # Trainer makes it anew, but only after the mining
+            if self.options.mle_epochs > 0:
+                raise ValueError(
+                    "mle_epochs fine-tunes the model, and model_init would make it anew: give the model itself."
+                )
+            _seed(self.args)
+            self.model = self.model_wrapped = self.call_model_init(trial)
+            if self.place_model_on_device:
+                self._move_model_to_device(self.model, self.args.device)
+        without_autocast(self.model)
+        align_special_tokens(self.model, self.processing_class)
+        if self.options.mle_epochs > 0 and not self._fine_tuned:
+            train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
+            self._fine_tuned = True
+            without_autocast(self.model)
+
+    def _candidates(self, dataset: Any) -> Any:
         """The rows to train on: mined, or as they were brought."""
         options = self.options
-        if self._has_candidates():
+        if self._brings:
             if options.selection is None:
                 return dataset
+            dataset = as_dataset(dataset)
             if CANDIDATE_SCORES not in dataset.column_names:
                 raise ValueError(
                     f"selection is {options.selection!r} and the training set has {CANDIDATE_LABELS} without "
@@ -192,13 +244,19 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
                     "out."
                 )
             return select_candidates(dataset, options.selecting())
+        if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():
+            # A rank that generates waits for the weights of ranks that have nothing to generate.
+            raise ValueError(
+                "Weights split over processes (FSDP, ZeRO-3) cannot be sampled by each on its own: mine first, with "
+                "`quals mine` or trainer_ext.mining.mine, and train on its candidate columns."
+            )
         tokenizer, ranker = self._tokenizer(), self._resolve_ranker()
         if tokenizer is None:
             raise ValueError("Candidates are ranked as texts, and there is no tokenizer: give processing_class.")
         self._ranker_name = ranker.name
         rows, summary = mine(
             self.model,
-            _as_dataset(dataset),
+            as_dataset(dataset),
             tokenizer=tokenizer,
             ranker=ranker,
             sampling=options.sampling(self.args.seed, getattr(self.args, "generation_max_length", None)),
@@ -215,9 +273,13 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
 
     def _resolve_ranker(self) -> Ranker:
         ranker = self.options.ranker if self.ranker is None else self.ranker
-        if ranker == "quals":
-            return resolve_ranker(ranker, checkpoint=self.options.ranker_checkpoint, device=str(self.args.device))
-        return resolve_ranker(ranker)
+        return resolve_ranker(self._quals_scorer() if ranker == "quals" else ranker)
+
+    def _quals_scorer(self) -> QualsScorer:
+        """Ranks, and measures for the card; loaded once."""
+        if self._scorer is None:
+            self._scorer = QualsScorer(self.options.ranker_checkpoint, device=str(self.args.device))
+        return self._scorer
 
     def _tokenizer(self) -> PreTrainedTokenizerBase | None:
         tokenizer = self.processing_class or self.data_collator.tokenizer
@@ -234,48 +296,26 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
             self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.wait_for_everyone
         )
 
-    def _measured(self, when: str, weights: str) -> SummaryQuality | None:
-        """Quality of the model's summaries on the first evaluation documents; that from before is kept for resuming."""
-        dataset, tokenizer = self._card_documents(), self._tokenizer()
-        if dataset is None or tokenizer is None:
-            return None
-        key = fingerprint(weights=weights, data=data_fingerprint(dataset, ["input_ids", "labels"]))
-        note = Path(self.args.output_dir) / _NOTE
-        quality = None
-        if when == "before" and note.is_file():
-            known = json.loads(note.read_text(encoding="utf-8"))
-            quality = SummaryQuality(**known["before"]) if known["key"] == key else None
-        if self.is_world_process_zero() and quality is None:
-            config = self._generation_config()
-            summaries = generate_summaries(self.model, dataset, config, self.options.sampling_batch_tokens)
-            texts = tokenizer.batch_decode(summaries, skip_special_tokens=True)
-            sources = source_texts(dataset, tokenizer, self._source_prefix(), self.options.source_column)
-            references = reference_texts(dataset, tokenizer, self.options.reference_column) or []
-            scorer = QualsScorer(self.options.ranker_checkpoint, device=str(self.args.device))
-            quality = measure_summaries([text.strip() for text in texts], sources, references, scorer)
-            if when == "before":
-                note.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(note) as file:
-                    file.write(json.dumps({"key": key, "before": quality.to_dict()}).encode())
-        self.accelerator.wait_for_everyone()
-        return quality
-
-    def _card_documents(self) -> datasets.Dataset | None:
-        dataset = self.eval_dataset
-        if isinstance(dataset, dict):
-            dataset = next(iter(dataset.values()), None)
-        columns = getattr(dataset, "column_names", None) or ()
-        if not self.options.card_documents or "input_ids" not in columns or "labels" not in columns:
-            return None
-        return dataset.select(range(min(len(dataset), self.options.card_documents)))
-
-    def _generation_config(self) -> GenerationConfig:
+    def _card_quality(self) -> CardQuality | None:
         config = copy.deepcopy(self.model.generation_config)
         if getattr(self.args, "generation_max_length", None) is not None:
             config.max_length, config.max_new_tokens = self.args.generation_max_length, None
         if getattr(self.args, "generation_num_beams", None) is not None:
             config.num_beams = self.args.generation_num_beams
-        return config
+        return card_quality(
+            self.eval_dataset,
+            self.options.card_documents,
+            self._tokenizer(),
+            config,
+            self.options.sampling_batch_tokens,
+            self._source_prefix(),
+            self.options.source_column,
+            self.options.reference_column,
+        )
+
+    def _hp_search_setup(self, trial: Any) -> None:
+        super()._hp_search_setup(trial)
+        self._read_options()  # a trial may have changed them
 
     # The step.
 
@@ -291,7 +331,7 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
         if self.compute_loss_func is not None:
             return super().get_batch_samples(epoch_iterator, num_batches, device)
         batches = list(islice(epoch_iterator, num_batches))
-        if not batches or "labels" not in batches[0]:
+        if not batches or batches[0].get("labels") is None:
             return batches, None
         counts = [Counts.of(batch["labels"], batch.get(CANDIDATE_LABELS)).stacked() for batch in batches]
         total = torch.stack(counts).sum(0).to(device)  # (3,)
@@ -312,7 +352,8 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
             total = Counts.unstacked(num_items_in_batch)
         if CANDIDATE_LABELS not in inputs:
             # Read before the call, which takes the labels out where they are smoothed.
-            own = (inputs["labels"] != IGNORED).sum() if "labels" in inputs else None
+            labels = inputs.get("labels")
+            own = None if labels is None else (labels != IGNORED).sum()
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
             if total is not None and own is not None:
                 # 1.0 where the step is this batch alone, so that nothing changes.
@@ -336,9 +377,9 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
         )  # (B, 1 + K, T, V)
         found = likelihoods(logits, targets, inputs[CANDIDATE_SCORES])
         counts = Counts.of(inputs["labels"], inputs[CANDIDATE_LABELS])
-        mle, contrastive = self.objective.parts(found)
-        monitor.add(found, mle.detach(), contrastive.detach(), counts, self.objective.loss.per_token)
-        loss = self.objective.value(mle, contrastive, total or counts)
+        mle, contrastive = self._objective.parts(found)
+        monitor.add(found, mle.detach(), contrastive.detach(), counts, self._objective.loss.per_token)
+        loss = self._objective.value(mle, contrastive, total or counts)
         # Gradients are averaged over ranks, and the counts are of all of them.
         return loss if total is None else loss * self.accelerator.num_processes
 
@@ -361,19 +402,27 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
     ) -> tuple[Any, Any, Any]:
         """As Seq2SeqTrainer's, to which candidates are not shown; their metrics are counted beside it."""
         plain = {name: value for name, value in inputs.items() if name not in COLUMNS}
-        loss, generated, labels = super().prediction_step(
-            model, dict(plain), prediction_loss_only, ignore_keys, **gen_kwargs
-        )
+        loss, generated, labels = super().prediction_step(model, plain, prediction_loss_only, ignore_keys, **gen_kwargs)
+        real = self._real_rows(len(inputs["input_ids"]))
         if generated is not None and getattr(self.args, "predict_with_generate", False) and not prediction_loss_only:
             pad = self.model.generation_config.pad_token_id
-            tokens = (generated != (self.model.config.pad_token_id if pad is None else pad)).sum()
-            self._generated = self._generated.to(tokens.device) + torch.stack(
-                [tokens.new_tensor(len(generated)), tokens]
-            )
-        if CANDIDATE_LABELS in inputs and "labels" in inputs:
+            tokens = (generated[:real] != (self.model.config.pad_token_id if pad is None else pad)).sum()
+            self._generated += torch.stack([tokens.new_tensor(real), tokens])
+        if CANDIDATE_LABELS in inputs and inputs.get("labels") is not None:
+            inputs = dict(self._prepare_inputs(inputs))
+            for name in ("labels", CANDIDATE_LABELS):  # every rank must call the model, for rows that count or not
+                inputs[name] = inputs[name].clone()
+                inputs[name][real:] = IGNORED
             with torch.no_grad(), self.compute_loss_context_manager():
-                self._contrastive_loss(model, self._prepare_inputs(inputs), None, self._evaluation)
+                self._contrastive_loss(model, inputs, None, self._evaluation)
         return loss, generated, labels
+
+    def _real_rows(self, count: int) -> int:
+        """How many of the ``count`` rows of this rank's batch are no repeats, which fill up the last batch."""
+        state = self.accelerator.gradient_state
+        if self.accelerator.num_processes == 1 or not state.end_of_dataloader or state.remainder <= 0:
+            return count
+        return min(max(state.remainder - self.accelerator.process_index * count, 0), count)
 
     def evaluation_loop(
         self,
@@ -384,11 +433,10 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
         """As Seq2SeqTrainer's, with the contrastive metrics where there are candidates, and the summaries' length."""
-        self._evaluation = Monitor()
+        self._evaluation = Monitor(self.args.device)
         self._generated = torch.zeros(2, device=self.args.device)
         output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
-        # Every rank sees the same data set, so every rank takes part or none does.
-        found = {} if self._evaluation.empty else self._evaluation.metrics(self._over_ranks)
+        found = self._evaluation.metrics(self._over_ranks)
         summaries, tokens = self._over_ranks(self._generated).tolist()
         if summaries:
             found["generated_length"] = tokens / summaries
@@ -397,42 +445,47 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """As Trainer's, with the contrastive metrics since the last log beside the loss."""
-        if "loss" in logs and not self._steps.empty:
-            logs = {**logs, **self._steps.metrics(self._over_ranks)}
         if self.is_in_train and self._is_contrastive():
+            if "loss" in logs:  # every rank logs, so every rank takes part
+                logs = {**logs, **self._steps.metrics(self._over_ranks)}
             self._collapse.look(logs)
         super().log(logs, *args, **kwargs)
 
     # The card.
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """As Trainer's, with a part on what was mined, the loss, and QUALS and ROUGE before and after.
-
-        Arguments: language, license, tags, model_name, finetuned_from, tasks, dataset_tags, dataset, dataset_args.
-        """
-        super().create_model_card(*args, **kwargs)
-        if not self.is_world_process_zero() or not self._is_contrastive():
+    def create_model_card(
+        self,
+        language: str | None = None,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        model_name: str | None = None,
+        finetuned_from: str | None = None,
+        tasks: str | list[str] | None = None,
+        dataset_tags: str | list[str] | None = None,
+        dataset: str | list[str] | None = None,
+        dataset_args: str | list[str] | None = None,
+    ) -> None:
+        """As Trainer's; once trained, with a part on what was mined, the loss, and QUALS and ROUGE before and after."""
+        super().create_model_card(
+            language, license, tags, model_name, finetuned_from, tasks, dataset_tags, dataset, dataset_args
+        )
+        if not self.is_world_process_zero() or not self._trained:
             return
         facts = ContrastiveFacts(
-            objective=self.objective,
+            objective=self._objective,
             mining=self._mining,
             ranker=self._ranker_name,
             before=None if self.before is None else self.before.to_dict(),
             after=None if self.after is None else self.after.to_dict(),
             model_class=type(base_model(self.model)).__name__,
-            source_prefix=self._source_prefix(),
+            source_prefix=self.options.mining_source_prefix or "",
         )
-        extend_card(
-            Path(self.args.output_dir) / "README.md", facts, kwargs.get("dataset") or kwargs.get("dataset_tags")
-        )
+        extend_card(Path(self.args.output_dir) / "README.md", facts, dataset or dataset_tags)
 
 
-def _as_dataset(data: Any) -> datasets.Dataset:
-    if isinstance(data, datasets.Dataset):
-        return data
-    if isinstance(data, datasets.IterableDataset) or not hasattr(data, "__len__"):
-        raise ValueError(
-            f"The training set is a {type(data).__name__}, which is read in order and once: mining needs all rows at "
-            "hand. Give a datasets.Dataset, bring candidate columns, or set mine_candidates=False."
-        )
-    return datasets.Dataset.from_list([dict(data[place]) for place in range(len(data))])
+def _seed(args: TrainingArguments) -> None:
+    """As Trainer does before it makes a model."""
+    if args.full_determinism:
+        enable_full_determinism(args.seed)
+    else:
+        set_seed(args.seed)

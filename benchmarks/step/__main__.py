@@ -16,7 +16,7 @@ import torch
 from quals.checkpoint import EMBEDDED
 
 from benchmarks.speed.measure import peak_memory, seconds
-from benchmarks.step.ways import Shape, load, make_step, random_batch, two_steps
+from benchmarks.step.ways import Shape, load, make_step, only_load, random_batch, two_steps
 
 WAYS = ("plain", "ours", "two passes")
 _NAMES = {
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     for negatives in arguments.negatives:
         shape = Shape(arguments.documents, arguments.source, arguments.target, negatives)
         times = timings(model, shape, arguments.rounds)
-        loaded = peak_memory(load, model)
+        loaded = peak_memory(only_load, model)
         for way in WAYS:
             ratio = statistics.median(a / b for a, b in zip(times[way], times["plain"], strict=True))
             memory = (peak_memory(two_steps, model, shape, way) - loaded) / 2**20

@@ -63,7 +63,7 @@ class TwoPasses(ContrastiveSeq2SeqTrainer):
             logits.append(model(**source, decoder_input_ids=ids, use_cache=False).logits)
         found = likelihoods(torch.stack(logits, 1), targets, inputs["candidate_scores"])
         counts = Counts.of(inputs["labels"], inputs["candidate_labels"])
-        return self.objective.value(*self.objective.parts(found), total or counts)
+        return self._objective.value(*self._objective.parts(found), total or counts)
 
 
 def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Callable[[], float]:
@@ -103,6 +103,11 @@ def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Cal
 def _inside(sharing: AbstractContextManager[bool], step: Callable[[], float]) -> float:
     """A step inside a context that stays open as long as there are steps: leaving it would undo it."""
     return step()
+
+
+def only_load(model: str) -> None:
+    """What :func:`two_steps` is compared with."""
+    load(model)
 
 
 def two_steps(model: str, shape: Shape, way: str) -> None:

@@ -44,7 +44,7 @@ def test_candidates_are_padded_in_both_directions() -> None:
     scores = batch["candidate_scores"].tolist()
     assert scores[0][0] == -0.5
     assert [math.isnan(scores[0][1]), math.isnan(scores[1][1])] == [True, True]
-    torch.testing.assert_close(batch["reference_score"], torch.tensor([-0.1, -0.2]))
+    assert "reference_score" not in batch, "nothing in a step reads it"
 
 
 def test_without_candidates_the_batch_is_the_stock_collators() -> None:
@@ -62,6 +62,16 @@ def test_the_default_needs_no_tokenizer() -> None:
     assert batch["labels"].tolist() == [[1, 6, 2], [1, 2, -100]]
 
 
+def test_other_columns_are_padded_or_stacked_too() -> None:
+    rows = [
+        {"input_ids": [1, 5, 2], "global_attention_mask": [1, 0, 0], "weight": 0.5},
+        {"input_ids": [1, 2], "global_attention_mask": [1, 0], "weight": 2.0},
+    ]
+    batch = PaddingCollator(0)(rows)
+    assert batch["global_attention_mask"].tolist() == [[1, 0, 0], [1, 0, 0]]
+    assert batch["weight"].tolist() == [0.5, 2.0]
+
+
 def test_a_stock_collator_is_wrapped_once() -> None:
     stock = DataCollatorForSeq2Seq(tiny_tokenizer())
     wrapped = contrastive_collator(stock, tiny_model("bart"))
@@ -73,7 +83,6 @@ def test_a_stock_collator_is_wrapped_once() -> None:
 def test_candidates_without_scores_or_none_at_all() -> None:
     batch = ContrastiveCollator(PaddingCollator(0))(without(ROWS, "candidate_scores", "reference_score"))
     assert batch["candidate_scores"].isnan().all()
-    assert "reference_score" not in batch
     empty = [{**row, "candidate_labels": [], "candidate_scores": []} for row in ROWS]
     assert ContrastiveCollator(PaddingCollator(0))(empty)["candidate_labels"].tolist() == [[[-100]], [[-100]]]
 

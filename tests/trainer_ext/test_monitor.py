@@ -25,6 +25,15 @@ def test_a_fall_of_the_targets_likelihood_is_told_once_and_only_when_it_lasts(ca
     assert len(caplog.records) == 1
 
 
+def test_training_and_evaluation_are_watched_apart() -> None:
+    watch = CollapseWatch()
+    flat = {"eval_positive_log_likelihood": -2.0}
+    for value in (-2.0, -2.9):
+        assert watch.look({"positive_log_likelihood": value}) == []
+        assert watch.look(flat) == []
+    assert len(watch.look({"positive_log_likelihood": -3.0})) == 1
+
+
 def test_summaries_that_shrink_are_told() -> None:
     watch = CollapseWatch()
     assert watch.look({"eval_generated_length": 40.0}) == []
@@ -48,5 +57,4 @@ def test_metrics_are_over_all_batches_and_start_anew() -> None:
     assert metrics["positive_log_likelihood"] == pytest.approx(float(sums[0][0] / sums[0][1]))
     assert metrics["negative_log_likelihood"] == pytest.approx(float(sums[1][0] / sums[1][1]))
     assert metrics["contrastive_loss"] == pytest.approx(4.0 / 5)
-    assert monitor.empty
     assert monitor.metrics() == {}

@@ -8,10 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from datasets import Dataset
 from families import FAMILIES, SIZE, family
+from peft import PrefixTuningConfig, get_peft_model
 from tiny import tiny_model, tiny_tokenizer
 from transformers import (
     DataCollatorForSeq2Seq,
@@ -23,6 +25,7 @@ from transformers import (
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.decoder_rows import shared_states
 from trainer_ext.losses import LOSSES
 
 
@@ -123,8 +126,7 @@ def test_base_signatures_are_kept() -> None:
     for name in ("train", "evaluate", "predict", "push_to_hub", "create_model_card", "prediction_step", "compute_loss"):
         base = inspect.signature(getattr(Seq2SeqTrainer, name))
         ours = inspect.signature(getattr(ContrastiveSeq2SeqTrainer, name))
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in ours.parameters.values()):
-            assert list(ours.parameters) == list(base.parameters)
+        assert list(ours.parameters) == list(base.parameters), name
 
 
 def test_plain_arguments_are_completed_and_not_changed(tmp_path: Path) -> None:
@@ -132,7 +134,7 @@ def test_plain_arguments_are_completed_and_not_changed(tmp_path: Path) -> None:
     trainer = ContrastiveSeq2SeqTrainer(tiny_model("bart"), args, train_dataset=rows())
     assert trainer.options.num_candidates == 6
     assert (args.learning_rate, args.label_smoothing_factor, args.num_train_epochs) == (5e-5, 0.2, 3)
-    assert trainer.objective.label_smoothing == 0.2
+    assert trainer._objective.label_smoothing == 0.2
 
 
 def test_the_papers_values_are_the_defaults_and_the_parser_shows_them(tmp_path: Path) -> None:
@@ -387,7 +389,88 @@ def test_logged_metrics_are_those_of_the_data(tmp_path: Path) -> None:
     assert entry["negative_log_likelihood"] == pytest.approx(-expected[1], rel=1e-4)
 
 
+def test_rows_without_labels_are_predicted_with_candidates_as_without(tmp_path: Path) -> None:
+    found = []
+    for data in (rows(4, 0), rows(4, 2)):
+        trainer = ContrastiveSeq2SeqTrainer(tiny_model("bart"), arguments(tmp_path), processing_class=tiny_tokenizer())
+        found.append(trainer.predict(data.select_columns(["input_ids", "attention_mask"])).predictions)
+        if "candidate_labels" in data.column_names:
+            trainer.data_collator.base = DataCollatorForSeq2Seq(tiny_tokenizer())
+            trainer.predict(data.remove_columns("labels").map(lambda row: {"labels": None}))
+    assert str(found[0][0].shape) == str(found[1][0].shape)
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_mixed_precision_leaves_no_trace_in_the_model(tmp_path: Path, kind: str) -> None:
+    model = tiny_model(kind)
+    inputs = {name: torch.tensor(rows(1)[name]) for name in ("input_ids", "labels")}
+    with torch.no_grad():
+        before = model(**inputs).logits
+    trainer = ContrastiveSeq2SeqTrainer(
+        model,
+        arguments(tmp_path, bf16=True, learning_rate=0.0),
+        train_dataset=rows(),
+        eval_dataset=rows(2),
+        processing_class=tiny_tokenizer(),
+    )
+    trainer.evaluate()
+    trainer.train()
+    model.eval()
+    with torch.no_grad():
+        assert torch.equal(model(**inputs).logits, before)
+    with shared_states(model) as shared:
+        assert shared
+
+
+def test_a_second_training_begins_anew(tmp_path: Path) -> None:
+    trainer = trained(tmp_path, rows(), logging_steps=100)
+    trainer.args.logging_steps = 1
+    trainer.train()
+    entry = next(entry for entry in trainer.state.log_history if "mle_loss" in entry)
+    again = trained(tmp_path / "again", rows(), trainer.model)
+    assert entry["step"] == 1
+    assert again.state.log_history[0]["mle_loss"] < entry["mle_loss"], "of its own steps alone"
+
+
+def test_a_search_trial_reaches_the_objective(tmp_path: Path) -> None:
+    args = arguments(tmp_path, eval_strategy="steps", eval_steps=1)
+    trainer = ContrastiveSeq2SeqTrainer(
+        args=args,
+        train_dataset=rows(),
+        eval_dataset=rows(2),
+        processing_class=tiny_tokenizer(),
+        model_init=lambda: tiny_model("bart"),
+    )
+    seen = []
+
+    def space(trial: Any) -> dict[str, Any]:
+        return {"contrastive_weight": trial.suggest_float("contrastive_weight", 0.0, 2.0)}
+
+    def objective(metrics: dict[str, float]) -> float:
+        seen.append(trainer._objective.weight)
+        return metrics["eval_loss"]
+
+    trainer.hyperparameter_search(
+        space, objective, n_trials=2, backend="optuna", sampler=optuna.samplers.RandomSampler(seed=1)
+    )
+    assert len(set(seen)) == 2
+
+
+def test_learnt_prompts_are_refused(tmp_path: Path) -> None:
+    config = PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=2)
+    with pytest.raises(ValueError, match="use LoRA"):
+        ContrastiveSeq2SeqTrainer(get_peft_model(tiny_model("bart"), config), arguments(tmp_path), train_dataset=rows())
+
+
 # The card.
+
+
+def test_a_card_written_without_training_says_nothing_of_it(tmp_path: Path) -> None:
+    trainer = ContrastiveSeq2SeqTrainer(
+        tiny_model("bart"), arguments(tmp_path), train_dataset=rows(), processing_class=tiny_tokenizer()
+    )
+    trainer.create_model_card()
+    assert "Trained with" not in (tmp_path / "README.md").read_text()
 
 
 def test_the_card_keeps_the_base_arguments_and_says_what_was_done(tmp_path: Path) -> None:

@@ -159,6 +159,85 @@ def test_likelihood_first_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypat
     assert all(torch.equal(value, weights(whole.model)[name]) for name, value in weights(resumed.model).items())
 
 
+def test_dropout_is_the_same_whether_the_work_before_was_done_now_or_earlier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer_ext.mining.check_summarizer", lambda *_, **__: None)
+    found = []
+    for name in ("first", "again"):
+        model = tiny_model("bart")
+        model.config.dropout = 0.3
+        for module in model.modules():
+            if hasattr(module, "dropout") and isinstance(module.dropout, float):
+                module.dropout = 0.3
+        run = trainer(tmp_path, model, ranker=Counting(), mle_epochs=2.0, mle_learning_rate=3e-3)
+        run.train()
+        found.append((name, losses(run), weights(run.model)))
+    assert found[0][1] == found[1][1]
+    assert all(torch.equal(value, found[1][2][key]) for key, value in found[0][2].items())
+
+
+def test_model_init_makes_the_same_model_for_every_training(tmp_path: Path, summarizer: Path) -> None:
+    ranker = Counting()
+    found = ContrastiveSeq2SeqTrainer(
+        args=arguments(tmp_path, generation_max_length=8),
+        train_dataset=documents(20),
+        processing_class=tiny_tokenizer(),
+        model_init=lambda: load(summarizer),
+        ranker=ranker,
+    )
+    found.train()
+    first, calls = weights(found.model), ranker.calls
+    found.train()
+    assert ranker.calls == calls, "the same weights, so the same candidates"
+    assert all(torch.equal(value, first[name]) for name, value in weights(found.model).items())
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [
+        lambda: documents(3).to_list(),
+        lambda: IterableDataset.from_generator(lambda: iter(documents(3).to_list())),
+        lambda: documents(3).select([]),
+        lambda: documents(3).remove_columns("labels"),
+        lambda: {"a": documents(3), "b": documents(2)},
+        lambda: documents(3),
+    ],
+)
+def test_no_evaluation_set_keeps_training_from_its_end(
+    tmp_path: Path, summarizer: Path, qagen: Path, evaluation: Any
+) -> None:
+    model = load(summarizer)
+    model.generation_config.do_sample = True
+    data = documents(6)
+    texts = tiny_tokenizer().batch_decode(list(data["input_ids"]), skip_special_tokens=True)
+    found = trainer(
+        tmp_path,
+        model,
+        ranker=Counting(),
+        train_dataset=data.add_column("document", texts),
+        selection="all",
+        source_column="document",
+        eval_dataset=evaluation(),
+        card_documents=2,
+        ranker_checkpoint=str(qagen),
+    )
+    found.train()
+    assert (found.before is None) == (found.after is None)
+    if isinstance(found.eval_dataset, (dict, Dataset)) and found.before is None:
+        assert not len(found.eval_dataset) or "labels" not in found.eval_dataset.column_names
+
+
+def test_other_settings_measure_anew(tmp_path: Path, summarizer: Path, qagen: Path) -> None:
+    options = {"ranker_checkpoint": str(qagen), "eval_dataset": documents(4, seed=2), "card_documents": 2}
+    one = trainer(tmp_path, load(summarizer), ranker=Counting(), **options)
+    one.train()
+    two = trainer(tmp_path, load(summarizer), ranker=Counting(), generation_num_beams=3, **options)
+    key = json.loads((tmp_path / "_contrastive.json").read_text())["key"]
+    two.train()
+    assert json.loads((tmp_path / "_contrastive.json").read_text())["key"] != key
+
+
 def test_lora_adapters_are_mined_and_trained(tmp_path: Path, summarizer: Path) -> None:
     model = get_peft_model(load(summarizer), LoraConfig(task_type="SEQ_2_SEQ_LM", target_modules=["q_proj", "v_proj"]))
     before = weights(model)
@@ -237,6 +316,9 @@ def test_brought_candidates_are_selected_only_on_request(tmp_path: Path, summari
     data = documents(10).add_column("candidate_labels", [[ids[:1] + ids[-1:], ids[1:]] for ids in labels])
     data = data.add_column("candidate_scores", [[-float(n), -0.5 * n] for n in range(10)])
     data = data.add_column("reference_score", [0.1 * n for n in range(10)])
+    listed = trainer(tmp_path / "list", load(summarizer), train_dataset=data.to_list(), ranker=Counting())
+    listed.train()
+    assert listed.ranker.calls == 0, "a list of rows brings candidates too"
     whole = trainer(tmp_path / "a", load(summarizer), train_dataset=data)
     whole.train()
     assert whole.mined_dataset is data
