@@ -59,8 +59,7 @@ def extend_card(path: Path, facts: ContrastiveFacts, dataset: str | Sequence[str
     name = dataset if isinstance(dataset, str) else next(iter(dataset or ()), "the evaluation set")
     tags = list(card.data.tags or [])
     card.data.tags = tags + [tag for tag in _TAGS if tag not in tags]
-    after = facts.after
-    if after is not None:
+    if facts.before is not None and facts.after is not None:
         ours = [
             EvalResult(
                 task_type="summarization",
@@ -68,11 +67,12 @@ def extend_card(path: Path, facts: ContrastiveFacts, dataset: str | Sequence[str
                 dataset_type=name,
                 dataset_name=name,
                 metric_type="quals" if key == "quals" else "rouge",
-                metric_name=label,
-                metric_value=round(float(after[key]), 4),
+                metric_name=f"{label}{when}",
+                metric_value=round(float(measured[key]), 4),
             )
             for key, label in _METRICS.items()
-            if not math.isnan(after[key])
+            for measured, when in ((facts.after, ""), (facts.before, " before contrastive training"))
+            if not math.isnan(measured[key])
         ]
         card.data.eval_results = [*(card.data.eval_results or []), *ours]
         card.data.model_name = card.data.model_name or path.parent.name

@@ -16,7 +16,7 @@ from huggingface_hub.utils import filter_repo_objects
 from peft import LoraConfig, get_peft_model
 from quals import QualsScorer
 from quals.results import mean_score
-from test_trainer import arguments, losses, weights
+from test_trainer import arguments, losses, weights, with_dropout
 from tiny import WORDS, tiny_model, tiny_tokenizer, train_tiny_qagen
 from transformers import AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, EvalPrediction, PreTrainedModel
 
@@ -165,11 +165,7 @@ def test_dropout_is_the_same_whether_the_work_before_was_done_now_or_earlier(
     monkeypatch.setattr("trainer_ext.mining.check_summarizer", lambda *_, **__: None)
     found = []
     for name in ("first", "again"):
-        model = tiny_model("bart")
-        model.config.dropout = 0.3
-        for module in model.modules():
-            if hasattr(module, "dropout") and isinstance(module.dropout, float):
-                module.dropout = 0.3
+        model = with_dropout(tiny_model("bart"))
         run = trainer(tmp_path, model, ranker=Counting(), mle_epochs=2.0, mle_learning_rate=3e-3)
         run.train()
         found.append((name, losses(run), weights(run.model)))
@@ -387,15 +383,27 @@ model-index:
     - type: quals
       value: -?\d+\.\d+
       name: QUALS
+    - type: quals
+      value: -?\d+\.\d+
+      name: QUALS before contrastive training
     - type: rouge
       value: \d\.\d+
       name: ROUGE-1
     - type: rouge
       value: \d\.\d+
+      name: ROUGE-1 before contrastive training
+    - type: rouge
+      value: \d\.\d+
       name: ROUGE-2
     - type: rouge
       value: \d\.\d+
+      name: ROUGE-2 before contrastive training
+    - type: rouge
+      value: \d\.\d+
       name: ROUGE-L
+    - type: rouge
+      value: \d\.\d+
+      name: ROUGE-L before contrastive training
 .*)---
 .*
 # bart-for-facts
