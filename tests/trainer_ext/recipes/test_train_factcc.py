@@ -1,0 +1,132 @@
+"""The FactCC recipe from documents to a card, on a tiny encoder and a rule-based pipeline."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import torch
+from spacy.language import Language
+from tiny import WORDS, tiny_tokenizer
+from tokenizers import processors
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
+
+from trainer_ext.recipes.factcc_data import read_documents
+from trainer_ext.recipes.train_factcc import FactCCRecipe, train_factcc
+
+PEOPLE, PLACES = ["joshua", "klitschko"], ["paris", "london"]
+
+
+def rules(name: str = "") -> Language:
+    """A pipeline of rules in the stead of a trained one, which need not be installed."""
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer")
+    entities: Any = pipeline.add_pipe("entity_ruler")
+    entities.add_patterns([{"label": "PERSON", "pattern": word} for word in PEOPLE])
+    entities.add_patterns([{"label": "GPE", "pattern": word} for word in PLACES])
+    attributes: Any = pipeline.add_pipe("attribute_ruler")
+    attributes.add([[{"LOWER": {"IN": ["is", "was", "has", "did"]}}]], {"POS": "AUX"})
+    return pipeline
+
+
+@pytest.fixture
+def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options of the recipe: a tiny encoder, and documents of two sentences."""
+    monkeypatch.setattr("trainer_ext.recipes.train_factcc.load_pipeline", rules)
+    tokenizer = tiny_tokenizer()
+    ids = [("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=ids
+    )
+    tokenizer.save_pretrained(tmp_path / "base")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(WORDS) + 5, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    BertModel(config).save_pretrained(tmp_path / "base")
+    rng = random.Random(0)
+    for name, count in (("train", 30), ("validation", 12)):
+        rows = []
+        for _ in range(count):
+            (a, b), (x, y) = rng.sample(PEOPLE, 2), rng.sample(PLACES, 2)
+            color, thing = rng.choice(["red", "blue"]), rng.choice(["cat", "dog", "mat", "king", "queen", "river"])
+            rows.append({"document": f"the {color} champion {a} was in {x} . the boxer {b} was in {y} and has a {thing} ."})
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {
+        "model": str(tmp_path / "base"),
+        "train_files": [str(tmp_path / "train.jsonl")],
+        "validation_file": str(tmp_path / "validation.jsonl"),
+        "output_dir": str(tmp_path / "factcc-tiny"),
+        "epochs": 2.0,
+        "batch": 4,
+        "eval_steps": 5,
+        "bf16": False,
+        "dtype": "float32",
+    }
+
+
+def test_a_classifier_with_its_card(setting: dict[str, Any]) -> None:
+    folder = train_factcc(FactCCRecipe(**setting))
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    assert model.config.id2label == {0: "CORRECT", 1: "INCORRECT"}
+    inputs = AutoTokenizer.from_pretrained(folder)("the cat was red .", "the cat .", return_tensors="pt")
+    inputs.pop("token_type_ids", None)
+    assert model(**inputs).logits.shape == (1, 2)
+    card = (folder / "README.md").read_text()
+    assert "synthetic claims about" in card
+    quality = json.loads((folder / "quality.json").read_text())
+    assert {"sentence", "names", "negation", "balanced"} <= set(quality)
+    assert 0 <= quality["balanced"]["right"] <= 1
+    assert f"balanced\naccuracy {quality['balanced']['right']:.3f}" in card
+
+
+def test_a_run_that_was_cut_off_comes_to_the_same_weights(
+    setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = train_factcc(FactCCRecipe(**setting))
+    from transformers import Trainer
+
+    step, steps = Trainer.training_step, iter(range(12))
+
+    def cut(self: Trainer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    again = {**setting, "output_dir": str(tmp_path / "again")}
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "training_step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train_factcc(FactCCRecipe(**again))
+    # The claims are read, not made anew.
+    monkeypatch.setattr("trainer_ext.recipes.train_factcc.load_pipeline", None)
+    resumed = train_factcc(FactCCRecipe(**again))
+    assert (whole / "model.safetensors").read_bytes() == (resumed / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0.0}, "epochs is 0"),
+        ({"batch": 0}, "batch is 0"),
+        ({"train_files": ["x.jsonl"], "validation_file": "x.jsonl"}, "to be trained on and to validate"),
+    ],
+)
+def test_mistakes_are_found_before_the_work(setting: dict[str, Any], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_factcc(FactCCRecipe(**{**setting, **options}))
+
+
+def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text('{"context": "one", "question": "?"}\n{"context": "one", "question": "!"}\n{"context": " "}\n')
+    second.write_text('{"document": "two", "summary": "t"}\n{"document": "one", "summary": "o"}\n')
+    assert read_documents([str(first), str(second)]) == ["one", "two"]
+    bad = tmp_path / "c.jsonl"
+    bad.write_text('{"summary": "t"}\n')
+    with pytest.raises(ValueError, match="no column of documents"):
+        read_documents([str(bad)])

@@ -1,0 +1,63 @@
+"""Train a BERT-like encoder into a consistency classifier (FactCC) by synthetic claims, and write its folder and card.
+
+Killed at any moment and started again with the same options, it goes on from its last evaluation.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", required=True, help="folder or Hub name of an encoder, e.g. google-bert/bert-base-uncased")
+    add(
+        "--train-file",
+        action="append",
+        required=True,
+        help="JSON lines, CSV or parquet with a column document, source, article, context or text; may be given again",
+    )
+    add("--validation-file", required=True, help="likewise, other documents; chooses the checkpoint that is kept")
+    add("--output-dir", required=True, help="where the classifier goes")
+    add("--pipeline", default="en_core_web_sm", help="spaCy pipeline with tagger, parser and named entities")
+    add("--claims-per-document", type=int, default=4, help="half of them consistent")
+    add("--document-words", type=int, default=300, help="words that are read of a document")
+    add("--epochs", type=float, default=2.0, help="passes over the claims")
+    add("--learning-rate", type=float, default=5e-5, help="peak; the paper has 2e-5 for BERT-base")
+    add("--batch-size", type=int, default=16, help="claims in a step; the paper has 12")
+    add("--max-tokens", type=int, default=512, help="of document and claim together")
+    add("--eval-steps", type=int, default=500, help="steps between evaluations and checkpoints")
+    add("--validation-documents", type=int, default=500, help="documents of the validation file that are used")
+    add("--seed", type=int, default=17, help="of claims and order")
+    add("--dtype", choices=["float32", "float16"], default="float16", help="of the saved weights")
+    add("--no-bf16", action="store_true", help="train in float32 throughout")
+    add("--no-resume", action="store_true", help="start anew although there are checkpoints")
+    add("--credit", action="append", default=[], help="a line for the card: a data set, its licence and source")
+    add("--base-credit", default="", help="what the card says of the base model: where it is from, its licence")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trainer_ext.recipes.train_factcc import FactCCRecipe, train_factcc
+
+    recipe = FactCCRecipe(
+        model=arguments.model,
+        train_files=arguments.train_file,
+        validation_file=arguments.validation_file,
+        output_dir=arguments.output_dir,
+        pipeline=arguments.pipeline,
+        claims_per_document=arguments.claims_per_document,
+        document_words=arguments.document_words,
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        batch=arguments.batch_size,
+        max_tokens=arguments.max_tokens,
+        eval_steps=arguments.eval_steps,
+        validation_documents=arguments.validation_documents,
+        bf16=not arguments.no_bf16,
+        seed=arguments.seed,
+        dtype=arguments.dtype,
+        resume=not arguments.no_resume,
+        data_credit=arguments.credit,
+        base_credit=arguments.base_credit,
+    )
+    print(f"Classifier written to {train_factcc(recipe)}")

@@ -1,0 +1,207 @@
+"""From documents and an encoder to a consistency classifier (FactCC) with its card, by synthetic claims."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
+from trainer_ext.recipes.claims import PIPELINE, Claim, load_pipeline, make_claims
+from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, read_documents
+from trainer_ext.tables import json_line, replacing
+
+
+@dataclass(frozen=True)
+class FactCCRecipe:
+    """What to train, on what, for how long.
+
+    Attributes:
+        model: folder or Hub name of a BERT-like encoder.
+        train_files: documents to make claims about, see :func:`~trainer_ext.recipes.factcc_data.read_documents`.
+        validation_file: likewise, other documents; chooses the checkpoint that is kept.
+        output_dir: the classifier goes here, its training checkpoints into ``checkpoints/`` below.
+        pipeline: spaCy pipeline that parses the documents.
+        claims_per_document: claims made of each document.
+        document_words: words of a document that are read, so that it fits beside a claim.
+        epochs: passes over the claims.
+        learning_rate: peak of AdamW's, reached after a tenth of the steps, then falling linearly to 0.
+        batch: claims in a step.
+        max_tokens: of document and claim together.
+        eval_steps: steps between evaluations, which are also the points to resume from.
+        validation_documents: that choose the checkpoint, from the start of the file.
+        dtype: of the saved weights.
+        data_credit: lines for the card, a data set each; none is the names of the files.
+        base_credit: what the card says of the base model; none is its name.
+    """
+
+    model: str
+    train_files: Sequence[str]
+    validation_file: str
+    output_dir: str
+    pipeline: str = PIPELINE
+    claims_per_document: int = 4
+    document_words: int = 300
+    epochs: float = 2.0
+    learning_rate: float = 5e-5
+    batch: int = 16
+    max_tokens: int = 512
+    eval_steps: int = 500
+    validation_documents: int = 500
+    bf16: bool = True
+    seed: int = 17
+    dtype: str = "float16"
+    resume: bool = True
+    data_credit: Sequence[str] = field(default_factory=tuple)
+    base_credit: str = ""
+
+
+def train_factcc(recipe: FactCCRecipe) -> Path:
+    """Make claims, train, keep the checkpoint with the best balanced accuracy on unseen documents, write its card.
+
+    Killed at any moment and run again with the same recipe, it goes on from its last evaluation.
+
+    Returns:
+        The folder of the classifier.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: the data, an option, the pipeline or the base model is wrong, or the folder holds another recipe's
+            checkpoints.
+    """
+    _check(recipe)
+    set_seed(recipe.seed)
+    output = Path(recipe.output_dir)
+    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        recipe.model, num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
+        dtype=torch.float32, use_safetensors=True,
+    )  # fmt: skip
+    validation_documents = read_documents([recipe.validation_file])[: recipe.validation_documents]
+    unseen = set(validation_documents)
+    documents = [text for text in read_documents(recipe.train_files) if text not in unseen]
+    train, validation = (_claims(recipe, some) for some in (documents, validation_documents))
+    if not train or not validation:
+        raise ValueError("No claim could be made: the documents have no sentences of 5 words.")
+
+    trainer = Trainer(
+        model,
+        _arguments(recipe, output / "checkpoints"),
+        train_dataset=claim_rows(train, tokenizer, recipe.max_tokens),
+        eval_dataset=claim_rows(validation, tokenizer, recipe.max_tokens),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer,
+        compute_metrics=_accuracies,
+    )
+    trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe, [train, validation]))
+    quality = measure_kinds(trainer, validation, tokenizer, recipe.max_tokens)
+    save(model.to(getattr(torch, recipe.dtype)), tokenizer, output)
+
+    from trainer_ext.recipes.factcc_card import write_card
+
+    write_card(output, recipe, quality, trainer.state, train, len(documents))
+    return output
+
+
+def measure_kinds(
+    trainer: Trainer, claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int
+) -> dict[str, tuple[float, int]]:
+    """Share of the claims that are judged right, 0 to 1, and how many there are, by kind and in all.
+
+    ``balanced`` is the mean of the shares of the consistent and of the inconsistent.
+    """
+    logits = trainer.predict(claim_rows(claims, tokenizer, max_tokens)).predictions  # (n, 2)
+    judged = np.asarray(logits).argmax(-1) == CONSISTENT  # (n,)
+    right = judged == np.array([claim.consistent for claim in claims])  # (n,)
+    kinds = [claim.kind for claim in claims]
+    found = {kind: (float(right[[k == kind for k in kinds]].mean()), kinds.count(kind)) for kind in sorted(set(kinds))}
+    truth = np.array([claim.consistent for claim in claims])
+    found["balanced"] = (_balanced(judged, truth), len(claims))
+    return found
+
+
+def _accuracies(prediction: EvalPrediction) -> dict[str, float]:
+    judged = np.asarray(prediction.predictions).argmax(-1) == CONSISTENT
+    return {"balanced_accuracy": _balanced(judged, np.asarray(prediction.label_ids) != INCONSISTENT)}
+
+
+def _balanced(judged: np.ndarray, truth: np.ndarray) -> float:
+    """Mean of the shares judged right of both truths, 0 to 1; of the one where there is only one."""
+    return float(
+        np.mean([(judged[truth == value] == value).mean() for value in (True, False) if (truth == value).any()])
+    )
+
+
+def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
+    """Claims about documents, made once: parsing tens of thousands takes minutes."""
+    from trainer_ext.mining.fingerprint import fingerprint
+
+    cut = [" ".join(text.split()[: recipe.document_words]) for text in documents]
+    key = fingerprint(documents=cut, pipeline=recipe.pipeline, count=recipe.claims_per_document, seed=recipe.seed)[:16]
+    kept = Path(recipe.output_dir) / "checkpoints" / f"claims-{key}.jsonl"
+    if kept.is_file():
+        with kept.open(encoding="utf-8") as lines:
+            return [Claim(**json.loads(line)) for line in lines]
+    pipeline = load_pipeline(recipe.pipeline)
+    claims = list(make_claims(cut, pipeline, per_document=recipe.claims_per_document, seed=recipe.seed))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(kept) as file:
+        file.writelines(json_line(asdict(claim)) for claim in claims)
+    return claims
+
+
+def _check(recipe: FactCCRecipe) -> None:
+    """Refuse before the data are read what would fail after."""
+    for option in ("claims_per_document", "document_words", "batch", "eval_steps", "validation_documents"):
+        if getattr(recipe, option) < 1:
+            raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
+    if recipe.epochs <= 0:
+        raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
+    if find_spec("accelerate") is None:
+        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
+    if recipe.validation_file in recipe.train_files:
+        raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
+    if Path(recipe.output_dir).is_file():
+        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
+
+
+def _arguments(recipe: FactCCRecipe, folder: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=0.1,  # below 1 it is a share of all steps
+        lr_scheduler_type="linear",
+        per_device_train_batch_size=recipe.batch,
+        per_device_eval_batch_size=2 * recipe.batch,
+        train_sampling_strategy="group_by_length",
+        weight_decay=0.01,
+        bf16=recipe.bf16,
+        eval_strategy="steps",
+        save_strategy="steps",
+        eval_steps=recipe.eval_steps,
+        save_steps=recipe.eval_steps,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="balanced_accuracy",
+        greater_is_better=True,
+        logging_steps=50,
+        report_to="none",
+        seed=recipe.seed,
+        use_cpu=not torch.cuda.is_available(),
+    )
