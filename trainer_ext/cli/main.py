@@ -11,9 +11,11 @@ _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
     "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
     "mine": "sample summaries from a model, score them, select the worst for contrastive training",
+    "study": "let people judge two systems' summaries side by side, blinded, and report what they found",
     "install": 'let evaluate.load("quals") find this package from any folder',
     "uninstall": "undo `quals install`",
     "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",
+    "train-factcc": "train an encoder into a consistency classifier (FactCC) by synthetic claims",
     "bart-from-bert": "make the small BART that the embedded QAGen started from, out of a BERT encoder",
 }
 

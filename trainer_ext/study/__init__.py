@@ -1,0 +1,65 @@
+"""A blinded study: people judge two systems' summaries of the same documents side by side.
+
+The words used throughout: an *item* is a document with two summaries, a *check* an item whose right answer is known,
+a *task* an item at its place in one rater's order, an *answer* one click. Raters see a first and a second summary and
+never learn which system wrote which; a *verdict* is an answer seen from the first system: better, equal or worse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+EXTRA = "pip install 'quals[study]'"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """What is judged.
+
+    Attributes:
+        key: its name in files and addresses.
+        name: for people.
+        question, hint: what a rater reads.
+    """
+
+    key: str
+    name: str
+    question: str
+    hint: str
+
+
+ATTRIBUTES = (
+    Attribute(
+        "consistency",
+        "factual consistency",
+        "Which summary is more factually consistent?",
+        "It states only what the document states or clearly implies. What you know from elsewhere does not count.",
+    ),
+    Attribute(
+        "informativeness",
+        "informativeness",
+        "Which summary is more informative?",
+        "It tells more of what matters in the document.",
+    ),
+    Attribute(
+        "grammar",
+        "grammatical correctness",
+        "Which summary is more correct in its grammar?",
+        "It has fewer mistakes of grammar, spelling and punctuation, whatever it states.",
+    ),
+)
+CHOICES = ("first", "equal", "second")  # of the two summaries as the rater sees them
+
+
+def require(*modules: str) -> None:
+    """Find out before the work whether the libraries of the extra ``study`` are there.
+
+    Raises:
+        ValueError: one is not installed.
+    """
+    for name in modules:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise ValueError(f"This needs {name}, which is not installed: {EXTRA}.") from error

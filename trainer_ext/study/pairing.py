@@ -1,0 +1,134 @@
+"""Two tables of summaries, matched document by document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer_ext.tables import Rows, read_table, text_column
+
+_SHOWN = 60  # characters of a document in a message
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns.
+
+    Attributes:
+        source, summary: the texts.
+        identifier: what rows are matched by; None is the source text itself.
+    """
+
+    source: str
+    summary: str
+    identifier: str | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A document and both systems' summaries of it.
+
+    Attributes:
+        key: its identifier, or the row of the first table (from 1) where there is none.
+        document: the source text.
+        summaries: the first system's and the second's.
+    """
+
+    key: str
+    document: str
+    summaries: tuple[str, str]
+
+
+def read_pairs(first: Path, second: Path, documents: Path | None, columns: Columns) -> list[Pair]:
+    """The documents of both tables, in the first table's order.
+
+    Args:
+        first, second: a table of summaries for each system, as :func:`trainer_ext.tables.read_table` takes them.
+        documents: a table of the source texts; None where both tables have them. It may hold more than are needed.
+        columns: the names of their columns; with ``documents`` there must be an identifier.
+
+    Raises:
+        ValueError: a table is unreadable, has a document twice, lacks one that the other has, or has another text
+            for it; or a document is blank. The message names the row.
+        OSError: a file cannot be read.
+    """
+    if documents is not None and columns.identifier is None:
+        raise ValueError(f"Rows can be matched with {documents} only by an identifier: name its column by --id-column.")
+    own = documents is None
+    tables = [_Table(path, columns, with_summaries=True, with_documents=own) for path in (first, second)]
+    _check_same_documents(tables[0], tables[1], columns)
+    source = tables[0] if documents is None else _Table(documents, columns, with_summaries=False, with_documents=True)
+    pairs = []
+    for key, row in tables[0].rows.items():
+        if key not in source.rows:
+            raise ValueError(
+                f"{source.path} has no row with {columns.identifier} {key!r}, which {first} has in row {row + 1}: add "
+                "it, or take the row out of both systems' tables."
+            )
+        document = source.documents[source.rows[key]]
+        if not document.strip():
+            raise ValueError(f"{source.path}, row {source.rows[key] + 1}: the document is blank; take it out.")
+        name = key if columns.identifier is not None else str(row + 1)
+        summaries = (tables[0].summaries[row], tables[1].summaries[tables[1].rows[key]])
+        pairs.append(Pair(name, document, summaries))
+    return pairs
+
+
+class _Table:
+    """A table's columns, and the row (from 0) of each document."""
+
+    def __init__(self, path: Path, columns: Columns, *, with_summaries: bool, with_documents: bool) -> None:
+        self.path = path
+        table = read_table(path)
+        self.documents = text_column(table, columns.source, "--source-column", path) if with_documents else []
+        self.summaries = text_column(table, columns.summary, "--summary-column", path) if with_summaries else []
+        name = columns.identifier
+        keys = [_folded(text) for text in self.documents] if name is None else _identifiers(table, name, path)
+        self.rows: dict[str, int] = {}
+        for row, key in enumerate(keys):
+            if key in self.rows:
+                same = "document" if name is None else f"{name} {key!r}"
+                hint = "name a column that tells them apart by --id-column" if name is None else "give each its own"
+                raise ValueError(
+                    f"{path}: rows {self.rows[key] + 1} and {row + 1} have the same {same}; {hint}, or take one out."
+                )
+            self.rows[key] = row
+
+
+def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> None:
+    for table, other in ((first, second), (second, first)):
+        missing = [key for key in table.rows if key not in other.rows]
+        if missing:
+            row = table.rows[missing[0]]
+            raise ValueError(
+                f"{table.path} has {len(missing)} of {len(table.rows)} documents that {other.path} lacks, the first in "
+                f"row {row + 1} ({_shown(missing[0])}): both tables must hold the same documents, matched by "
+                f"{columns.identifier or columns.source!r}; another column can be named by --id-column."
+            )
+    if columns.identifier is None or not first.documents:
+        return
+    for key, row in first.rows.items():
+        other_row = second.rows[key]
+        if _folded(first.documents[row]) != _folded(second.documents[other_row]):
+            raise ValueError(
+                f"{first.path}, row {row + 1}, and {second.path}, row {other_row + 1}, have the {columns.identifier} "
+                f"{key!r} with different documents: mend one, or give the documents by --documents."
+            )
+
+
+def _identifiers(table: Rows, column: str, path: Path) -> list[str]:
+    """A column of texts or whole numbers, as texts."""
+    rows: Sequence[Mapping[str, object]] = [
+        {**row, column: str(row[column])} if type(row.get(column)) is int else row for row in table
+    ]
+    return text_column(rows, column, "--id-column", path)
+
+
+def _folded(text: str) -> str:
+    """White space aside, because tables differ in line ends."""
+    return " ".join(text.split())
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
