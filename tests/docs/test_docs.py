@@ -1,0 +1,49 @@
+"""Every code block of the docs runs: Python as it stands, commands as far as their options go."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from tiny import REPOSITORY, tiny_tokenizer
+
+from trainer_ext.cli.main import build_parser
+
+DOCS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(file: Path, language: str) -> list[str]:
+    return [text for kind, text in _BLOCK.findall(file.read_text(encoding="utf-8")) if kind == language]
+
+
+def commands(file: Path) -> list[str]:
+    joined = "\n".join(blocks(file, "bash")).replace("\\\n", " ")
+    return [line.split(" #")[0] for line in joined.splitlines() if line.startswith("quals ")]
+
+
+@pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)
+def test_commands_have_the_options_that_the_docs_give_them(file: Path) -> None:
+    for command in commands(file):
+        build_parser().parse_args(shlex.split(command)[1:])
+
+
+def test_there_are_commands_to_try() -> None:
+    assert sum(len(commands(file)) for file in DOCS) >= 8
+
+
+def test_the_training_guide_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"tokenizer": tiny_tokenizer()}
+    for block in blocks(REPOSITORY / "docs" / "training.md", "python"):
+        exec(block, names)
+    assert names["shorter_is_better"]([""], ["a b"], None) == [-2]  # type: ignore[operator]
+    assert names["arguments"].ranker == "quals"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)
+def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
+        assert (file.parent / target).exists(), target
