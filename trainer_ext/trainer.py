@@ -183,7 +183,8 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
         if resume_from_checkpoint is True and get_last_checkpoint(self.args.output_dir) is None:
             resume_from_checkpoint = None  # cut off before the first: what came before goes on by itself
         self._steps, self._collapse = Monitor(self.args.device), CollapseWatch()
-        self._trained, self.before, self.after = False, None, None
+        self._trained, self._mining, self._ranker_name = False, None, None
+        self.before = self.after = None
         given = self.train_dataset
         self._prepare_model(trial)
         self._check()
