@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .attention import share_encoder_states
+from .published import PUBLISHED
 
 EMBEDDED = "qagen-mini"
 _NOTE = "quals.json"  # evaluate writes {"original file path": ...} beside its copy, once
@@ -49,15 +50,15 @@ def load_qagen(
     """Load a QAGen.
 
     Args:
-        checkpoint: a folder or a Hub name; None is the embedded one.
-        revision: of a Hub model.
+        checkpoint: a folder or a Hub name; None is the embedded one, see :func:`find_default`.
+        revision: of a Hub model that is named.
         device: where it computes.
         dtype: the weights' dtype in memory, whatever they are stored in.
 
     Raises:
         ValueError: the checkpoint is not to be found, or is no QAGen; the message says why and what to do.
     """
-    name = str(find_embedded()) if checkpoint is None else checkpoint
+    name, revision = find_default() if checkpoint is None else (checkpoint, revision)
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
@@ -90,6 +91,20 @@ def load_qagen(
     share_encoder_states(model)
     model.eval().to(device)
     return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), _fingerprint(model, tokenizer))
+
+
+def find_default() -> tuple[str, str | None]:
+    """Name and revision of the QAGen where none is named: the embedded one, or what this copy was published with.
+
+    A published copy takes the latter although the package may be installed, so that all its visitors have one QAGen.
+
+    Raises:
+        ValueError: there is neither.
+    """
+    beside = Path(__file__).resolve().parent / EMBEDDED
+    if PUBLISHED is not None and not (beside / "config.json").is_file():
+        return PUBLISHED
+    return str(find_embedded()), None
 
 
 def find_embedded() -> Path:

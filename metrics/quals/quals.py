@@ -21,6 +21,7 @@ from .decoding import DecodingSettings as DecodingSettings
 from .inputs import require as require
 from .pairs import Pair as Pair
 from .projection import OutputProjection as OutputProjection
+from .published import PUBLISHED as PUBLISHED
 from .results import mean_score
 from .scorer import QualsScorer
 from .texts import checked_texts

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from quals.checkpoint import load_qagen
+from quals import checkpoint
+from quals.checkpoint import find_default, load_qagen
 from safetensors.torch import load_file, save_file
 from tiny import save_tiny_qagen, tiny_model, tiny_tokenizer
 from transformers import BertConfig, BertModel
@@ -102,11 +103,25 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     assert "is no QAGen" in refusal(folder)
 
 
+def test_a_published_copy_takes_its_own_qagen_although_the_package_is_installed(
+    embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = ("org/qagen", "0" * 40)
+    monkeypatch.setattr(checkpoint, "PUBLISHED", published)
+    assert find_default() == (str(embedded.resolve()), None), "a clone has it beside itself"
+    monkeypatch.setattr(checkpoint, "__file__", str(tmp_path / "checkpoint.py"))
+    assert find_default() == published
+    with pytest.raises(ValueError, match="org/qagen"):  # offline
+        load_qagen()
+    monkeypatch.setattr(checkpoint, "PUBLISHED", None)
+    assert find_default() == (str(embedded.resolve()), None), "the package's"
+
+
 def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
     package = tmp_path / "lonely"
     package.mkdir()
-    for name in ("attention.py", "checkpoint.py"):
+    for name in ("attention.py", "checkpoint.py", "published.py"):
         shutil.copy(source / name, package / name)
     (package / "__init__.py").touch()
     script = (

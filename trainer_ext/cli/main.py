@@ -12,6 +12,7 @@ _COMMANDS = {
     "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
     "mine": "sample summaries from a model, score them, select the worst for contrastive training",
     "study": "let people judge two systems' summaries side by side, blinded, and report what they found",
+    "publish": "publish the metric, or a trained summarizer, to the Hugging Face Hub",
     "install": 'let evaluate.load("quals") find this package from any folder',
     "uninstall": "undo `quals install`",
     "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",

@@ -54,7 +54,9 @@ def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         for _ in range(count):
             (a, b), (x, y) = rng.sample(PEOPLE, 2), rng.sample(PLACES, 2)
             color, thing = rng.choice(["red", "blue"]), rng.choice(["cat", "dog", "mat", "king", "queen", "river"])
-            rows.append({"document": f"the {color} champion {a} was in {x} . the boxer {b} was in {y} and has a {thing} ."})
+            rows.append(
+                {"document": f"the {color} champion {a} was in {x} . the boxer {b} was in {y} and has a {thing} ."}
+            )
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return {
         "model": str(tmp_path / "base"),

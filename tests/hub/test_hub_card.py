@@ -1,0 +1,68 @@
+"""The Space's card: its code runs, its numbers are the README's, its head is what a Space needs."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import evaluate
+import pytest
+from huggingface_hub import ModelCard
+from tiny import REPOSITORY
+
+CARD = REPOSITORY / "hub_card.md"
+FOLDER = REPOSITORY / "metrics" / "quals"
+
+
+def rows(text: str) -> list[list[str]]:
+    return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+
+
+def test_its_code_runs(
+    embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("HF_MODULES_CACHE", "HF_METRICS_CACHE"):
+        monkeypatch.setattr(evaluate.config, name, tmp_path / name)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    code = re.findall(r"```python\n(.*?)```", CARD.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(code) == 3
+    exec("\n".join(code).replace("org/quals", str(FOLDER)), {})
+    assert len(capsys.readouterr().out.splitlines()) > 1
+
+
+def test_its_head_is_a_metrics_space() -> None:
+    head = ModelCard.load(CARD).data.to_dict()
+    assert head["title"] == "QUALS"
+    assert (head["sdk"], head["app_file"], head["pinned"]) == ("gradio", "app.py", False)
+    assert {"evaluate", "metric"} <= set(head["tags"])
+    assert {"emoji", "colorFrom", "colorTo", "sdk_version", "license"} <= set(head)
+    assert len(head["short_description"]) <= 60
+
+
+def test_its_numbers_are_the_readmes() -> None:
+    readme = rows((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    swapped = {row[0]: row[1:3] for row in readme if len(row) == 5 and row[-1] in ("yes", "no")}
+    agreement: dict[tuple[str, str], list[float]] = {}
+    name = ""
+    for row in readme:
+        if len(row) == 9 and re.match(r"\**-?\d", row[3]):
+            name = row[0] or name
+            agreement[name, row[2]] = [float(cell.split()[0].strip("*")) for cell in row[3:]]
+    compared = 0
+    for row in rows(CARD.read_text(encoding="utf-8")):
+        if row[0] in swapped:
+            assert row[1:] == swapped[row[0]]
+        elif (row[0], row[1]) in agreement:
+            numbers = agreement[row[0], row[1]]
+            assert [float(cell) for cell in row[2:]] == [numbers[-1], max(numbers[:2])], row
+        else:
+            continue
+        compared += 1
+    assert compared == 15
+
+
+def test_the_space_installs_what_the_package_needs() -> None:
+    needed = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8").split("dependencies = [")[1].split("]")[0]
+    listed = (FOLDER / "requirements.txt").read_text(encoding="utf-8").split()
+    assert listed == re.findall(r'"(.*?)"', needed)

@@ -1,0 +1,91 @@
+"""Publish the metric, or a trained summarizer, to the Hugging Face Hub: one commit a repository, only what changed.
+
+The metric is a Space, which evaluate.load("ORG/quals") finds, and its QAGen a model repository, which the Space names
+with its commit. --dry-run shows every file, its size and where it goes, without a network or a token. Otherwise the
+token is the one of `hf auth login` or HF_TOKEN. Uploads through Xet, which huggingface_hub takes for large files where
+hf-xet is installed, have not been tested; HF_HUB_DISABLE_XET=1 takes the way that has.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainer_ext.explain.terminal import say
+
+if TYPE_CHECKING:
+    from trainer_ext.publishing import Hub, Published, Repository
+
+_UNKNOWN_COMMIT = "0" * 40  # as long as the one that a dry run cannot know
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT", help="what to publish")
+    metric = commands.add_parser("metric", help="the metric's Space and its QAGen", description=_publish_metric.__doc__)
+    metric.add_argument("--repo-id", required=True, metavar="ORG/quals", help="the Space")
+    metric.add_argument(
+        "--qagen-repo-id", metavar="ORG/NAME", help="the QAGen's repository; default: its folder's name"
+    )
+    metric.add_argument("--checkpoint", type=Path, metavar="DIR", help="the QAGen's folder; default: the embedded one")
+    model = commands.add_parser("model", help="a trained summarizer", description=_publish_model.__doc__)
+    model.add_argument("--repo-id", required=True, metavar="ORG/NAME", help="the model's repository")
+    model.add_argument("folder", type=Path, metavar="DIR", help="the folder that it was saved to, with its card")
+    for command in (metric, model):
+        command.add_argument("--private", action="store_true", help="make a new repository private")
+        command.add_argument("--dry-run", action="store_true", help="show what would be published, and do nothing")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    {"metric": _publish_metric, "model": _publish_model}[arguments.what](arguments)
+
+
+def _publish_metric(arguments: argparse.Namespace) -> None:
+    """Publish the metric's Space, and the QAGen that it loads as a model repository."""
+    from quals.checkpoint import EMBEDDED
+
+    from trainer_ext.publishing.metric import metric_folder, qagen_repository, space_repository
+    from trainer_ext.publishing.report import plan
+
+    folder: Path = arguments.checkpoint or metric_folder() / EMBEDDED
+    qagen_id: str = arguments.qagen_repo_id or f"{arguments.repo_id.split('/')[0]}/{folder.resolve().name}"
+    # Both are checked before the first is sent.
+    space = space_repository(arguments.repo_id, qagen_id, _UNKNOWN_COMMIT)
+    qagen = qagen_repository(qagen_id, folder)
+    if arguments.dry_run:
+        say(f"{plan(qagen)}\n\n{plan(space)}\nnote: the Space names the commit of {qagen_id}, which is not known yet")
+        return
+    hub = _hub()
+    published = _publish(hub, qagen, arguments.private)
+    space = space_repository(arguments.repo_id, qagen_id, published.commit)
+    visible = not _publish(hub, space, arguments.private).private
+    if published.private and visible:
+        say(f"note: {qagen_id} is private: only those who may see it can use the metric")
+
+
+def _publish_model(arguments: argparse.Namespace) -> None:
+    """Publish a trained summarizer with its card; what belongs to the training alone is left out."""
+    from trainer_ext.publishing.model import model_repository
+    from trainer_ext.publishing.report import plan
+
+    repository = model_repository(arguments.repo_id, arguments.folder)
+    if arguments.dry_run:
+        say(plan(repository))
+        return
+    _publish(_hub(), repository, arguments.private)
+
+
+def _hub() -> Hub:
+    from trainer_ext.publishing import Hub
+
+    return Hub(say)
+
+
+def _publish(hub: Hub, repository: Repository, private: bool) -> Published:
+    from trainer_ext.publishing.report import outcome, remarks
+
+    for remark in remarks(repository):
+        say(remark)
+    published = hub.publish(repository, private)
+    say(outcome(repository, published))
+    return published

@@ -1,0 +1,38 @@
+"""What will be published, and what was, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from huggingface_hub import constants
+
+from trainer_ext.publishing.hub import Published, readable_size
+from trainer_ext.publishing.repository import Repository
+
+
+def plan(repository: Repository) -> str:
+    """Every file with its size, the target, what is left out and why, and what to know."""
+    prefix = "spaces/" if repository.kind == "space" else ""
+    lines = [f"{repository} ({constants.ENDPOINT}/{prefix}{repository.repo_id})"]
+    lines += [f"{readable_size(file.size):>12}  {file.path}" for file in repository.files]
+    total = readable_size(sum(file.size for file in repository.files))
+    return "\n".join([*lines, f"{total:>12}  in {len(repository.files)} files", *remarks(repository)])
+
+
+def remarks(repository: Repository) -> list[str]:
+    """What is left out and why, and what to know."""
+    left_out = [f"left out: {path} ({reason})" for path, reason in repository.left_out]
+    return [*left_out, *(f"note: {note}" for note in repository.notes)]
+
+
+def outcome(repository: Repository, published: Published) -> str:
+    """What changed there, and how to get back."""
+    if not published.changed and not published.removed:
+        return f"{repository}: nothing has changed, it stays at {published.commit}: {published.url}"
+    lines = [f"{repository}: published as {published.commit}, before {published.before}: {published.url}"]
+    lines += [f"{word}: {', '.join(paths)}" for word, paths in _named(published) if paths]
+    return "\n".join(lines)
+
+
+def _named(published: Published) -> Sequence[tuple[str, tuple[str, ...]]]:
+    return (("changed", published.changed), ("removed", published.removed))
