@@ -22,7 +22,7 @@ demo: $(BIN)/.installed  ## score two summaries of an article with the embedded 
 	$(BIN)/quals explain --example
 
 test: $(BIN)/.installed  ## the test suite
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(BIN)/.installed  ## style and types
 	$(BIN)/ruff check .
