@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", type=Path, help="JSON lines, CSV or parquet, by its suffix: a document a row")
     add("--output", type=Path, required=True, help=".jsonl or .parquet: the selected rows; written when all is done")
-    add("--source-column", default="document", help="the file's column of source texts")
+    add("--source-column", default="source", help="the file's column of source texts")
     add("--reference-column", default="summary", help="the file's column of reference summaries")
     add("--no-reference", action="store_true", help="the file has no reference summaries")
     add("--steps", default=",".join(STEPS), help="which to do; columns of the steps before must be in the file")

@@ -42,7 +42,7 @@ def content() -> list[dict[str, Any]]:
     tokenizer, dataset = tiny_tokenizer(), with_labels(summarizer(), documents(40))
     sources = tokenizer.batch_decode(list(dataset["input_ids"]), skip_special_tokens=True)
     summaries = tokenizer.batch_decode(list(dataset["labels"]), skip_special_tokens=True)
-    return [{"id": i, "document": a, "summary": b} for i, (a, b) in enumerate(zip(sources, summaries, strict=True))]
+    return [{"id": i, "source": a, "summary": b} for i, (a, b) in enumerate(zip(sources, summaries, strict=True))]
 
 
 def table(path: Path, content: list[dict[str, Any]]) -> Path:
@@ -78,7 +78,7 @@ def test_a_file_is_mined(
     arguments = [table(tmp_path / name, content), "--model", model_folder, *SAMPLING, "--ranker", "rouge"]
     assert run(*arguments, "--output", tmp_path / output) == 0
     rows = written(tmp_path / output)
-    assert list(rows[0]) == ["id", "document", "summary", *ADDED]
+    assert list(rows[0]) == ["id", "source", "summary", *ADDED]
     assert 1 <= len(rows) <= 20
     for row in rows:
         assert {key: row[key] for key in content[0]} == content[row["id"]]
@@ -125,13 +125,13 @@ def test_steps_one_by_one_come_to_the_same(model_folder: Path, content: list[dic
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_candidates_of_ones_own_need_no_model(tmp_path: Path, suffix: str) -> None:
     content = [
-        {"document": "d1", "summary": "the cat won", "candidates": ["the cat lost", "the cat won", "a dog"]},
-        {"document": "d2", "summary": "a queen", "candidates": ["a queen won", "a king"]},
+        {"source": "d1", "summary": "the cat won", "candidates": ["the cat lost", "the cat won", "a dog"]},
+        {"source": "d2", "summary": "a queen", "candidates": ["a queen won", "a king"]},
     ]
     path, output = table(tmp_path / f"in{suffix}", content), tmp_path / f"out{suffix}"
     assert run(path, "--output", output, "--steps", "score,select", "--ranker", "rouge", "--fraction", "1") == 0
     assert [row["candidates"] for row in written(output)] == [["a dog"], ["a king"]]
-    assert [row["document"] for row in written(output)] == ["d1", "d2"]
+    assert [row["source"] for row in written(output)] == ["d1", "d2"]
     # Best and worst of each document: the reference itself, which ROUGE finds perfect, and the worst candidate.
     scored = [{**row, "candidate_scores": [2.0, None, 1.0][: len(row["candidates"])]} for row in content]
     scored[1] |= {"candidate_scores": [0.5, 3.0]}
@@ -147,7 +147,7 @@ def test_candidates_of_ones_own_need_no_model(tmp_path: Path, suffix: str) -> No
 def test_without_references(
     model_folder: Path, content: list[dict[str, Any]], asking_qagen: Path, tmp_path: Path
 ) -> None:
-    bare = [{"document": row["document"]} for row in content[:10]]
+    bare = [{"source": row["source"]} for row in content[:10]]
     path, output = table(tmp_path / "in.jsonl", bare), tmp_path / "out.jsonl"
     options = ["--model", model_folder, *SAMPLING, "--checkpoint", asking_qagen, *QUICK, "--no-reference"]
     assert run(path, "--output", output, *options) == 0
@@ -185,7 +185,7 @@ def test_a_broken_run_goes_on(
     [folder] = work.iterdir()
     done = [name for name in names(folder) if name.startswith("chunk")]
     assert len(done) == 3
-    chunk_count = len(length_chunks([len(row["document"].split()) + 2 for row in content], 4, 160))
+    chunk_count = len(length_chunks([len(row["source"].split()) + 2 for row in content], 4, 160))
     times = {name: (folder / name).stat().st_mtime_ns for name in done}
     broken_off(arguments, chunk_count - 3 + 1)  # in the scores, before the output is written
     assert {name: (folder / name).stat().st_mtime_ns for name in done} == times
@@ -211,16 +211,16 @@ def test_only_our_work_is_removed(model_folder: Path, content: list[dict[str, An
     assert names(ours) == ["notes.txt"]
 
 
-ROW = '{"document": "a cat", "summary": "a"}\n'
+ROW = '{"source": "a cat", "summary": "a"}\n'
 
 
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [
         ("", [], "holds no rows"),
-        ('{"text": "a"}\n', [], "no column 'document' (columns found: 'text'); name it with --source-column"),
-        ('{"document": "a"}\n', [], "no column 'summary' (columns found: 'document'); name it with --reference-column"),
-        ('{"document": null, "summary": "a"}\n', [], "row 1: 'document' is null"),
+        ('{"text": "a"}\n', [], "no column 'source' (columns found: 'text'); name it with --source-column"),
+        ('{"source": "a"}\n', [], "no column 'summary' (columns found: 'source'); name it with --reference-column"),
+        ('{"source": null, "summary": "a"}\n', [], "row 1: 'source' is null"),
         (ROW.replace("}", ', "candidates": []}'), [], "has a column 'candidates' already"),
         (ROW, ["--steps", "sample,rank"], "--steps is 'sample,rank': give some of sample,score,select"),
         (ROW, ["--steps", "sample,select"], "--steps leaves out score"),
