@@ -22,6 +22,7 @@ demo: $(BIN)/.installed  ## score two summaries of an article with the embedded 
 	$(BIN)/quals explain --example
 
 test: $(BIN)/.installed  ## the test suite
+	# A process for each core; threads of several would wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(BIN)/.installed  ## style and types

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 from benchmarks.agreement.data import PAIRWISE, PARTIAL, Row
 from benchmarks.agreement.scoring import FLOORS
 from benchmarks.agreement.statistics import (
-    Floats,
     Integers,
     auroc,
     bootstrap,
     cluster_resamples,
-    interval,
     pairwise_accuracy,
     pearson,
     spearman,
 )
+from trainer_ext.bootstrap import Floats, interval
 
 Mask = NDArray[np.bool_]
 Statistic = Callable[[Floats, Integers], float]  # of the units' scores, and of the indices of the units that count

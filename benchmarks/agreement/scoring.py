@@ -15,7 +15,7 @@ from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED, Aggregation
 from benchmarks.agreement.cache import ScoreCache, ScoreRecord
 from benchmarks.agreement.data import Row
 from benchmarks.agreement.floors import ngram_share
-from benchmarks.agreement.statistics import Floats
+from trainer_ext.bootstrap import Floats
 
 FLOORS = {"unigrams": 1, "bigrams": 2}
 WINDOWS = ", windows"

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from trainer_ext.bootstrap import Floats
+
 Integers = NDArray[np.int64]
 
 
@@ -68,15 +69,6 @@ def cluster_resamples(clusters: Sequence[Hashable], resamples: int, seed: int) -
 def bootstrap(statistic: Callable[[Integers], float], resamples: Sequence[Integers]) -> Floats:
     """The statistic of each resample, shape (resamples,); NaN where a resample leaves it undefined."""
     return np.array([statistic(indices) for indices in resamples])
-
-
-def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of bootstrapped values, undefined ones left out; NaNs where all are."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return math.nan, math.nan
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _residuals(values: Floats, groups: Integers | None) -> Floats:

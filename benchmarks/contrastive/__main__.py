@@ -19,10 +19,11 @@ from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
 from transformers import AutoTokenizer
 
-from benchmarks.agreement.statistics import Floats, Integers, bootstrap, cluster_resamples, interval
+from benchmarks.agreement.statistics import Integers, bootstrap, cluster_resamples
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.quality import MEASURES, measured, summaries_of
 from benchmarks.contrastive.stages import Settings, contrastive, control, fine_tuned, load
+from trainer_ext.bootstrap import Floats, interval
 
 ARMS = ("before", "control", "after")
 _RESAMPLES = 1000

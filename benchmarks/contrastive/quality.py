@@ -10,8 +10,8 @@ from quals import QualsScorer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from benchmarks.agreement.floors import ngram_share
-from benchmarks.agreement.statistics import Floats
 from benchmarks.contrastive.data import Example
+from trainer_ext.bootstrap import Floats
 from trainer_ext.evaluation import rouge
 from trainer_ext.mining import generate_summaries
 

@@ -101,7 +101,7 @@ class QualsScorer:
                 f"The given QAGen was loaded as {loaded} on {self.device}: ask for these, or give its name instead.",
             )
         else:
-            self.device = _device(device)
+            self.device = usable_device(device)
             self.qagen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])
         positions = getattr(self.qagen.model.config, "max_position_embeddings", None)
         require(
@@ -337,16 +337,21 @@ class QualsScorer:
             return encode(self.qagen.model, ids, mask)
 
 
-def _device(name: str | None) -> torch.device:
-    """The named device, or the best there is; one that is not here is refused before any weights are read."""
+def usable_device(name: str | None, option: str = "device") -> torch.device:
+    """The named device, or the best there is: cuda, mps, cpu.
+
+    Raises:
+        ValueError: it is not here; ``option`` is what the message calls it.
+    """
     if name is None:
         best = "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device("cuda" if torch.cuda.is_available() else best)
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:  # torch's, by the kind of device
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        # Which of these torch raises depends on the device and on how torch was built.
         raise ValueError(
-            f"device is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
+            f"{option} is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
         ) from error
     return device

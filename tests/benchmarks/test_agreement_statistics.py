@@ -14,11 +14,11 @@ from benchmarks.agreement.floors import ngram_share
 from benchmarks.agreement.statistics import (
     auroc,
     cluster_resamples,
-    interval,
     pairwise_accuracy,
     pearson,
     spearman,
 )
+from trainer_ext.bootstrap import interval
 
 RNG = np.random.default_rng(0)
 

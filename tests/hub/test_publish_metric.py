@@ -17,6 +17,7 @@ from hub.server import TOKEN, Blob, FakeHub
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
 from tiny import REPOSITORY, save_tiny_qagen
+from without_us import WITHOUT_US
 
 from trainer_ext.cli.main import main
 
@@ -24,23 +25,9 @@ FOLDER = REPOSITORY / "metrics" / "quals"
 SPACE, QAGEN = "org/quals", "org/qagen-tiny"
 SUMMARIES, SOURCES = ["the king lost paris", ""], ["the king lost the red city paris", "the cat sat"]
 
-VISITOR = """
-import json, sys
-from importlib.machinery import PathFinder
-
-class WithoutUs(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        return None if name in ("quals", "trainer_ext") else super().find_spec(name, path, target)
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutUs
-try:
-    import quals
-except ModuleNotFoundError:
-    pass
-else:
-    raise SystemExit("the package can be imported")
-
+VISITOR = (
+    WITHOUT_US
+    + """
 import evaluate
 from transformers import AutoModelForSeq2SeqLM
 space, qagen, predictions, sources = json.loads(sys.argv[1])
@@ -49,6 +36,7 @@ result = metric.compute(predictions=predictions, sources=sources)
 model = AutoModelForSeq2SeqLM.from_pretrained(qagen)
 print(json.dumps([type(metric).__module__, result, model.config.model_type]))
 """
+)
 
 
 def environment(server: FakeHub, home: Path, **more: str) -> dict[str, str]:

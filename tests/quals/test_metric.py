@@ -26,6 +26,7 @@ from quals import QualsScorer
 from quals.pairs import fold
 from quals.quals import Quals
 from tiny import REPOSITORY, tiny_model, tiny_tokenizer
+from without_us import WITHOUT_US
 
 from trainer_ext.install import install
 
@@ -388,28 +389,15 @@ def test_the_examples_in_its_texts_are_true(
 
 
 # In another process: load the folder while the packages of this repository cannot be imported, as in a Space.
-LOAD = """
-import json, sys
-from importlib.machinery import PathFinder
-
-class WithoutUs(PathFinder):
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        return None if name in ("quals", "trainer_ext") else super().find_spec(name, path, target)
-
-sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutUs
-try:
-    import quals
-except ModuleNotFoundError:
-    pass
-else:
-    raise SystemExit("the package can be imported")
-
+LOAD = (
+    WITHOUT_US
+    + """
 import evaluate
 path, checkpoint, predictions, sources = json.loads(sys.argv[1])
 metric = evaluate.load(path, checkpoint)
 print(json.dumps([type(metric).__module__, metric.compute(predictions=predictions, sources=sources)]))
 """
+)
 
 
 def start(path: str, checkpoint: Path | None, cwd: Path, caches: Path) -> subprocess.Popen[str]:

@@ -290,12 +290,14 @@ def _load(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
     """The summarizer, in float32, and its tokenizer.
 
     Raises:
-        ValueError: there is none under this name.
+        ValueError: there is none under this name, or torch cannot use the device.
     """
     import torch
     import transformers
+    from quals.scorer import usable_device
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
+    device = usable_device(arguments.device, "--device")
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
     try:
         tokenizer = AutoTokenizer.from_pretrained(arguments.model)
@@ -311,12 +313,7 @@ def _load(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
     if info["missing_keys"]:  # transformers would make them up at random
         missing = ", ".join(sorted(info["missing_keys"])[:3])
         raise ValueError(f"{arguments.model!r} is no summarizer: its weights lack {missing}. Give another checkpoint.")
-    best = "mps" if torch.backends.mps.is_available() else "cpu"
-    device = arguments.device or ("cuda" if torch.cuda.is_available() else best)
-    try:
-        return model.to(device), tokenizer
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch's, by the kind of device
-        raise ValueError(f"--device is {device!r}, which torch cannot use here: give another, cpu say.") from error
+    return model.to(device), tokenizer
 
 
 def _limit(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trainer_ext.bootstrap import Floats, Interval, interval
 from trainer_ext.study import ATTRIBUTES
 from trainer_ext.study.judgements import Judgement, Rater, read_judgements, read_raters
 from trainer_ext.study.statistics import (
@@ -16,10 +17,7 @@ from trainer_ext.study.statistics import (
     EQUAL,
     WORSE,
     Counts,
-    Floats,
-    Interval,
     alpha,
-    interval,
     majority,
     resamples,
     shares,

@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer_ext.bootstrap import Floats
+
 Counts = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Interval = tuple[float, float]
 WORSE, EQUAL, BETTER = range(3)
 
 
@@ -52,15 +52,6 @@ def resamples(documents: int, number: int, seed: int) -> Counts:
     Judgements of one document are no independent evidence, so intervals over judgements would be too narrow.
     """
     return np.random.default_rng(seed).integers(documents, size=(number, documents), dtype=np.int64)
-
-
-def interval(values: Floats, level: float = 0.95) -> Interval:
-    """Percentile interval of bootstrapped values, undefined ones left out; NaNs where all are."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return math.nan, math.nan
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def alpha(counts: Counts) -> float:
