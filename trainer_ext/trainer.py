@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Seq2SeqTrainer,
     TrainingArguments,
     enable_full_determinism,
     set_seed,
@@ -38,6 +37,7 @@ from trainer_ext.mining.fingerprint import model_fingerprint
 from trainer_ext.mle import train_by_likelihood
 from trainer_ext.model_state import align_special_tokens, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
+from trainer_ext.pushing import PublishingSeq2SeqTrainer
 from trainer_ext.training_rows import as_dataset, brings_candidates
 
 if TYPE_CHECKING:
@@ -49,13 +49,14 @@ _NOTE = "_contrastive.json"
 _MINING = "_mining"
 
 
-class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
+class ContrastiveSeq2SeqTrainer(PublishingSeq2SeqTrainer):
     """Seq2SeqTrainer that trains towards target summaries and away from inaccurate candidates (Nan et al. 2021).
 
     :meth:`train` samples candidates for each training document from the model, ranks them with QUALS, selects documents
     and their worst candidates, and trains on both, with one pass of the encoder for a document's summaries. A training
     set with a column ``candidate_labels`` is used as it is. Evaluation data are never mined.
 
+    ``push_to_hub`` goes the way of ``quals publish model``, see :class:`~trainer_ext.pushing.PublishingSeq2SeqTrainer`.
     Everything else is Seq2SeqTrainer's. With ``mine_candidates=False`` and no candidates the steps are bit for bit its
     own, but for one mended fault: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
     encoder-decoders by their number; here the loss is the mean over all target tokens of the optimiser step.
@@ -129,7 +130,7 @@ class ContrastiveSeq2SeqTrainer(Seq2SeqTrainer):
         if compute_loss_func is None:
             # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
             self.loss_is_scaled_for_ga = True
-            if not hasattr(Seq2SeqTrainer, "loss_is_scaled_for_ga"):
+            if not hasattr(PublishingSeq2SeqTrainer, "loss_is_scaled_for_ga"):
                 self.model_accepts_loss_kwargs = True  # which keeps earlier versions from dividing again
         if self._is_contrastive():
             self._check()

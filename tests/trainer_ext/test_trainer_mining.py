@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset, IterableDataset
-from huggingface_hub.utils import filter_repo_objects
 from peft import LoraConfig, get_peft_model
 from quals import QualsScorer
 from quals.results import mean_score
@@ -268,43 +267,6 @@ def test_the_models_own_prefix_is_kept_from_the_ranker(
     found.train()
     plain = tiny_tokenizer().batch_decode(list(documents(4)["input_ids"]), skip_special_tokens=True)
     assert set(seen) == set(plain)
-
-
-def test_push_to_hub_sends_the_card_and_keeps_candidates_here(
-    tmp_path: Path, summarizer: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent: dict[str, Any] = {}
-
-    class Hub:  # there is none to push to here
-        def create_repo(self, name: str, **options: Any) -> Any:
-            return type("Repository", (), {"repo_id": f"someone/{name}"})()
-
-        def upload_folder(self, **options: Any) -> None:
-            sent.update(options)
-
-    monkeypatch.setattr("transformers.trainer.hf_api", Hub)
-    folder = tmp_path / "for-facts"
-    found = trainer(folder, load(summarizer), ranker=Counting())
-    found.train()
-    found.push_to_hub(
-        commit_message="done",
-        tasks="summarization",
-        dataset_tags="xsum",
-        dataset="XSum",
-        dataset_args="main",
-        language="en",
-        finetuned_from="someone/else",
-        tags=["a-tag"],
-    )
-    assert sent["commit_message"] == "done"
-    files = [str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()]
-    public = list(filter_repo_objects(files, ignore_patterns=sent["ignore_patterns"]))
-    assert {"README.md", "model.safetensors"} <= set(public)
-    assert not [name for name in public if "chunk" in name or "contrastive" in name or "mle" in name]
-    assert [name for name in files if "chunk" in name]
-    text = (folder / "README.md").read_text()
-    assert "a-tag" in text
-    assert "Candidates: sampled from the model itself" in text
 
 
 def test_brought_candidates_are_selected_only_on_request(tmp_path: Path, summarizer: Path) -> None:

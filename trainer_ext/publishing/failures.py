@@ -78,10 +78,10 @@ def _of_status(status: int, retry_after: str, namespace: str, endpoint: str) -> 
     if status == 403:
         return (
             f"the token may not do this in {namespace}",
-            f"Take a token with write access to {namespace}, or a --repo-id in a namespace of your own.",
+            f"Take a token with write access to {namespace}, or name a repository in a namespace of your own.",
         )
     if status == 404:
-        return "there is no such repository, or the token may not see it", "Check --repo-id and HF_ENDPOINT."
+        return "there is no such repository, or the token may not see it", "Check its name and HF_ENDPOINT."
     if status in (409, 412):
         return "something else is changing it at the same time", f"Look at what changed there, then {_AGAIN}."
     if status == 429:

@@ -64,32 +64,58 @@ class Hub:
         self._say = say
         self._api = HfApi(token=token)
         with self._trying("Checking the token", "your account"):
-            self._api.whoami()
+            self._user = str(self._api.whoami()["name"])
 
-    def publish(self, repository: Repository, private: bool = False) -> Published:
-        """Make the repository, if it is not there, and bring it to hold the given files and no others.
+    def full_name(self, name: str) -> str:
+        """``namespace/name``; without a namespace, the user's own."""
+        return name if "/" in name else f"{self._user}/{name}"
+
+    def create(self, repository: Repository, private: bool | None = None) -> None:
+        """Make the repository, if it is not there.
+
+        Raises:
+            PublishError: the Hub could not be reached or refused.
+        """
+        self._found_or_created(repository, private)
+
+    def publish(
+        self,
+        repository: Repository,
+        private: bool | None = None,
+        *,
+        keep_others: bool = False,
+        message: str = "Publish with quals",
+        revision: str | None = None,
+    ) -> Published:
+        """Make the repository, if it is not there, and bring it to hold the given files.
 
         All changes are one commit on top of the state that they were computed from; if that has moved on meanwhile, the
         Hub refuses the commit.
 
         Args:
             repository: what it is to hold.
-            private: make a new one private; one that is there must be.
+            private: make a new one private; without ``keep_others``, one that is there must be.
+            keep_others: leave files alone that stand there already, whatever they are; else they are removed.
+            message: of the commit.
+            revision: branch to commit to; None is the main one.
 
         Raises:
             ValueError: it is public and should be private, or holds something else.
             PublishError: the Hub could not be reached or refused; the old version is whole.
         """
         found = self._found_or_created(repository, private)
+        if revision is not None:
+            with self._trying(f"Looking up {revision} of {repository}", repository.namespace):
+                found = self._api.repo_info(repository.repo_id, repo_type=repository.kind, revision=revision)
         url = f"{self._api.endpoint}/{'spaces/' if repository.kind == 'space' else ''}{repository.repo_id}"
-        if private and not found.private:
+        if private and not found.private and not keep_others:
             raise ValueError(
                 f"{repository} is there already and public: --private makes new repositories private only. Change it "
                 f"at {url}/settings, then run the same command again."
             )
         there = self._tree(repository, found.sha)
         others = [path for path in there if path not in _OF_A_NEW_REPOSITORY]
-        if others and not any(path in there for path in repository.landmarks):
+        if others and not keep_others and not any(path in there for path in repository.landmarks):
             raise ValueError(
                 f"{repository} is there already and holds something else ({others[0]}, but no "
                 f"{' or '.join(repository.landmarks)}): choose another name, or delete it at {url}/settings."
@@ -97,11 +123,15 @@ class Hub:
         wanted = {file.path for file in repository.files}
         changed = [file for file in repository.files if not _same(file, there.get(file.path))]
         removed = [path for path in there if path not in wanted and path not in _MADE_BY_THE_HUB]
-        commit = self._commit(repository, found.sha, changed, removed) if changed or removed else found.sha
+        if keep_others:
+            removed = []
+        commit = found.sha
+        if changed or removed:
+            commit = self._commit(repository, found.sha, changed, removed, message, revision)
         names = tuple(file.path for file in changed)
         return Published(url, commit, found.sha, names, tuple(removed), bool(found.private))
 
-    def _found_or_created(self, repository: Repository, private: bool) -> Any:
+    def _found_or_created(self, repository: Repository, private: bool | None) -> Any:
         """What the Hub knows of the repository. It is looked for first: not every token that may write may create."""
         found = self._find(repository)
         if found is not None:
@@ -141,7 +171,15 @@ class Hub:
             )
             return {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
 
-    def _commit(self, repository: Repository, parent: str, changed: list[File], removed: list[str]) -> str:
+    def _commit(
+        self,
+        repository: Repository,
+        parent: str,
+        changed: list[File],
+        removed: list[str],
+        message: str,
+        revision: str | None,
+    ) -> str:
         repo_id, kind = repository.repo_id, repository.kind
         size = sum(file.size for file in changed)
         self._say(f"{repository}: files to send: {len(changed)}, {readable_size(size)}")
@@ -149,13 +187,16 @@ class Hub:
         deletions = [CommitOperationDelete(path, is_folder=False) for path in removed]
         with self._trying(f"Uploading to {repository}", repository.namespace):
             # Without this argument a .gitignore that stands there would keep files back, silently.
-            self._api.preupload_lfs_files(repo_id, additions, repo_type=kind, free_memory=False, gitignore_content="")
+            self._api.preupload_lfs_files(
+                repo_id, additions, repo_type=kind, revision=revision, free_memory=False, gitignore_content=""
+            )
         with self._trying(f"Committing to {repository}", repository.namespace, commits=True):
             info = self._api.create_commit(
                 repo_id,
                 operations=[*deletions, *additions],
-                commit_message="Publish with quals",
+                commit_message=message,
                 repo_type=kind,
+                revision=revision,
                 parent_commit=parent,
             )
         return str(info.oid)
