@@ -7,11 +7,12 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+import random
 from pathlib import Path
 
 import pytest
 from quals.checkpoint import EMBEDDED
-from tiny import REPOSITORY, save_tiny_qagen, tiny_model
+from tiny import REPOSITORY, save_tiny_qagen, tiny_model, train_tiny_qagen
 from transformers import PreTrainedModel
 
 
@@ -32,4 +33,16 @@ def embedded() -> Path:
     """Folder of the embedded checkpoint."""
     folder = REPOSITORY / "metrics" / "quals" / EMBEDDED
     assert (folder / "model.safetensors").is_file(), "the embedded checkpoint belongs to the repository"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny QAGen whose pairs survive, with a card."""
+
+    def ask(rng: random.Random, text: list[str]) -> str:
+        return f"who did what in the city ? <sep> {rng.choice(text)}"
+
+    folder = train_tiny_qagen(tmp_path_factory.mktemp("asking") / "qagen-tiny", ask)
+    (folder / "README.md").write_text("---\ntags: [qagen]\n---\n\n# A tiny QAGen\n")
     return folder

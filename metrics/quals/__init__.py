@@ -1,6 +1,19 @@
 """QUALS: factual consistency of summaries by question-answer likelihoods."""
 
-from .results import ScoredPair, SummaryScore
-from .scorer import QualsScorer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .results import ScoredPair, SummaryScore
+    from .scorer import QualsScorer
 
 __all__ = ["QualsScorer", "ScoredPair", "SummaryScore"]
+
+# Found when asked for: what needs no model, such as the command line's help, should not wait for torch.
+_MODULES = {"QualsScorer": "scorer", "ScoredPair": "results", "SummaryScore": "results"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -88,7 +88,8 @@ Returns:
     signature (str): hash over model, tokenizer, settings and version.
     pairs (list of list of dict): with explain, the pairs behind each score: question, answer, start and end (the
         characters of the answer in the summary), score, log_likelihood_summary, log_likelihood_source (nats a token,
-        at most 0), and with token_log_probs also tokens, token_log_probs_summary and token_log_probs_source.
+        at most 0), and with token_log_probs also tokens, token_log_probs_summary, token_log_probs_source and
+        answer_tokens (the place of the answer's first token in these three).
     With several candidates for each source, scores, num_pairs and pairs have one list more around each source's own.
 
 Raises:

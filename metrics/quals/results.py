@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 WEIGHTINGS = ("tokens", "answer", "balanced")
@@ -54,7 +54,19 @@ class ScoredPair:
             values["tokens"] = list(self.tokens)
             values["token_log_probs_summary"] = list(self.token_log_probs_summary)
             values["token_log_probs_source"] = list(self.token_log_probs_source)
+            values["answer_tokens"] = self.answer_tokens
         return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ScoredPair:
+        """The pair that :meth:`to_dict` wrote with its tokens.
+
+        Raises:
+            KeyError: it was written without them.
+        """
+        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        listed = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**{**known, **listed})
 
 
 @dataclass(frozen=True)

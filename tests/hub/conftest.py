@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import huggingface_hub
 import pytest
 from hub.server import TOKEN, FakeHub
 from hub.trained import write_trained_model
-from tiny import train_tiny_qagen
 
 
 @pytest.fixture
@@ -42,15 +40,3 @@ def hub(server: FakeHub, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
 def summarizer(tmp_path: Path) -> Path:
     """Folder of a trained model, with what training leaves beside it."""
     return write_trained_model(tmp_path / "summarizer")
-
-
-@pytest.fixture(scope="session")
-def tiny_asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a tiny QAGen whose pairs survive, with a card."""
-
-    def ask(rng: random.Random, text: list[str]) -> str:
-        return f"who did what in the city ? <sep> {rng.choice(text)}"
-
-    folder = train_tiny_qagen(tmp_path_factory.mktemp("asking") / "qagen-tiny", ask)
-    (folder / "README.md").write_text("---\ntags: [qagen]\n---\n\n# A tiny QAGen\n")
-    return folder

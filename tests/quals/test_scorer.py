@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 from quals import QualsScorer, SummaryScore
 from quals.decoding import DecodingSettings, Hypothesis
+from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
 from quals.pairs import fold
 from quals.results import weighted_mean
 from quals_reference import quals
 from tiny import WORDS, train_tiny_qagen
 from transformers import AutoModelForSeq2SeqLM
-
-from trainer_ext.explain.example import CONSISTENT, INCONSISTENT, SOURCE
 
 OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
 

@@ -13,9 +13,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from quals.markup import BLUE, ORANGE, printable, signed, token_texts
 from quals.results import ScoredPair, SummaryScore
 
-from trainer_ext.explain import BLUE, NO_PAIRS, ORANGE, Explanation, printable, signed, token_texts
+from trainer_ext.explain import NO_PAIRS, Explanation
 from trainer_ext.explain.figure import write_figure
 from trainer_ext.explain.page import html_page, write_page
 from trainer_ext.explain.terminal import columns, pair_list

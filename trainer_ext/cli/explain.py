@@ -67,7 +67,7 @@ def _texts(arguments: argparse.Namespace) -> tuple[str, list[str]]:
     if arguments.example:
         if any(given):
             raise ValueError("--example brings its own texts: leave out --source and --summary.")
-        from trainer_ext.explain.example import CONSISTENT, INCONSISTENT, SOURCE
+        from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
 
         return SOURCE, [CONSISTENT, INCONSISTENT]
     if not all(given):
@@ -79,7 +79,8 @@ def _comparison(source: str, scored: list[tuple[str, float]]) -> str:
     """The example's texts and scores."""
     import shutil
 
-    from trainer_ext.explain import signed
+    from quals.markup import signed
+
     from trainer_ext.explain.terminal import wrap
 
     width = max(40, shutil.get_terminal_size().columns)

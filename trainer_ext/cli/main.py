@@ -10,6 +10,7 @@ from importlib import import_module
 _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
     "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
+    "app": "serve a page to paste a document and a summary into, as the metric's Space does",
     "mine": "sample summaries from a model, score them, select the worst for contrastive training",
     "study": "let people judge two systems' summaries side by side, blinded, and report what they found",
     "publish": "publish the metric, or a trained summarizer, to the Hugging Face Hub",

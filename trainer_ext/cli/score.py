@@ -156,6 +156,7 @@ def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
     if token_log_probs:
         pair |= {"tokens": [Value("string")]}
         pair |= {"token_log_probs_summary": numbers, "token_log_probs_source": numbers}
+        pair |= {"answer_tokens": Value("int64")}
     columns: dict[str, Any] = {"quals": Value("float64"), "num_pairs": Value("int64")}
     columns |= {"source_windows": Value("int64"), "source_truncated": Value("bool"), "summary_truncated": Value("bool")}
     return columns | ({"pairs": [pair]} if explain else {})
@@ -187,7 +188,7 @@ def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | Non
 
 
 def _print_pairs(results: Sequence[dict[str, Any]]) -> None:
-    from trainer_ext.explain import printable, signed
+    from quals.markup import printable, signed
 
     for number, result in enumerate(results, start=1):
         say(f"\nrow {number}: {signed(math.nan if result['quals'] is None else result['quals'])}")

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer_ext.explain import BLUE, NO_PAIRS, ORANGE, Explanation, printable, signed, token_texts
+from quals.markup import BLUE, ORANGE, printable, signed, token_texts
+
+from trainer_ext.explain import NO_PAIRS, Explanation
 from trainer_ext.tables import replacing
 
 if TYPE_CHECKING:

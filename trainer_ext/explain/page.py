@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from html import escape
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_ext.explain import BLUE, NO_PAIRS, ORANGE, Explanation, signed, token_texts
+from quals.markup import (
+    BLUE,
+    ORANGE,
+    TOKENS_STYLE,
+    count,
+    escaped,
+    grid_step,
+    signed,
+    token_bars,
+    token_texts,
+    with_minus,
+)
+
+from trainer_ext.explain import NO_PAIRS, Explanation
 from trainer_ext.tables import replacing
 
 if TYPE_CHECKING:
@@ -18,7 +30,8 @@ if TYPE_CHECKING:
 PAGE_SUFFIXES = (".html", ".htm")
 
 # Should text ever slip through unescaped, the policy still lets nothing run and nothing load.
-_HEAD = """<!DOCTYPE html>
+_HEAD = (
+    """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -57,19 +70,7 @@ a:focus-visible, summary:focus-visible { outline: .15rem solid var(--summary); o
 .key.b::before { background: var(--source); }
 article { padding: 1.4rem 0 .3rem; scroll-margin-top: 3rem; }
 article:target h2 { text-decoration: underline; text-decoration-color: var(--source); text-underline-offset: .2em; }
-.tokens { display: flex; flex-wrap: wrap; row-gap: .9rem; margin: .7rem 0 .4rem; padding: 0; list-style: none; }
-.tokens li { min-width: 2.3rem; max-width: 14rem; text-align: center; font-size: .85rem; }
-.tokens .word { display: block; padding: .1rem .3rem; white-space: nowrap; overflow: hidden;
-  text-overflow: ellipsis; }
-.tokens .bars { display: flex; justify-content: center; gap: 2px; height: var(--unit);
-  border-top: 1px solid var(--muted); background: repeating-linear-gradient(to bottom,
-  transparent 0 calc(var(--step) - 1px), var(--line) calc(var(--step) - 1px) var(--step)); }
-.tokens i { width: .8rem; min-height: 2px; }
-.tokens i.a { background: var(--summary); }
-.tokens i.b { background: var(--source); }
-.tokens .answer { background: var(--tint); }
-.tokens .answer .word { font-weight: 650; }
-.tokens .aside .word { color: var(--muted); font-weight: 400; }
+TOKENS_STYLE
 details > summary { cursor: pointer; color: var(--muted); font-size: .9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: .4rem 0; font-variant-numeric: tabular-nums; }
@@ -81,7 +82,10 @@ th:first-child { text-align: start; }
 </head>
 <body>
 <main>
-""".replace("BLUE", BLUE).replace("ORANGE", ORANGE)
+""".replace("BLUE", BLUE)
+    .replace("ORANGE", ORANGE)
+    .replace("TOKENS_STYLE\n", TOKENS_STYLE)
+)
 _TAIL = "</main>\n</body>\n</html>\n"
 
 
@@ -102,27 +106,26 @@ def html_page(explanation: Explanation) -> str:
 
 def _body(explanation: Explanation) -> Iterator[str]:
     scored = bool(explanation.result.pairs)
-    yield f"<h1>{_number(explanation.headline) if scored else 'QUALS undefined'}</h1>"
+    yield f"<h1>{with_minus(explanation.headline) if scored else 'QUALS undefined'}</h1>"
     meaning = "0 is fully supported by the source; the further below, the less. " if scored else f"{NO_PAIRS} "
-    yield f'<p class="muted">{meaning}Settings {_text(explanation.signature)}.</p>'
+    yield f'<p class="muted">{meaning}Settings {escaped(explanation.signature)}.</p>'
     for note in explanation.notes:
         yield f'<p class="muted">{note}</p>'
     yield '<section aria-label="Summary">'
     yield f'<p class="text summary" dir="auto">{_marked(explanation)}</p>'
     yield "</section>"
-    source = f'<p class="text source" dir="auto">{_text(explanation.source)}</p>'
+    source = f'<p class="text source" dir="auto">{escaped(explanation.source)}</p>'
     yield f"<details><summary>Source</summary>{source}</details>"
     if not scored:
         return
-    step = max(1, math.ceil(explanation.depth / 4))
-    lines = f"a line every {step} nat{'' if step == 1 else 's'}"
+    lines = f"a line every {count(grid_step(explanation.depth), 'nat')}"
     yield (
         '<p class="legend"><span class="key a">under the summary (left)</span>'
         '<span class="key b">under the source (right)</span>'
         '<span class="muted">Log-probability of each token: the longer the bar, the less expected; '
         f"{lines}. The answer is shaded.</span></p>"
     )
-    yield f'<div style="--step: calc(var(--unit) * {step / explanation.depth:.5f})">'
+    yield "<div>"
     for number, pair in enumerate(explanation.worst_first, start=1):
         yield from _article(number, pair, explanation.depth)
     yield "</div>"
@@ -132,37 +135,22 @@ def _article(number: int, pair: ScoredPair, depth: int) -> Iterator[str]:
     words = token_texts(pair)
     values = list(zip(words, pair.token_log_probs_summary, pair.token_log_probs_source, strict=True))
     yield f'<article id="pair-{number}" aria-labelledby="title-{number}">'
-    question, answer = (f'<bdi dir="auto">{_text(text)}</bdi>' for text in (pair.question, pair.answer))
+    question, answer = (f'<bdi dir="auto">{escaped(text)}</bdi>' for text in (pair.question, pair.answer))
     yield f'<h2 id="title-{number}">{number}. {question} &rarr; {answer}</h2>'
     yield (
-        f'<p class="muted">difference {_number(signed(pair.score))} '
-        f"(source {_number(signed(pair.log_likelihood_source))}, "
-        f"summary {_number(signed(pair.log_likelihood_summary))})</p>"
+        f'<p class="muted">difference {with_minus(signed(pair.score))} '
+        f"(source {with_minus(signed(pair.log_likelihood_source))}, "
+        f"summary {with_minus(signed(pair.log_likelihood_summary))})</p>"
     )
-    yield '<ol class="tokens" dir="auto">'
-    for place, (word, summary, source) in enumerate(values):
-        kinds = ["answer"] if place >= pair.answer_tokens else []
-        kinds += ["aside"] if place in (pair.answer_tokens - 1, len(values) - 1) else []
-        label = _text(f"{word}: summary {signed(summary)}, source {signed(source)}")
-        yield (
-            f'<li class="{" ".join(kinds)}" title="{label}"><span class="word">{_text(word)}</span>'
-            f'<span class="bars" role="img" aria-label="{label}">{_bar("a", summary, depth)}{_bar("b", source, depth)}'
-            "</span></li>"
-        )
-    yield "</ol>"
+    yield token_bars(pair, depth)
     yield '<details><summary>Numbers</summary><div class="scroll"><table>'
     yield "<thead><tr><th scope='col'>token</th><th scope='col'>summary</th><th scope='col'>source</th></tr></thead>"
     yield "<tbody>"
     for word, summary, source in values:
-        row = f"<td>{_number(signed(summary))}</td><td>{_number(signed(source))}</td>"
-        yield f'<tr><th scope="row"><bdi>{_text(word)}</bdi></th>{row}</tr>'
+        row = f"<td>{with_minus(signed(summary))}</td><td>{with_minus(signed(source))}</td>"
+        yield f'<tr><th scope="row"><bdi>{escaped(word)}</bdi></th>{row}</tr>'
     yield "</tbody></table></div></details>"
     yield "</article>"
-
-
-def _bar(kind: str, value: float, depth: int) -> str:
-    share = 0.0 if math.isnan(value) else min(1.0, max(0.0, -value / depth))
-    return f'<i class="{kind}" style="height:{share:.2%}"></i>'
 
 
 def _marked(explanation: Explanation) -> str:
@@ -172,32 +160,15 @@ def _marked(explanation: Explanation) -> str:
     edges = sorted({0, len(summary), *(edge for pair in worst for edge in (pair.start, pair.end))})
     parts = []
     for start, end in pairwise(edges):
-        stretch = _text(summary[start:end])
+        stretch = escaped(summary[start:end])
         number = next((place for place, pair in enumerate(worst, 1) if pair.start <= start and end <= pair.end), None)
         if number is None:
             parts.append(stretch)
             continue
         pair = worst[number - 1]
         weight = 0.0 if math.isnan(pair.score) else min(0.6, max(0.0, -pair.score) * 0.25)
-        title = _text(f"worst pair: {pair.question} ({signed(pair.score)})")
+        title = escaped(f"worst pair: {pair.question} ({signed(pair.score)})")
         parts.append(
             f'<a href="#pair-{number}" title="{title}"><mark style="--weight:{weight:.3f}">{stretch}</mark></a>'
         )
     return "".join(parts)
-
-
-def _text(text: str) -> str:
-    """Escaped, for element content and quoted attributes; what HTML does not allow as a character is replaced."""
-    allowed = (letter if _is_allowed(letter) else "\ufffd" for letter in text)
-    return escape("".join(allowed), quote=True)
-
-
-def _is_allowed(letter: str) -> bool:
-    code = ord(letter)
-    if code < 0xA0:
-        return letter in "\t\n" or 0x20 <= code < 0x7F
-    return not 0xD800 <= code <= 0xDFFF and not 0xFDD0 <= code <= 0xFDEF and code & 0xFFFE != 0xFFFE
-
-
-def _number(text: str) -> str:
-    return text.replace("-", "\N{MINUS SIGN}")

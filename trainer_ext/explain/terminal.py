@@ -7,7 +7,9 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 
-from trainer_ext.explain import NO_PAIRS, Explanation, printable, signed
+from quals.markup import printable, signed
+
+from trainer_ext.explain import NO_PAIRS, Explanation
 
 _NUMBERS = 10  # columns of a number
 _NARROW = 60  # below this the numbers stand on a line of their own

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainer_ext.explain import BLUE, ORANGE, printable
+from quals.markup import BLUE, ORANGE, printable
+
 from trainer_ext.study.report import Report, Result
 from trainer_ext.tables import replacing
 

@@ -1,0 +1,31 @@
+"""Sources with summaries of them, to try QUALS on."""
+
+SOURCE = (
+    "Anthony Joshua believes that Wladimir Klitschko goes into Saturday's heavyweight fight with a chink in his "
+    "armour. The 27-year-old champion from Watford has spent ten weeks in camp in Sheffield, and says that he "
+    'has watched every round the Ukrainian boxed in the last decade. "There is a weakness there, and I have '
+    'seen it," Joshua told reporters after his final public workout. He would not say what it was. Klitschko, '
+    "who is 41 and lost his titles to Tyson Fury in 2015, laughed when the remark was put to him. The former "
+    "champion said that he had never felt fitter, and that his young opponent would have to find the gap before "
+    "he could talk about it. About 90,000 people are expected at Wembley."
+)
+CONSISTENT = "Anthony Joshua says that Wladimir Klitschko has a chink in his armour."
+INCONSISTENT = "Wladimir Klitschko says that Anthony Joshua has a chink in his armour."
+
+_BRIDGE = (
+    "The old iron bridge over the Arle at Tamworth Ferry will close to cars from Monday, 3 June, the county council "
+    "said on Thursday. Inspectors had found cracks in two of its five spans in March. Cyclists and people on foot may "
+    "go on using it. The repair will take about seven months and cost 4.2 million pounds, of which the government pays "
+    "half. Drivers will be sent over the motorway bridge, a way round of eleven miles. Helen Marsh, who runs the "
+    "bakery beside the bridge, said that she feared for her trade; the council has promised shops a lower rate until "
+    "the bridge opens again."
+)
+EXAMPLES = {
+    "The chink in the armour: right": (SOURCE, CONSISTENT),
+    "The chink in the armour: given to the wrong man": (SOURCE, INCONSISTENT),
+    "The bridge: right": (_BRIDGE, "The bridge at Tamworth Ferry closes to cars on 3 June for about seven months."),
+    "The bridge: wrong date, wrong length": (
+        _BRIDGE,
+        "The bridge at Tamworth Ferry closes to cars on 12 August for about two years.",
+    ),
+}
