@@ -8,8 +8,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import random
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import evaluate
 import pytest
 from quals.checkpoint import EMBEDDED
 from tiny import REPOSITORY, save_tiny_qagen, tiny_model, train_tiny_qagen
@@ -46,3 +49,21 @@ def tiny_asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = train_tiny_qagen(tmp_path_factory.mktemp("asking") / "qagen-tiny", ask)
     (folder / "README.md").write_text("---\ntags: [qagen]\n---\n\n# A tiny QAGen\n")
     return folder
+
+
+@pytest.fixture
+def evaluate_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Caches of evaluate's that hold nothing; what other tests loaded through others is out of the way meanwhile."""
+    for name in ("HF_MODULES_CACHE", "HF_METRICS_CACHE"):
+        monkeypatch.setattr(evaluate.config, name, tmp_path / name)
+    monkeypatch.setattr(evaluate.config, "HF_EVALUATE_OFFLINE", True)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if name.partition(".")[0] == "evaluate_modules"]
+
+    for name in loaded():
+        monkeypatch.delitem(sys.modules, name)
+    yield tmp_path
+    for name in loaded():
+        del sys.modules[name]

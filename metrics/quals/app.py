@@ -215,8 +215,8 @@ def _caveats() -> str:
     if PUBLISHED is not None:
         links.append(f"[its model](https://huggingface.co/{PUBLISHED[0]}/tree/{PUBLISHED[1]})")
     return (
-        "A score is no verdict. Wording weighs in it, English only is read, and causes, order and who did what to whom "
-        f"are often missed. {', '.join(links)}"
+        "A score is no verdict. Wording weighs in it, English only is read, and order, direction and who did what to "
+        f"whom are often missed. {', '.join(links)}"
     )
 
 

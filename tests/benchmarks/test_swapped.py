@@ -77,6 +77,8 @@ def test_a_wrong_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-def test_boxing_with_the_embedded_model(embedded: Path) -> None:
-    found = outcomes(load_pairs(), QualsScorer(str(embedded), device="cpu"))
-    assert next(outcome for outcome in found if outcome.metric == "QUALS tokens").right
+def test_most_names_numbers_and_places_come_out_right_with_the_embedded_model(embedded: Path) -> None:
+    kinds = ("names", "numbers", "places", "dates", "organisations")
+    pairs = [pair for pair in load_pairs() if pair.kind in kinds]
+    found = outcomes(pairs, QualsScorer(str(embedded), device="cpu"))
+    assert sum(outcome.right for outcome in found if outcome.metric == "QUALS tokens") >= 4

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
-import evaluate
 import pytest
 from huggingface_hub import ModelCard
 from tiny import REPOSITORY
@@ -19,12 +17,7 @@ def rows(text: str) -> list[list[str]]:
     return [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
 
 
-def test_its_code_runs(
-    embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in ("HF_MODULES_CACHE", "HF_METRICS_CACHE"):
-        monkeypatch.setattr(evaluate.config, name, tmp_path / name)
-    monkeypatch.setattr(sys, "path", list(sys.path))
+def test_its_code_runs(embedded: Path, evaluate_caches: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = re.findall(r"```python\n(.*?)```", CARD.read_text(encoding="utf-8"), re.DOTALL)
     assert len(code) == 3
     exec("\n".join(code).replace("org/quals", str(FOLDER)), {})

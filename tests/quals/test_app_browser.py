@@ -131,7 +131,8 @@ def test_the_whole_way(context: BrowserContext, address: str) -> None:
     detail = page.locator("#detail")
     first = detail.inner_text()
     pairs.first.focus()
-    page.keyboard.press("ArrowDown")  # no mouse is needed
+    page.keyboard.press("Tab")  # no mouse is needed
+    page.keyboard.press("Space")
     playwright.expect(pairs.nth(1)).to_be_checked()
     playwright.expect(detail).not_to_have_text(first, use_inner_text=True)
     assert detail.locator("mark").count() >= 1

@@ -378,13 +378,9 @@ def test_the_texts_are_those_of_a_metric(quals: Quals) -> None:
 
 
 def test_the_examples_in_its_texts_are_true(
-    embedded: Path, tmp_path: Path, quals: Quals, monkeypatch: pytest.MonkeyPatch
+    embedded: Path, evaluate_caches: Path, quals: Quals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate.config, "HF_MODULES_CACHE", tmp_path / "modules")
-    monkeypatch.setattr(evaluate.config, "HF_METRICS_CACHE", tmp_path / "metrics")
-    monkeypatch.setattr(evaluate.config, "HF_EVALUATE_OFFLINE", True)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(evaluate_caches)
     install()
     examples = doctest.DocTestParser().get_doctest(quals.inputs_description, {}, "quals", None, None)
     failures: list[str] = []
