@@ -7,8 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from quals.example_texts import EXAMPLES
 from tiny import REPOSITORY, tiny_tokenizer
 
+from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.cli.main import build_parser
 
 DOCS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -47,3 +49,19 @@ def test_the_training_guide_runs_from_top_to_bottom(tmp_path: Path, monkeypatch:
 def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
         assert (file.parent / target).exists(), target
+
+
+def test_the_readmes_python_runs(
+    embedded: Path, evaluate_caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    source, summary = EXAMPLES["The bridge: right"]
+    names: dict[str, object] = {"source": source, "summary": summary, "sources": [source], "summaries": [summary]}
+    readme = REPOSITORY / "README.md"
+    for block in blocks(readme, "python"):
+        exec(block, names)
+    assert "/" in capsys.readouterr().out
+    (swap,) = blocks(readme, "diff")
+    for sign in "-+":
+        exec("\n".join(line[1:] for line in swap.splitlines() if line[0] == sign), names)
+    assert names["Seq2SeqTrainer"] is ContrastiveSeq2SeqTrainer
