@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -14,12 +10,12 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .attention import share_encoder_states
+from .embedded import embedded_folder
+from .fingerprint import fingerprint
 from .published import PUBLISHED
 
 EMBEDDED = "qagen-mini"
 _NOTE = "quals.json"  # evaluate writes {"original file path": ...} beside its copy, once
-# Parts of a config that say how it was stored or run, not what it computes.
-_NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ def load_qagen(
             raise _refused(name, f"its config has no {token}")
     share_encoder_states(model)
     model.eval().to(device)
-    return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), _fingerprint(model, tokenizer))
+    return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), fingerprint(model, tokenizer))
 
 
 def find_default() -> tuple[str, str | None]:
@@ -116,9 +112,9 @@ def find_embedded() -> Path:
     Raises:
         ValueError: it is in none of these places.
     """
-    for folder in _embedded_candidates():
-        if (folder / "config.json").is_file():
-            return folder.resolve()
+    found = embedded_folder(__file__, "quals", EMBEDDED)
+    if found is not None:
+        return found
     note = Path(__file__).resolve().parent / _NOTE
     stale = f" (or delete {note}, which names a folder without it, and load the metric again)" if note.is_file() else ""
     raise ValueError(
@@ -127,46 +123,11 @@ def find_embedded() -> Path:
     )
 
 
-def _embedded_candidates() -> Iterator[Path]:
-    here = Path(__file__).resolve().parent
-    yield here / EMBEDDED
-    spec = find_spec("quals")
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        yield Path(location) / EMBEDDED
-    note = here / _NOTE
-    if note.is_file():
-        try:
-            original = json.loads(note.read_text(encoding="utf-8"))["original file path"]
-        except (ValueError, KeyError, TypeError, OSError):
-            return
-        yield Path(original).parent / EMBEDDED  # may be relative or stale: the caller checks
-
-
 def _longest_input(config: object, tokenizer: PreTrainedTokenizerBase) -> int:
     limits = [getattr(config, "max_position_embeddings", None), getattr(config, "n_positions", None)]
     if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
         limits.append(tokenizer.model_max_length)
     return min([int(limit) for limit in limits if limit] or [512])
-
-
-def _fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
-    digest = hashlib.sha256()
-    config = {name: value for name, value in model.config.to_diff_dict().items() if name not in _NOT_THE_MODEL}
-    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
-    digest.update(json.dumps(_tokenizer_rules(tokenizer), sort_keys=True, default=str).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
-def _tokenizer_rules(tokenizer: PreTrainedTokenizerBase) -> object:
-    """All that decides how a text becomes tokens, as JSON."""
-    if not tokenizer.is_fast:
-        return [type(tokenizer).__name__, tokenizer.get_vocab()]
-    rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    # Truncation and padding are set by the latest call.
-    return {name: value for name, value in rules.items() if name not in ("truncation", "padding")}
 
 
 def _refused(name: str, reason: str) -> ValueError:

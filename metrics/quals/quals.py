@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import os
-from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
-import datasets
 import evaluate
 
 # evaluate copies those files beside this one that it finds named in lines of this form, alone on a line and without a
@@ -18,13 +12,16 @@ from .attention import share_encoder_states as share_encoder_states
 from .batching import token_budget_batches as token_budget_batches
 from .checkpoint import QAGen
 from .decoding import DecodingSettings as DecodingSettings
+from .embedded import embedded_folder as embedded_folder
+from .fingerprint import fingerprint as fingerprint
 from .inputs import require as require
 from .pairs import Pair as Pair
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
 from .results import mean_score
 from .scorer import QualsScorer
-from .texts import checked_texts
+from .source_metric import SourceMetric
+from .texts import checked_texts as checked_texts
 from .windows import Windows as Windows
 
 _CITATION = """\
@@ -126,35 +123,15 @@ Examples:
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
-class Quals(evaluate.Metric):
+class Quals(SourceMetric):
     """The metric that ``evaluate.load`` finds; :class:`~quals.scorer.QualsScorer` does the work."""
 
-    def __init__(self, config_name: str | os.PathLike[str] | None = None, **kwargs: Any) -> None:
-        default = config_name is None or config_name == "default"
-        self._checkpoint = None if default else os.fspath(config_name)  # type: ignore[arg-type]
-        self._loaded: QAGen | None = None
-        self._loaded_for: tuple[str | None, str] = (None, "")
-        # evaluate writes into a folder of this name, which must not be the checkpoint's own.
-        name = "default" if self._checkpoint is None else hashlib.sha256(self._checkpoint.encode()).hexdigest()[:16]
-        super().__init__(config_name=name, **kwargs)
+    _of_the_call = ("explain", "token_log_probs", "progress")
+    _loaded: QAGen | None = None
+    _loaded_for: tuple[str | None, str] = (None, "")
 
     def _info(self) -> evaluate.MetricInfo:
-        text = datasets.Value("string")
-        return evaluate.MetricInfo(
-            description=_DESCRIPTION,
-            citation=_CITATION,
-            inputs_description=_KWARGS_DESCRIPTION,
-            features=[
-                datasets.Features({"predictions": text, "sources": text}),
-                datasets.Features({"predictions": datasets.Sequence(text), "sources": text}),
-            ],
-            license="Apache-2.0",
-            reference_urls=["https://arxiv.org/abs/2105.04623"],
-        )
-
-    def _download_and_prepare(self, dl_manager: Any) -> None:
-        if self.process_id == 0:  # the one that computes
-            self._scorer()
+        return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/2105.04623")
 
     def _scorer(self, device: str | None = None, dtype: str = "float32", **options: Any) -> QualsScorer:
         """A scorer with these options, on the weights in memory where they serve."""
@@ -164,41 +141,6 @@ class Quals(evaluate.Metric):
         scorer = QualsScorer(self._checkpoint, device=device, dtype=dtype, **options)
         self._loaded, self._loaded_for = scorer.qagen, (device, dtype)
         return scorer
-
-    def add(self, *, prediction: Any = None, reference: Any = None, source: Any = None, **kwargs: Any) -> None:
-        """Add one summary, or one list of candidates, and its source.
-
-        Raises:
-            ValueError: something is not text; what was added before is kept.
-        """
-        prediction, source = kwargs.pop("predictions", prediction), kwargs.pop("sources", source)
-        predictions, sources = self._checked([prediction], [source])
-        super().add(prediction=predictions[0], reference=reference, sources=sources[0], **kwargs)
-
-    def add_batch(self, *, predictions: Any = None, references: Any = None, sources: Any = None, **kwargs: Any) -> None:
-        """Add a summary, or a list of candidates, for each source.
-
-        Raises:
-            ValueError: something is not text, or the lists differ in length; what was added before is kept.
-        """
-        predictions, sources = self._checked(predictions, sources)
-        super().add_batch(predictions=predictions, references=references, sources=sources, **kwargs)
-
-    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
-        """Score what is given, and what was added before.
-
-        Raises:
-            ValueError: there is nothing to score, something is not text, or an option is out of range; what was added
-                before is kept.
-        """
-        options = {name: value for name, value in kwargs.items() if name != "sources"}
-        inspect.signature(self._compute).bind([], [], **options)
-        if self.process_id == 0:
-            self._scorer(**{name: value for name, value in options.items() if name not in _NOT_THE_SCORERS})
-        if predictions is None and kwargs.get("sources") is None and not len(self):
-            raise ValueError("There is nothing to score: give predictions and sources, or add some before.")
-        result: dict[str, Any] | None = super().compute(predictions=predictions, references=references, **kwargs)
-        return result
 
     def _compute(
         self,
@@ -234,20 +176,7 @@ class Quals(evaluate.Metric):
             weighting=weighting,
             batch_tokens=batch_tokens,
         )
-        nested = [text if isinstance(text, list) else [text] for text in predictions]
-        summaries = [text for candidates in nested for text in candidates]
-        repeated = [source for source, candidates in zip(sources, nested, strict=True) for _ in candidates]
-        try:
-            results = scorer.score(repeated, summaries, progress=progress)
-        except BaseException:  # an interrupt too
-            self._forget()
-            raise
-
-        def shaped(values: Iterable[Any]) -> list[Any]:
-            """Values, one a summary, in the form of the predictions."""
-            rest = iter(values)
-            return [list(islice(rest, len(text))) if isinstance(text, list) else next(rest) for text in predictions]
-
+        results, shaped = self._scored(scorer, predictions, sources, progress)
         scores = [result.score for result in results]
         of_sources = [first for first, *_ in (x if isinstance(x, list) else [x] for x in shaped(results))]
         output = {
@@ -263,20 +192,3 @@ class Quals(evaluate.Metric):
         if explain or token_log_probs:
             output["pairs"] = shaped([pair.to_dict(token_log_probs) for pair in result.pairs] for result in results)
         return output
-
-    def _forget(self) -> None:
-        """Drop the texts of a computation that failed: evaluate leaves their file there, and locked."""
-        self.data = self.buf_writer = None
-        for lock, path in zip(self.filelocks or (), self.file_paths or (), strict=True):
-            if os.path.exists(path):
-                os.remove(path)
-            lock.release()
-
-    def _checked(self, predictions: Any, sources: Any) -> tuple[list[Any], list[str]]:
-        if self.writer is None:
-            return checked_texts(predictions, sources)
-        known = self.selected_feature_format["predictions"]
-        return checked_texts(predictions, sources, nested=not isinstance(known, datasets.Value))
-
-
-_NOT_THE_SCORERS = ("explain", "token_log_probs", "progress")

@@ -1,0 +1,19 @@
+"""FactCC: factual consistency of summaries by a classifier of their sentences against the source."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .results import JudgedSentence, SummaryJudgement
+    from .scorer import FactCCScorer
+
+__all__ = ["FactCCScorer", "JudgedSentence", "SummaryJudgement"]
+
+# Found when asked for, so that importing the package does not wait for torch.
+_MODULES = {"FactCCScorer": "scorer", "JudgedSentence": "results", "SummaryJudgement": "results"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

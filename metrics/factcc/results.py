@@ -1,0 +1,54 @@
+"""What the scorer returns: a score per summary, and the sentences that show why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class JudgedSentence:
+    """A sentence of a summary.
+
+    Attributes:
+        text: ``summary[start:end]``.
+        start, end: character span in the summary.
+        score: probability that the source supports it, 0 to 1.
+    """
+
+    text: str
+    start: int
+    end: int
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"sentence": self.text, "start": self.start, "end": self.end, "score": self.score}
+
+
+@dataclass(frozen=True)
+class SummaryJudgement:
+    """FactCC of one summary.
+
+    Attributes:
+        score: mean of the sentences' scores, 0 to 1, higher is more consistent; NaN where there is no sentence.
+        sentences: in the summary's order.
+        source_windows: texts that the source was compared as; 1 unless windows were asked for and it was too long.
+        source_truncated: whether the end of the source was not read.
+        summary_truncated: whether the end of a sentence was not read.
+    """
+
+    score: float
+    sentences: tuple[JudgedSentence, ...]
+    source_windows: int
+    source_truncated: bool
+    summary_truncated: bool
+
+    @classmethod
+    def of(
+        cls, sentences: tuple[JudgedSentence, ...], windows: int, source_truncated: bool, summary_truncated: bool
+    ) -> SummaryJudgement:
+        """The judgement that sentences come to."""
+        mean = sum(sentence.score for sentence in sentences) / len(sentences) if sentences else math.nan
+        return cls(mean, sentences, windows, source_truncated, summary_truncated)

@@ -1,0 +1,127 @@
+"""What metrics of summaries and their sources have in common: texts in, checked and shaped, nothing lost on errors."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, ClassVar
+
+import datasets
+import evaluate
+
+from .texts import checked_texts
+
+
+class SourceMetric(evaluate.Metric, ABC):
+    """A metric with the features ``predictions`` and ``sources``, whose work a scorer does.
+
+    It is abstract, and so evaluate passes it by where it looks for a metric in a module that imports this.
+    """
+
+    _of_the_call: ClassVar[tuple[str, ...]] = ("explain", "progress")  # options that are not the scorer's
+
+    def __init__(self, config_name: str | os.PathLike[str] | None = None, **kwargs: Any) -> None:
+        default = config_name is None or config_name == "default"
+        self._checkpoint = None if default else os.fspath(config_name)  # type: ignore[arg-type]
+        # evaluate writes into a folder of this name, which must not be the checkpoint's own.
+        name = "default" if self._checkpoint is None else hashlib.sha256(self._checkpoint.encode()).hexdigest()[:16]
+        super().__init__(config_name=name, **kwargs)
+
+    @abstractmethod
+    def _scorer(self, **options: Any) -> Any:
+        """A scorer with these options: it has ``score(sources, summaries, progress=)``.
+
+        Raises:
+            ValueError: an option is out of range, or the checkpoint cannot be used.
+        """
+
+    def _described(self, description: str, citation: str, inputs_description: str, url: str) -> evaluate.MetricInfo:
+        """What evaluate wants to know."""
+        text = datasets.Value("string")
+        return evaluate.MetricInfo(
+            description=description,
+            citation=citation,
+            inputs_description=inputs_description,
+            features=[
+                datasets.Features({"predictions": text, "sources": text}),
+                datasets.Features({"predictions": datasets.Sequence(text), "sources": text}),
+            ],
+            license="Apache-2.0",
+            reference_urls=[url],
+        )
+
+    def _download_and_prepare(self, dl_manager: Any) -> None:
+        if self.process_id == 0:  # the one that computes
+            self._scorer()
+
+    def add(self, *, prediction: Any = None, reference: Any = None, source: Any = None, **kwargs: Any) -> None:
+        """Add one summary, or one list of candidates, and its source.
+
+        Raises:
+            ValueError: something is not text; what was added before is kept.
+        """
+        prediction, source = kwargs.pop("predictions", prediction), kwargs.pop("sources", source)
+        predictions, sources = self._checked([prediction], [source])
+        super().add(prediction=predictions[0], reference=reference, sources=sources[0], **kwargs)
+
+    def add_batch(self, *, predictions: Any = None, references: Any = None, sources: Any = None, **kwargs: Any) -> None:
+        """Add a summary, or a list of candidates, for each source.
+
+        Raises:
+            ValueError: something is not text, or the lists differ in length; what was added before is kept.
+        """
+        predictions, sources = self._checked(predictions, sources)
+        super().add_batch(predictions=predictions, references=references, sources=sources, **kwargs)
+
+    def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
+        """Score what is given, and what was added before.
+
+        Raises:
+            ValueError: there is nothing to score, something is not text, or an option is out of range; what was added
+                before is kept.
+        """
+        options = {name: value for name, value in kwargs.items() if name != "sources"}
+        inspect.signature(self._compute).bind([], [], **options)
+        if self.process_id == 0:
+            self._scorer(**{name: value for name, value in options.items() if name not in self._of_the_call})
+        if predictions is None and kwargs.get("sources") is None and not len(self):
+            raise ValueError("There is nothing to score: give predictions and sources, or add some before.")
+        result: dict[str, Any] | None = super().compute(predictions=predictions, references=references, **kwargs)
+        return result
+
+    def _scored(
+        self, scorer: Any, predictions: list[str] | list[list[str]], sources: list[str], progress: bool | None
+    ) -> tuple[list[Any], Callable[[Iterable[Any]], list[Any]]]:
+        """The scorer's results, one a summary, and what brings values, one a summary, into the predictions' form."""
+        nested = [text if isinstance(text, list) else [text] for text in predictions]
+        summaries = [text for candidates in nested for text in candidates]
+        repeated = [source for source, candidates in zip(sources, nested, strict=True) for _ in candidates]
+        try:
+            results = scorer.score(repeated, summaries, progress=progress)
+        except BaseException:  # an interrupt too
+            self._forget()
+            raise
+
+        def shaped(values: Iterable[Any]) -> list[Any]:
+            rest = iter(values)
+            return [list(islice(rest, len(text))) if isinstance(text, list) else next(rest) for text in predictions]
+
+        return results, shaped
+
+    def _forget(self) -> None:
+        """Drop the texts of a computation that failed: evaluate leaves their file there, and locked."""
+        self.data = self.buf_writer = None
+        for lock, path in zip(self.filelocks or (), self.file_paths or (), strict=True):
+            if os.path.exists(path):
+                os.remove(path)
+            lock.release()
+
+    def _checked(self, predictions: Any, sources: Any) -> tuple[list[Any], list[str]]:
+        if self.writer is None:
+            return checked_texts(predictions, sources)
+        known = self.selected_feature_format["predictions"]
+        return checked_texts(predictions, sources, nested=not isinstance(known, datasets.Value))
