@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=17, help="of the data's shapes and order")
     add("--dtype", choices=["float32", "float16"], default="float16", help="of the saved weights")
     add("--no-bf16", action="store_true", help="train in float32 throughout")
+    add("--answer-first", action="store_true", help="a question generator for QAGS instead: answer, then question")
     add("--no-resume", action="store_true", help="start anew although there are checkpoints")
     add("--credit", action="append", default=[], help="a line for the card: a data set, its licence and source")
     add("--base-credit", default="", help="what the card says of the base model: where it is from, its licence")
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         dtype=arguments.dtype,
         resume=not arguments.no_resume,
+        answer_first=arguments.answer_first,
         data_credit=arguments.credit,
         base_credit=arguments.base_credit,
     )

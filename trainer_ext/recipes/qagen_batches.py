@@ -20,13 +20,13 @@ IGNORED = -100
 def encode_targets(
     tokenizer: PreTrainedTokenizerBase, separator_id: int, targets: Sequence[tuple[str, str]]
 ) -> list[list[int]]:
-    """Each (question, answer) as the token ids of ``question <sep> answer </s>``, without BOS or [CLS].
+    """Each (first, second) as the token ids of ``first <sep> second </s>``, without BOS or [CLS].
 
     Text is tokenised with ``split_special_tokens=True``: what somebody typed can never be the separator.
     """
     if not targets:
         return []
-    texts = [text for question, answer in targets for text in (question, f" {answer}")]
+    texts = [text for first, second in targets for text in (first, f" {second}")]
     ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     eos = tokenizer.eos_token_id
     return [[*ids[i], separator_id, *ids[i + 1], eos] for i in range(0, len(ids), 2)]
@@ -39,10 +39,12 @@ def encode_examples(
     max_tokens: int = 512,
     group: int = 6,
     max_target_tokens: int = 96,
+    answer_first: bool = False,
 ) -> Dataset:
     """Rows of ``input_ids`` (a passage, cut at ``max_tokens``) and ``labels`` (lists of up to ``group`` targets).
 
-    Targets longer than ``max_target_tokens`` are left out, and so are those whose answer stood in what was cut.
+    A target is question, separator, answer; with ``answer_first`` answer, separator, question. Targets longer than
+    ``max_target_tokens`` are left out, and so are those whose answer stood in what was cut.
     """
     examples = list(examples)
     encoded = tokenizer(
@@ -52,7 +54,8 @@ def encode_examples(
         split_special_tokens=True,
         return_offsets_mapping=True,
     )
-    targets = iter(encode_targets(tokenizer, separator_id, [target for e in examples for target in e.targets]))
+    pairs = [target[::-1] if answer_first else target for example in examples for target in example.targets]
+    targets = iter(encode_targets(tokenizer, separator_id, pairs))
     rows: list[dict[str, Any]] = []
     for example, input_ids, offsets in zip(examples, encoded["input_ids"], encoded["offset_mapping"], strict=True):
         kept, cut = example.text[: max(end for _, end in offsets)], example.text

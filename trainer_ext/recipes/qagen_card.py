@@ -29,13 +29,6 @@ def _card(
     folder: Path, recipe: QAGenRecipe, quality: QAGenQuality, state: TrainerState, passages: Sequence[Passage]
 ) -> str:
     config = AutoConfig.from_pretrained(folder)
-    evaluations = "\n".join(
-        f"| {entry['step']} | {entry['eval_loss']:.3f} |" for entry in state.log_history if "eval_loss" in entry
-    )
-    credit = "\n".join(f"- {line}" for line in recipe.data_credit or map(_file_name, recipe.train_files))
-    base = recipe.base_credit or f"`{_file_name(recipe.model.rstrip('/'))}`"
-    best = f"{state.best_metric:.3f} nats a token" if state.best_metric is not None else "not evaluated"
-    tokens = recipe.tokens_per_batch * recipe.accumulation
     return f"""---
 library_name: transformers
 tags: [question-generation, question-answering, qagen, quals, factual-consistency]
@@ -54,7 +47,39 @@ scorer = QualsScorer("path/to/this/folder")
 (result,) = scorer.score([source], [summary])
 ```
 
-## Training
+{training_section(folder, recipe, state, passages)}
+## Quality
+
+Measured on {file_name(recipe.validation_file)}, which was not trained on.
+
+| measure | value |
+|---|---:|
+| negative log-likelihood of {quality.pairs:,} pairs, nats a token | {quality.negative_log_likelihood:.3f} |
+| token F1 of the greedy answer to {quality.answered:,} given questions | {quality.answer_f1:.3f} |
+| share of 60 generated pairs that the text backs, {quality.sentences} sentences | {quality.surviving_share:.3f} |
+| distinct answers among them, a sentence | {quality.distinct_answers:.1f} |
+| share of 60 generated pairs that the text backs, {quality.passages} passages | \
+{quality.surviving_share_of_passages:.3f} |
+| distinct answers among them, a passage | {quality.distinct_answers_of_passages:.1f} |
+
+## Limits
+
+It reads at most {recipe.max_tokens} tokens. It knows the kind of text and of question it was trained on. Its
+likelihoods compare one text with another; they are not probabilities that a statement is true.
+"""
+
+
+def training_section(folder: Path, recipe: QAGenRecipe, state: TrainerState, passages: Sequence[Passage]) -> str:
+    """What it was trained on, and how."""
+    config = AutoConfig.from_pretrained(folder)
+    evaluations = "\n".join(
+        f"| {entry['step']} | {entry['eval_loss']:.3f} |" for entry in state.log_history if "eval_loss" in entry
+    )
+    credit = "\n".join(f"- {line}" for line in recipe.data_credit or map(file_name, recipe.train_files))
+    base = recipe.base_credit or f"`{file_name(recipe.model.rstrip('/'))}`"
+    best = f"{state.best_metric:.3f} nats a token" if state.best_metric is not None else "not evaluated"
+    tokens = recipe.tokens_per_batch * recipe.accumulation
+    return f"""## Training
 
 Base: {base}
 
@@ -78,27 +103,9 @@ passages of the validation file, {recipe.validation_passages:,} at most:
 | step | negative log-likelihood, nats a token |
 |---:|---:|
 {evaluations}
-
-## Quality
-
-Measured on {_file_name(recipe.validation_file)}, which was not trained on.
-
-| measure | value |
-|---|---:|
-| negative log-likelihood of {quality.pairs:,} pairs, nats a token | {quality.negative_log_likelihood:.3f} |
-| token F1 of the greedy answer to {quality.answered:,} given questions | {quality.answer_f1:.3f} |
-| share of 60 generated pairs that the text backs, {quality.sentences} sentences | {quality.surviving_share:.3f} |
-| distinct answers among them, a sentence | {quality.distinct_answers:.1f} |
-| share of 60 generated pairs that the text backs, {quality.passages} passages | \
-{quality.surviving_share_of_passages:.3f} |
-| distinct answers among them, a passage | {quality.distinct_answers_of_passages:.1f} |
-
-## Limits
-
-It reads at most {recipe.max_tokens} tokens. It knows the kind of text and of question it was trained on. Its
-likelihoods compare one text with another; they are not probabilities that a statement is true.
 """
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
+    """The last part of a path, or of a data set's name."""
     return name.rsplit("/", 1)[-1]

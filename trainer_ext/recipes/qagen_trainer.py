@@ -16,17 +16,22 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTraine
 from trainer_ext.recipes.qagen_batches import IGNORED, QAGenCollator, TokenBudgetBatches
 
 SEPARATOR = "<sep>"
+QUESTION_FIRST, ANSWER_FIRST = "qagen_separator", "questioner_separator"  # what names it in the config
 
 
-def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
+def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, answer_first: bool = False) -> int:
     """Make ``<sep>`` one special token of both, named in the model's config; return its id.
 
-    The new embedding is drawn around the mean of the others, as transformers does by default.
+    The name says what the model writes first, so that one who writes answers first is not taken for a QAGen. The new
+    embedding is drawn around the mean of the others, as transformers does by default.
     """
     tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]}, replace_extra_special_tokens=False)
     if len(tokenizer) > model.config.get_text_config().vocab_size:
         model.resize_token_embeddings(len(tokenizer))
-    model.config.qagen_separator = SEPARATOR
+    name, other = (ANSWER_FIRST, QUESTION_FIRST) if answer_first else (QUESTION_FIRST, ANSWER_FIRST)
+    setattr(model.config, name, SEPARATOR)
+    if hasattr(model.config, other):
+        delattr(model.config, other)
     if tokenizer.eos_token_id != model.config.eos_token_id:
         tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
     return tokenizer.get_vocab()[SEPARATOR]

@@ -45,6 +45,7 @@ class QAGenRecipe:
         eval_steps: optimiser steps between evaluations, which are also the points to resume from.
         validation_passages: passages that choose the checkpoint, from the start of the file.
         dtype: of the saved weights, ``float32`` or ``float16``.
+        answer_first: write the answer before the question: a question generator, which QAGS uses, and no QAGen.
         data_credit: lines for the card, a data set each; none is the names of the files.
         base_credit: what the card says of the base model; none is its name.
     """
@@ -66,6 +67,7 @@ class QAGenRecipe:
     seed: int = 17
     dtype: str = "float16"
     resume: bool = True
+    answer_first: bool = False
     data_credit: Sequence[str] = field(default_factory=tuple)
     base_credit: str = ""
 
@@ -92,7 +94,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         raise ValueError(
             f"max_tokens is {recipe.max_tokens}, but {recipe.model} reads at most {limit}: give that or less."
         )
-    separator_id = add_separator(model, tokenizer)
+    separator_id = add_separator(model, tokenizer, recipe.answer_first)
 
     passages = [passages for name in recipe.train_files for passages in _read(name)]
     validation = _read(recipe.validation_file, split="validation")
@@ -102,7 +104,9 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     # Every pair with its first answer, which is what a QAGen is measured by.
     chosen = validation[: recipe.validation_passages]
     examples = [Example(p.text, tuple((pair.question, pair.answers[0]) for pair in p.pairs)) for p in chosen]
-    validation_rows = encode_examples(examples, tokenizer, separator_id, recipe.max_tokens)
+    validation_rows = encode_examples(
+        examples, tokenizer, separator_id, recipe.max_tokens, answer_first=recipe.answer_first
+    )
 
     trainer = QAGenTrainer(
         model,
@@ -114,6 +118,14 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     )
     trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe, [passages, validation]))
 
+    if recipe.answer_first:
+        from trainer_ext.recipes.questioner_card import write_card as write_questioner_card
+        from trainer_ext.recipes.questioner_quality import measure_questioner
+
+        measured = measure_questioner(model, tokenizer, separator_id, validation, recipe.max_tokens)
+        _save(model, tokenizer, output, recipe.dtype)
+        write_questioner_card(output, recipe, measured, trainer.state, passages)
+        return output
     _save(model, tokenizer, output, recipe.dtype)
     from trainer_ext.recipes.qagen_card import write_card
     from trainer_ext.recipes.qagen_quality import measure_quality
@@ -162,7 +174,7 @@ def _pass(
     lengths = [len(ids) for ids in texts]
     rng = random.Random(f"{recipe.seed}-{number}")
     examples = make_examples(passages, lengths, rng, max_tokens=recipe.max_tokens)
-    return encode_examples(examples, tokenizer, separator_id, recipe.max_tokens)
+    return encode_examples(examples, tokenizer, separator_id, recipe.max_tokens, answer_first=recipe.answer_first)
 
 
 def _arguments(recipe: QAGenRecipe, folder: Path) -> Seq2SeqTrainingArguments:

@@ -21,7 +21,7 @@ from quals.checkpoint import load_qagen
 from safetensors.torch import load_file
 from tiny import WORDS, tiny_model
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen_data import read_passages
@@ -113,6 +113,36 @@ def unbroken(base: Path, data: tuple[Path, Path], tmp_path_factory: pytest.TempP
     output = tmp_path_factory.mktemp("unbroken") / "tiny-qagen"
     assert main(command(base, data, output)) == 0
     return output
+
+
+def test_answer_first_makes_a_question_generator_of_a_qagen(
+    unbroken: Path, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "questioner-tiny"
+    assert main([*command(unbroken, data, output, epochs=10), "--answer-first"]) == 0
+    config = json.loads((output / "config.json").read_text())
+    assert config["questioner_separator"] == "<sep>"
+    assert "qagen_separator" not in config
+    with pytest.raises(ValueError, match="was not trained as a QAGen"):
+        load_qagen(str(output))
+    quality = json.loads((output / "quality.json").read_text())
+    assert quality["questions"] == 24
+    assert quality["negative_log_likelihood"] < 2
+    card = ModelCard.load(output / "README.md").text
+    assert "made to begin with `answer <sep>`" in card
+    assert f"24 questions given their answers, {quality['negative_log_likelihood']:.3f} nats a token" in " ".join(
+        card.split()
+    )
+    tokenizer, model = AutoTokenizer.from_pretrained(output), AutoModelForSeq2SeqLM.from_pretrained(output).eval()
+    passage = tokenizer("the cat won the mat in the red city of paris .", return_tensors="pt")
+
+    def loss(target: str) -> float:
+        labels = tokenizer(f"{target} </s>", add_special_tokens=False, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            return float(model(**passage, labels=labels).loss)
+
+    assert loss("paris <sep> where was the queen ?") < loss("paris <sep> who won the mat ?")
+    assert loss("the cat <sep> who won the mat ?") < loss("the cat <sep> where was the queen ?")
 
 
 def same_weights(one: Path, other: Path) -> bool:
