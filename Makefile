@@ -28,7 +28,7 @@ test: $(BIN)/.installed  ## the test suite
 lint: $(BIN)/.installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy metrics/quals metrics/factcc trainer_ext benchmarks
+	$(BIN)/mypy metrics/quals metrics/factcc metrics/qags trainer_ext benchmarks
 
 clean:
 	rm -rf $(VENV) build dist

@@ -113,16 +113,16 @@ def save_tiny_qagen(folder: Path, kind: str = "bart", seed: int = 0) -> Path:
 
 
 def train_tiny_qagen(
-    folder: Path, ask: Callable[[random.Random, list[str]], str], kind: str = "bart", longest: int = 8
+    folder: Path, ask: Callable[[random.Random, list[str]], str], kind: str = "bart", longest: int = 8, steps: int = 250
 ) -> Path:
     """A tiny QAGen that has learned to ask as ``ask`` does of a text's words, so that its pairs survive the filter."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums come out in another order on more, and 250 steps make another model of that
+    torch.set_num_threads(1)  # sums come out in another order on more, and hundreds of steps make another model of that
     tokenizer, model = tiny_tokenizer(), tiny_model(kind).train()
     rng = random.Random(0)
     content = [word for word in WORDS if word.isalpha() and len(word) > 2]
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(250):
+    for _ in range(steps):
         texts = [[rng.choice(content) for _ in range(rng.randrange(3, longest + 1))] for _ in range(32)]
         inputs = tokenizer([" ".join(text) for text in texts], padding=True, return_tensors="pt")
         targets = [f"{ask(rng, text)} </s>" for text in texts]

@@ -9,17 +9,12 @@ from typing import Any
 import torch
 from quals.embedded import embedded_folder
 from quals.fingerprint import fingerprint
-from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from quals.loading import Kind, load_checkpoint, longest_input
+from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "factcc-mini"
 # What classifiers of claims call the class that means: the document supports the claim.
+_CLASSIFIER = Kind("classifier of claims", "Give a checkpoint that `quals train-factcc` made, say.")
 _SUPPORTED = ("correct", "consistent", "supported", "entailment", "factual")
 
 
@@ -60,30 +55,20 @@ def load_classifier(
         ValueError: the checkpoint is not to be found, or is no such classifier; the message says why and what to do.
     """
     name = str(_embedded()) if checkpoint is None else checkpoint
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"No classifier could be loaded from {name!r}: it is neither a folder with a readable config.json nor a "
-            f"model of the Hub that can be reached ({_first_line(error)}). Check the path or the name."
-        ) from error
-    supported = _supported(config, name)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model, info = AutoModelForSequenceClassification.from_pretrained(
-            name, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise _refused(name, f"its weights or its tokenizer cannot be read ({_first_line(error)})") from error
-    if info["missing_keys"]:  # transformers would make them up at random
-        raise _refused(name, f"its weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
+    model, tokenizer = load_checkpoint(
+        AutoModelForSequenceClassification,
+        name,
+        _CLASSIFIER,
+        lambda config: _check(_supported(config), name),
+        revision=revision,
+        device=device,
+        dtype=dtype,
+    )
     if not tokenizer.is_fast:
-        raise _refused(name, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
-    limits = [getattr(config, "max_position_embeddings", 0) or 512]
-    if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
-        limits.append(tokenizer.model_max_length)
-    model.eval().to(device)
-    return Classifier(model, tokenizer, supported, min(limits), fingerprint(model, tokenizer))
+        raise _CLASSIFIER.refused(name, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
+    (supported,) = _supported(model.config)
+    limit = longest_input(model.config, tokenizer)
+    return Classifier(model, tokenizer, supported, limit, fingerprint(model, tokenizer))
 
 
 def _embedded() -> Path:
@@ -97,20 +82,12 @@ def _embedded() -> Path:
     return found
 
 
-def _supported(config: Any, name: str) -> int:
+def _supported(config: Any) -> dict[int, str]:
+    """The classes whose name says that the document supports the claim."""
     labels = {int(label): str(words).casefold() for label, words in (config.id2label or {}).items()}
-    found = [label for label, words in labels.items() if words in _SUPPORTED]
-    if len(found) != 1:
-        called = ", ".join(labels.values())
-        raise _refused(name, f"one of its classes should be called {' or '.join(_SUPPORTED)}, and they are: {called}")
-    return found[0]
+    return {label: words for label, words in labels.items() if words in _SUPPORTED}
 
 
-def _refused(name: str, reason: str) -> ValueError:
-    return ValueError(
-        f"{name!r} is no classifier of claims: {reason}. Give a checkpoint that `quals train-factcc` made, say."
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+def _check(supported: dict[int, str], name: str) -> None:
+    if len(supported) != 1:
+        raise _CLASSIFIER.refused(name, f"one of its classes should be called {' or '.join(_SUPPORTED)}")

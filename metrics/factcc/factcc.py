@@ -6,7 +6,7 @@ from typing import Any
 
 import evaluate
 from quals.results import mean_score
-from quals.source_metric import SourceMetric
+from quals.source_metric import SourceMetric, flagged_sources
 
 # evaluate copies those files beside this one that it finds named in lines of this form; it looks no further.
 from .classifier import Classifier
@@ -132,16 +132,11 @@ class FactCC(SourceMetric):
             "scores": shaped(scores),
             "num_sentences": shaped(len(result.sentences) for result in results),
             "coverage": sum(bool(result.sentences) for result in results) / len(results),
-            "truncated_sources": _sources(shaped(result.source_truncated for result in results)),
-            "windowed_sources": _sources(shaped(result.source_windows > 1 for result in results)),
+            "truncated_sources": flagged_sources(shaped(result.source_truncated for result in results)),
+            "windowed_sources": flagged_sources(shaped(result.source_windows > 1 for result in results)),
             "truncated_summaries": sum(result.summary_truncated for result in results),
             "signature": scorer.signature,
         }
         if explain:
             output["sentences"] = shaped([sentence.to_dict() for sentence in result.sentences] for result in results)
         return output
-
-
-def _sources(flags: list[Any]) -> int:
-    """Sources with a flag on the one summary, or on any of the candidates: a longer sentence leaves them less room."""
-    return sum(any(flag) if isinstance(flag, list) else flag for flag in flags)

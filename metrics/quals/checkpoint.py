@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from .attention import share_encoder_states
 from .embedded import embedded_folder
 from .fingerprint import fingerprint
+from .loading import Kind, load_checkpoint, longest_input
 from .published import PUBLISHED
 
 EMBEDDED = "qagen-mini"
 _NOTE = "quals.json"  # evaluate writes {"original file path": ...} beside its copy, once
+_QAGEN = Kind("QAGen", "Give a checkpoint made by `quals train-qagen`, or none for the embedded one.")
 
 
 @dataclass(frozen=True)
@@ -55,38 +57,27 @@ def load_qagen(
         ValueError: the checkpoint is not to be found, or is no QAGen; the message says why and what to do.
     """
     name, revision = find_default() if checkpoint is None else (checkpoint, revision)
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"No QAGen could be loaded from {name!r}: it is neither a folder with a readable config.json of a model "
-            f"nor a model of the Hub that can be reached ({_first_line(error)}). Check the path or the name."
-        ) from error
-    separator = getattr(config, "qagen_separator", None)
-    if not getattr(config, "is_encoder_decoder", False):
-        raise _refused(name, f"it is a {config.model_type} model, and a QAGen is an encoder-decoder")
-    if not isinstance(separator, str):
-        raise _refused(name, "its config names no 'qagen_separator', so it was not trained as a QAGen")
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model, info = AutoModelForSeq2SeqLM.from_pretrained(
-            name, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise _refused(name, f"its weights or its tokenizer cannot be read ({_first_line(error)})") from error
-    if info["missing_keys"]:  # transformers would make them up at random
-        raise _refused(name, f"its weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
+
+    def check(config: Any) -> None:
+        if not getattr(config, "is_encoder_decoder", False):
+            raise _QAGEN.refused(name, f"it is a {config.model_type} model, and a QAGen is an encoder-decoder")
+        if not isinstance(getattr(config, "qagen_separator", None), str):
+            raise _QAGEN.refused(name, "its config names no 'qagen_separator', so it was not trained as a QAGen")
+
+    model, tokenizer = load_checkpoint(
+        AutoModelForSeq2SeqLM, name, _QAGEN, check, revision=revision, device=device, dtype=dtype
+    )
+    config, separator = model.config, model.config.qagen_separator
     separator_id = tokenizer.convert_tokens_to_ids(separator)
     if not isinstance(separator_id, int) or separator_id == tokenizer.unk_token_id:
-        raise _refused(name, f"its separator {separator!r} is not one token of its tokenizer")
+        raise _QAGEN.refused(name, f"its separator {separator!r} is not one token of its tokenizer")
     if separator_id >= model.get_output_embeddings().weight.shape[0]:
-        raise _refused(name, f"its tokenizer has a separator {separator!r} that its weights do not know")
+        raise _QAGEN.refused(name, f"its tokenizer has a separator {separator!r} that its weights do not know")
     for token in ("eos_token_id", "pad_token_id", "decoder_start_token_id"):
         if getattr(config, token, None) is None:
-            raise _refused(name, f"its config has no {token}")
+            raise _QAGEN.refused(name, f"its config has no {token}")
     share_encoder_states(model)
-    model.eval().to(device)
-    return QAGen(model, tokenizer, separator_id, _longest_input(config, tokenizer), fingerprint(model, tokenizer))
+    return QAGen(model, tokenizer, separator_id, longest_input(config, tokenizer), fingerprint(model, tokenizer))
 
 
 def find_default() -> tuple[str, str | None]:
@@ -121,20 +112,3 @@ def find_embedded() -> Path:
         "The embedded QAGen checkpoint is not beside this metric. Install the package (pip install quals), load the "
         f"metric from its folder{stale}, or give a checkpoint: evaluate.load(..., 'folder-or-hub-name')."
     )
-
-
-def _longest_input(config: object, tokenizer: PreTrainedTokenizerBase) -> int:
-    limits = [getattr(config, "max_position_embeddings", None), getattr(config, "n_positions", None)]
-    if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
-        limits.append(tokenizer.model_max_length)
-    return min([int(limit) for limit in limits if limit] or [512])
-
-
-def _refused(name: str, reason: str) -> ValueError:
-    return ValueError(
-        f"{name!r} is no QAGen: {reason}. Give a checkpoint made by `quals train-qagen`, or none for the embedded one."
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -15,6 +15,7 @@ from .decoding import DecodingSettings as DecodingSettings
 from .embedded import embedded_folder as embedded_folder
 from .fingerprint import fingerprint as fingerprint
 from .inputs import require as require
+from .loading import load_checkpoint as load_checkpoint
 from .pairs import Pair as Pair
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED

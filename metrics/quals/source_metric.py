@@ -125,3 +125,8 @@ class SourceMetric(evaluate.Metric, ABC):
             return checked_texts(predictions, sources)
         known = self.selected_feature_format["predictions"]
         return checked_texts(predictions, sources, nested=not isinstance(known, datasets.Value))
+
+
+def flagged_sources(flags: list[Any]) -> int:
+    """Sources with a flag on their summary, or on any of their candidates."""
+    return sum(any(flag) if isinstance(flag, list) else bool(flag) for flag in flags)

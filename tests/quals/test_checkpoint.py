@@ -121,12 +121,12 @@ def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
     package = tmp_path / "lonely"
     package.mkdir()
-    for name in ("attention.py", "checkpoint.py", "published.py"):
-        shutil.copy(source / name, package / name)
+    for name in ("attention", "checkpoint", "embedded", "fingerprint", "loading", "published"):
+        shutil.copy(source / f"{name}.py", package)
     (package / "__init__.py").touch()
     script = (
-        "import importlib.util, lonely.checkpoint as c\n"
-        "c.find_spec = lambda name: None\n"
+        "import lonely.checkpoint as c, lonely.embedded\n"
+        "lonely.embedded.find_spec = lambda name: None\n"
         "try: c.find_embedded()\n"
         "except ValueError as error: print(error)\n"
         f"import json, pathlib; note = pathlib.Path(c.__file__).parent / 'quals.json'\n"

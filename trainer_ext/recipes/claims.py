@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
-PIPELINE = "en_core_web_sm"
 _LEAST_WORDS = 5
 # Named entities that can stand in each other's place.
 _NAMES = ("PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "PRODUCT", "EVENT", "WORK_OF_ART", "LANGUAGE", "LAW")
@@ -78,28 +77,6 @@ class Claim:
 Change = Callable[["Span", random.Random], "str | None"]
 
 
-def load_pipeline(name: str = PIPELINE) -> Language:
-    """A spaCy pipeline with tagger, parser and named entities.
-
-    Raises:
-        ValueError: spaCy or the pipeline is not installed, or the pipeline lacks a part.
-    """
-    try:
-        import spacy
-    except ImportError as error:
-        raise ValueError("Claims need spacy, which is not installed: pip install 'quals[rivals]'.") from error
-    try:
-        pipeline = spacy.load(name)
-    except OSError as error:
-        raise ValueError(
-            f"There is no spaCy pipeline {name!r}: python -m spacy download {PIPELINE}, or name one that is installed."
-        ) from error
-    missing = {"parser", "ner", "tagger"} - set(pipeline.pipe_names)
-    if missing:
-        raise ValueError(f"The spaCy pipeline {name!r} has no {', '.join(sorted(missing))}: name one that has.")
-    return pipeline
-
-
 def make_claims(
     documents: Iterable[str], pipeline: Language, *, per_document: int = 4, seed: int = 17, noise: float = 0.3
 ) -> Iterator[Claim]:
@@ -107,7 +84,7 @@ def make_claims(
 
     Args:
         documents: texts.
-        pipeline: see :func:`load_pipeline`.
+        pipeline: see :func:`qags.pipeline.load_pipeline`.
         per_document: claims of each at most, as far as it has sentences of 5 words and facts to change.
         seed: of all choices; a document's claims depend on it and on the document alone.
         noise: chance that a claim of either kind gets noise.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
-import string
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from qags.overlap import token_f1
 from quals import QualsScorer
 from quals.batching import encode_texts, token_budget_batches
 from quals.pairs import fold
@@ -135,22 +134,6 @@ def _answer_f1(scorer: QualsScorer, questions: Sequence[tuple[str, str, tuple[st
             answer = str(qagen.tokenizer.decode(sequence[len(prefixes[index]) :], skip_special_tokens=True))
             total += max(token_f1(answer, gold) for gold in questions[index][2])
     return total / max(1, len(questions))
-
-
-def token_f1(prediction: str, gold: str) -> float:
-    """SQuAD's F1 of two answers as bags of words, without articles and punctuation; 0 to 1."""
-    ours, theirs = _squad_words(prediction), _squad_words(gold)
-    common = sum((Counter(ours) & Counter(theirs)).values())
-    if not ours or not theirs or not common:
-        return float(ours == theirs)
-    precision, recall = common / len(ours), common / len(theirs)
-    return 2 * precision * recall / (precision + recall)
-
-
-def _squad_words(text: str) -> list[str]:
-    # A word piece tokenizer writes "1. 5 m" and "king ' s": words are compared as the folding of pairs sees them.
-    folded = " ".join(word.folded for word in fold(text))
-    return re.sub(r"\b(a|an|the)\b", " ", folded.translate(str.maketrans("", "", string.punctuation))).split()
 
 
 def _folded(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from qags.pipeline import PIPELINE, load_pipeline
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -22,7 +23,7 @@ from transformers import (
 )
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
-from trainer_ext.recipes.claims import PIPELINE, Claim, load_pipeline, make_claims
+from trainer_ext.recipes.claims import Claim, make_claims
 from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, read_documents
 from trainer_ext.tables import json_line, replacing
 

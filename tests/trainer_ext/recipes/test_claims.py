@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 import spacy
+from qags.pipeline import load_pipeline
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from trainer_ext.recipes.claims import (
     CHANGES,
     Claim,
-    load_pipeline,
     make_claims,
     negate,
     swap_dates,

@@ -1,0 +1,19 @@
+"""QAGS: factual consistency of summaries by questions, answered once from the summary and once from the source."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .results import AnsweredQuestion, QAGSScore
+    from .scorer import QAGSScorer
+
+__all__ = ["AnsweredQuestion", "QAGSScore", "QAGSScorer"]
+
+# Found when asked for, so that importing the package does not wait for torch.
+_MODULES = {"QAGSScorer": "scorer", "AnsweredQuestion": "results", "QAGSScore": "results"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,0 +1,164 @@
+"""QAGS as a metric of the evaluate library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import evaluate
+from quals.results import mean_score
+from quals.source_metric import SourceMetric, flagged_sources
+
+# evaluate copies those files beside this one that it finds named in lines of this form; it looks no further.
+from .answers import answer_spans as answer_spans
+from .overlap import token_f1 as token_f1
+from .pipeline import PIPELINE
+from .questioner import Questioner
+from .reader import Reader
+from .results import QAGSScore as QAGSScore
+from .scorer import QAGSScorer
+
+_CITATION = """\
+@inproceedings{wang-etal-2020-asking,
+    title = "Asking and Answering Questions to Evaluate the Factual Consistency of Summaries",
+    author = "Wang, Alex and Cho, Kyunghyun and Lewis, Mike",
+    booktitle = "Proceedings of the 58th Annual Meeting of the Association for Computational Linguistics",
+    year = "2020",
+    pages = "5008--5020",
+    url = "https://arxiv.org/abs/2004.04228",
+}
+"""
+
+_DESCRIPTION = """\
+QAGS asks whether questions about a summary get the same answers from the text that it summarizes. It needs no reference
+summary.
+
+Names and noun phrases of the summary are answers, for which a model generates questions. A reader answers the questions
+from the summary, which tells the usable ones, and then from the source. The score is the mean token F1 of both answers,
+from 0 to 1 (Wang, Cho and Lewis 2020). Higher is better. The same texts always get the same score; the authors draw
+answers at random. Only scores with the same signature can be compared.
+"""
+
+_KWARGS_DESCRIPTION = """
+Args:
+    predictions (list of str, or list of list of str): a summary for each source, or several candidates for each.
+    sources (list of str): the texts that were summarized.
+    explain (bool): return the questions and their answers too. Defaults to False.
+    reader (str): folder or Hub name of the model that answers, an extractive one (SQuAD 2.0). Defaults to the embedded
+        one, which a clone of the repository has.
+    question_template (str): how a question generator from elsewhere wants its input, with {answer} and {passage} in it.
+    pipeline (str): the spaCy pipeline that finds answers. Defaults to "en_core_web_sm".
+    max_answers (int): answers of a summary that are asked for. Defaults to 10.
+    beams (int): questions generated for each answer. Defaults to 10.
+    max_questions (int): questions that a summary is scored by, likely ones first. Defaults to 20.
+    long_sources (str): "windows" reads all of a long source in overlapping windows; "truncate" its beginning. Defaults
+        to "windows".
+    batch_tokens (int): most tokens that a model takes in one pass, which bounds memory and changes scores by rounding
+        alone. Defaults to 4,096 on a CPU, else 32,768.
+    device (str): "cuda", "mps", "cpu", ... By default the first of these that is there.
+    dtype (str): "float32", "bfloat16" or "float16", of the computation. Defaults to "float32".
+    progress (bool): show a progress bar. By default on a terminal only.
+
+The second argument of evaluate.load, config_name, is the question generator: a folder or a model of the Hub. By default
+it is the embedded one, which a clone of the repository has.
+
+Returns:
+    qags (float): mean of the scores that are not NaN; NaN if all are. From 0 to 1, higher is better.
+    scores (list of float): the score of each summary; NaN where no question survives.
+    num_questions (list of int): the questions behind each score.
+    coverage (float): share of the summaries that have a score, from 0 to 1.
+    truncated_sources, windowed_sources (int): sources whose end was not read; sources that were read in windows.
+    truncated_summaries (int): summaries whose end the question generator did not read.
+    signature (str): hash over models, settings and version.
+    questions (list of list of dict): with explain, the questions behind each score: question, answer (of the summary),
+        source_answer (empty where the reader finds none), score, and log_likelihood (of the question, nats a token).
+    With several candidates for each source, scores, num_questions and questions have one list more around each
+    source's own.
+
+Raises:
+    ValueError: something is not text, a list is empty, lists differ in length, or an option is out of range.
+"""
+
+
+@evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
+class QAGS(SourceMetric):
+    """The metric that ``evaluate.load`` finds; :class:`~qags.scorer.QAGSScorer` does the work."""
+
+    _loaded: tuple[Questioner, Reader, Any] | None = None
+    _loaded_for: tuple[Any, ...] = ()
+
+    def _info(self) -> evaluate.MetricInfo:
+        return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/2004.04228")
+
+    def _scorer(
+        self,
+        reader: str | None = None,
+        question_template: str | None = None,
+        pipeline: str = PIPELINE,
+        device: str | None = None,
+        dtype: str = "float32",
+        **options: Any,
+    ) -> QAGSScorer:
+        """A scorer with these options, on the models in memory where they serve."""
+        wanted = (reader, question_template, pipeline, device, dtype)
+        if self._loaded is not None and wanted == self._loaded_for:
+            questioner, loaded, parser = self._loaded
+            return QAGSScorer(questioner, loaded, pipeline=parser, dtype=dtype, **options)
+        scorer = QAGSScorer(
+            self._checkpoint,
+            reader,
+            question_template=question_template,
+            pipeline=pipeline,
+            device=device,
+            dtype=dtype,
+            **options,
+        )
+        self._loaded, self._loaded_for = (scorer.questioner, scorer.reader, scorer.pipeline), wanted
+        return scorer
+
+    def _download_and_prepare(self, dl_manager: Any) -> None:
+        """Nothing: which reader and which pipeline is known when something is computed."""
+
+    def _compute(
+        self,
+        predictions: list[str] | list[list[str]],
+        sources: list[str],
+        explain: bool = False,
+        reader: str | None = None,
+        question_template: str | None = None,
+        pipeline: str = PIPELINE,
+        max_answers: int = 10,
+        beams: int = 10,
+        max_questions: int = 20,
+        long_sources: str = "windows",
+        batch_tokens: int | None = None,
+        device: str | None = None,
+        dtype: str = "float32",
+        progress: bool | None = None,
+    ) -> dict[str, Any]:
+        scorer = self._scorer(
+            reader,
+            question_template,
+            pipeline,
+            device,
+            dtype,
+            max_answers=max_answers,
+            beams=beams,
+            max_questions=max_questions,
+            long_sources=long_sources,
+            batch_tokens=batch_tokens,
+        )
+        results, shaped = self._scored(scorer, predictions, sources, progress)
+        scores = [result.score for result in results]
+        output = {
+            "qags": mean_score(scores),
+            "scores": shaped(scores),
+            "num_questions": shaped(len(result.questions) for result in results),
+            "coverage": sum(bool(result.questions) for result in results) / len(results),
+            "truncated_sources": flagged_sources(shaped(result.source_truncated for result in results)),
+            "windowed_sources": flagged_sources(shaped(result.source_windows > 1 for result in results)),
+            "truncated_summaries": sum(result.summary_truncated for result in results),
+            "signature": scorer.signature,
+        }
+        if explain:
+            output["questions"] = shaped([question.to_dict() for question in result.questions] for result in results)
+        return output

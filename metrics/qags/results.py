@@ -1,0 +1,63 @@
+"""What the scorer returns: a score per summary, and the questions that show why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AnsweredQuestion:
+    """A question about a summary, with what a reader answers.
+
+    Attributes:
+        question: as generated.
+        log_likelihood: of the question given summary and answer, in nats a token.
+        answer: of the reader from the summary.
+        source_answer: of the reader from the source; empty where it finds none.
+        score: token F1 of the two answers, 0 to 1.
+    """
+
+    question: str
+    log_likelihood: float
+    answer: str
+    source_answer: str
+    score: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "source_answer": self.source_answer,
+            "score": self.score,
+            "log_likelihood": self.log_likelihood,
+        }
+
+
+@dataclass(frozen=True)
+class QAGSScore:
+    """QAGS of one summary.
+
+    Attributes:
+        score: mean of the questions' scores, 0 to 1, higher is more consistent; NaN where no question survives.
+        questions: likely ones first.
+        source_windows: texts that the source was read as; 1 unless windows were asked for and it was too long.
+        source_truncated: whether the end of the source was not read.
+        summary_truncated: whether the end of the summary was not read by the question generator.
+    """
+
+    score: float
+    questions: tuple[AnsweredQuestion, ...]
+    source_windows: int
+    source_truncated: bool
+    summary_truncated: bool
+
+    @classmethod
+    def of(
+        cls, questions: tuple[AnsweredQuestion, ...], windows: int, source_truncated: bool, summary_truncated: bool
+    ) -> QAGSScore:
+        """The score that questions come to."""
+        mean = sum(question.score for question in questions) / len(questions) if questions else math.nan
+        return cls(mean, questions, windows, source_truncated, summary_truncated)

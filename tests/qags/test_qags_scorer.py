@@ -1,0 +1,149 @@
+"""QAGS from end to end on the tiny pair, as a class and as a metric."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evaluate.loading import get_imports
+from qags import QAGSScorer
+from qags.answers import answer_spans
+from qags.overlap import token_f1
+from qags.qags import QAGS
+from readers import CONTENT
+from spacy.language import Language
+from tiny import REPOSITORY
+
+FOLDER = REPOSITORY / "metrics" / "qags"
+NAMES, OTHERS = CONTENT[::2], CONTENT[1::2]
+LEFT, RIGHT, ELSE = NAMES[0], NAMES[1], NAMES[2]
+SOURCES = [f"{LEFT} {OTHERS[0]} {RIGHT}", f"{LEFT} {OTHERS[1]}", OTHERS[2]]
+SUMMARIES = [f"{LEFT} {RIGHT}", f"{LEFT} {ELSE}", OTHERS[0]]
+
+
+@pytest.fixture(scope="module")
+def scorer(questioner: Path, reader: Path, pipeline: Language) -> QAGSScorer:
+    return QAGSScorer(str(questioner), str(reader), pipeline=pipeline, beams=3)
+
+
+def test_a_score_is_the_share_of_answers_that_the_source_gives_too(scorer: QAGSScorer) -> None:
+    whole, half, none = scorer.score(SOURCES, SUMMARIES)
+    assert whole.score == 1
+    assert {question.answer for question in whole.questions} == {LEFT, RIGHT}
+    assert half.score == 0.5
+    found = {question.answer: question.source_answer for question in half.questions}
+    assert found == {LEFT: LEFT, ELSE: ""}
+    assert math.isnan(none.score), "it has no name to ask for"
+    likelihoods = [question.log_likelihood for question in whole.questions]
+    assert likelihoods == sorted(likelihoods, reverse=True)
+
+
+def test_scores_depend_on_nothing_but_their_texts(scorer: QAGSScorer, questioner: Path, reader: Path) -> None:
+    sources, summaries = [*SOURCES, SOURCES[0], SOURCES[1]] * 10, [*SUMMARIES, SUMMARIES[1], SUMMARIES[0]] * 10
+    wanted = scorer.score(sources, summaries)
+    small = QAGSScorer(scorer.questioner, scorer.reader, pipeline=scorer.pipeline, beams=3, batch_tokens=1)
+    again = small.score(iter(sources[::-1]), iter(summaries[::-1]))[::-1]
+    assert [one.score for one in again] == pytest.approx([one.score for one in wanted], nan_ok=True)
+    for one, other in zip(again, wanted, strict=True):
+        assert [question.question for question in one.questions] == [question.question for question in other.questions]
+    assert small.signature == scorer.signature
+
+
+def test_limits_hold(scorer: QAGSScorer) -> None:
+    summary = " ".join(NAMES[:6])
+    options: dict[str, Any] = {"pipeline": scorer.pipeline, "beams": 3}
+    one = QAGSScorer(scorer.questioner, scorer.reader, max_questions=1, **options).score([summary], [summary])[0]
+    assert len(one.questions) == 1
+    two = QAGSScorer(scorer.questioner, scorer.reader, max_answers=2, **options).score([summary], [summary])[0]
+    assert {question.answer for question in two.questions} <= set(NAMES[:2])
+    signatures = {
+        QAGSScorer(scorer.questioner, scorer.reader, pipeline=scorer.pipeline, **changed).signature
+        for changed in ({}, {"beams": 3}, {"max_answers": 2}, {"max_questions": 1}, {"long_sources": "truncate"})
+    }
+    assert len(signatures) == 5
+
+
+def test_answers_are_names_first_and_each_once(pipeline: Language) -> None:
+    text = f"{LEFT} {RIGHT} {LEFT.upper()}"
+    (spans,) = answer_spans([text], pipeline)
+    assert [text[start:end] for start, end in spans] == [LEFT, RIGHT]
+    (one,) = answer_spans([text], pipeline, most=1)
+    assert len(one) == 1
+
+
+def test_token_f1_is_squads() -> None:
+    assert token_f1("the cat", "a Cat!") == 1
+    assert token_f1("cat", "dog") == 0
+    assert token_f1("the red cat", "red dog") == pytest.approx(0.5)
+    assert token_f1("", "") == 1
+    assert token_f1("", "cat") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"long_sources": "all"}, "long_sources"),
+        ({"dtype": "int8"}, "dtype"),
+        ({"beams": 1}, "beams"),
+        ({"max_answers": 0}, "max_answers"),
+        ({"max_questions": 0}, "max_questions"),
+        ({"batch_tokens": 0}, "batch_tokens"),
+        ({"pipeline": "xx_nowhere"}, "xx_nowhere"),
+    ],
+)
+def test_options_out_of_range_are_refused(scorer: QAGSScorer, options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        QAGSScorer(scorer.questioner, scorer.reader, **{"pipeline": scorer.pipeline, **options})
+
+
+def test_bad_texts_are_refused(scorer: QAGSScorer) -> None:
+    wrong: list[tuple[Any, Any]] = [([], []), (["a"], []), (["a"], [3]), ("a", "b"), (["a"], [None])]
+    for sources, summaries in wrong:
+        with pytest.raises(ValueError, match=r"\w"):
+            scorer.score(sources, summaries)
+
+
+@pytest.fixture
+def metric(questioner: Path, pipeline: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QAGS:
+    monkeypatch.setattr("qags.scorer.load_pipeline", lambda name: pipeline)
+    return QAGS(str(questioner), cache_dir=str(tmp_path))
+
+
+def test_the_metric(metric: QAGS, reader: Path, scorer: QAGSScorer) -> None:
+    result = metric.compute(predictions=SUMMARIES, sources=SOURCES, reader=str(reader), beams=3, explain=True)
+    assert result["scores"] == pytest.approx([1, 0.5, math.nan], nan_ok=True)
+    assert result["qags"] == 0.75
+    assert result["coverage"] == pytest.approx(2 / 3)
+    assert result["num_questions"] == [len(questions) for questions in result["questions"]]
+    assert result["signature"] == scorer.signature
+    nested = metric.compute(predictions=[SUMMARIES[:2]], sources=SOURCES[:1], reader=str(reader), beams=3)
+    assert [len(scores) for scores in nested["scores"]] == [2]
+
+
+def test_mistakes_lose_nothing(metric: QAGS, reader: Path) -> None:
+    metric.add_batch(predictions=SUMMARIES, sources=SOURCES)
+    with pytest.raises(ValueError, match="beams"):
+        metric.compute(reader=str(reader), beams=0)
+    with pytest.raises(ValueError, match="embedded reader-mini"):
+        metric.compute(beams=3)
+    assert len(metric.compute(reader=str(reader), beams=3)["scores"]) == 3
+
+
+def test_it_names_every_file_beside_it_so_that_evaluate_copies_them() -> None:
+    named = {name for kind, name, _, _ in get_imports(str(FOLDER / "qags.py")) if kind == "internal"}
+    assert named == {file.stem for file in FOLDER.glob("*.py")} - {"__init__", "qags"}
+
+
+def test_evaluate_loads_the_folder(questioner: Path, tmp_path: Path) -> None:
+    code = "import evaluate, sys; print(type(evaluate.load(sys.argv[1], sys.argv[2])).__module__)"
+    names = ("HF_MODULES_CACHE", "HF_EVALUATE_CACHE", "HF_METRICS_CACHE")
+    caches = {**os.environ, **{name: str(tmp_path / name) for name in names}}
+    command = [sys.executable, "-c", code, "./metrics/qags", str(questioner)]
+    done = subprocess.run(command, cwd=REPOSITORY, env=caches, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("evaluate_modules.metrics.qags.")
