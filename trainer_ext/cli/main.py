@@ -18,6 +18,7 @@ _COMMANDS = {
     "uninstall": "undo `quals install`",
     "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",
     "train-factcc": "train an encoder into a consistency classifier (FactCC) by synthetic claims",
+    "train-reader": "train an encoder into an extractive reader that may find no answer (QAGS)",
     "bart-from-bert": "make the small BART that the embedded QAGen started from, out of a BERT encoder",
 }
 

@@ -19,7 +19,7 @@ class QAPair:
 
     Attributes:
         question: the question's text.
-        answers: the accepted answers, at least one.
+        answers: the accepted answers; none where the passage does not answer it.
         start: character offset of ``answers[0]`` in the passage; None where it does not occur there.
     """
 
@@ -45,18 +45,21 @@ class Example:
     targets: tuple[tuple[str, str], ...]
 
 
-def read_passages(source: str, where: Mapping[str, str] | None = None, split: str = "train") -> list[Passage]:
+def read_passages(
+    source: str, where: Mapping[str, str] | None = None, split: str = "train", unanswerable: bool = False
+) -> list[Passage]:
     """Read question-answer data from a local file, or from a data set that the ``datasets`` library knows.
 
     A file is SQuAD's nested JSON, or JSON lines. A row holds ``context`` and either ``qas`` (a list of ``question``
     with ``answers``) or ``question`` with ``answers`` or ``answer``. Answers may be strings, objects with ``text`` and
     ``answer_start``, or SQuAD's ``{"text": [...], "answer_start": [...]}``. Rows that share a context become one
-    passage. ``title`` (or ``story``) marks neighbours of one article. Unanswerable questions are left out.
+    passage. ``title`` (or ``story``) marks neighbours of one article.
 
     Args:
         source: a path, or the name of a data set.
         where: keep rows whose fields have these values, for example ``{"type": "explicit"}``.
         split: which split of a named data set; a file has only one.
+        unanswerable: keep questions that the passage does not answer; else they are left out.
 
     Raises:
         FileNotFoundError: neither a file nor a data set that can be loaded.
@@ -69,7 +72,8 @@ def read_passages(source: str, where: Mapping[str, str] | None = None, split: st
             continue
         try:
             context = _text(row, "context")
-            pairs = [pair for qa in row.get("qas", [row]) if (pair := _pair(qa, context)) is not None]
+            found = (_pair(qa, context) for qa in row.get("qas", [row]))
+            pairs = [pair for pair in found if pair is not None and (pair.answers or unanswerable)]
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{source}, row {number}: no usable {error}. A row needs 'context' and either 'qas' or "
@@ -131,7 +135,7 @@ def _dataset_rows(name: str, split: str) -> Iterable[dict[str, Any]]:
 
 def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
     if qa.get("is_impossible"):
-        return None
+        return QAPair(_text(qa, "question").strip(), (), None)
     answers = qa["answers"] if "answers" in qa else [_text(qa, "answer")]
     start: int | None = None
     if isinstance(answers, Mapping):  # SQuAD as the datasets library stores it
@@ -144,8 +148,10 @@ def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
     texts = [_text(answer, "text") if isinstance(answer, Mapping) else str(answer) for answer in answers]
     texts = [text.strip() for text in texts if text.strip()]
     question = _text(qa, "question").strip()
-    if not texts or not question:
+    if not question:
         return None
+    if not texts:
+        return QAPair(question, (), None)
     if start is None or context[start : start + len(texts[0])] != texts[0]:
         found = context.find(texts[0])
         start = found if found >= 0 else None

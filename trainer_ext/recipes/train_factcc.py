@@ -18,13 +18,13 @@ from transformers import (
     EvalPrediction,
     PreTrainedTokenizerBase,
     Trainer,
-    TrainingArguments,
     set_seed,
 )
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.claims import Claim, make_claims
 from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, read_documents
+from trainer_ext.recipes.training import check_encoder, training_arguments
 from trainer_ext.tables import json_line, replacing
 
 
@@ -102,7 +102,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
 
     trainer = Trainer(
         model,
-        _arguments(recipe, output / "checkpoints"),
+        training_arguments(recipe, output / "checkpoints", "balanced_accuracy", higher_is_better=True),
         train_dataset=claim_rows(train, tokenizer, recipe.max_tokens),
         eval_dataset=claim_rows(validation, tokenizer, recipe.max_tokens),
         data_collator=DataCollatorWithPadding(tokenizer),
@@ -179,30 +179,4 @@ def _check(recipe: FactCCRecipe) -> None:
         raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
     if Path(recipe.output_dir).is_file():
         raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
-
-
-def _arguments(recipe: FactCCRecipe, folder: Path) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=recipe.epochs,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=0.1,  # below 1 it is a share of all steps
-        lr_scheduler_type="linear",
-        per_device_train_batch_size=recipe.batch,
-        per_device_eval_batch_size=2 * recipe.batch,
-        train_sampling_strategy="group_by_length",
-        weight_decay=0.01,
-        bf16=recipe.bf16,
-        eval_strategy="steps",
-        save_strategy="steps",
-        eval_steps=recipe.eval_steps,
-        save_steps=recipe.eval_steps,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="balanced_accuracy",
-        greater_is_better=True,
-        logging_steps=50,
-        report_to="none",
-        seed=recipe.seed,
-        use_cpu=not torch.cuda.is_available(),
-    )
+    check_encoder(recipe.model)

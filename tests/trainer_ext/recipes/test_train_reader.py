@@ -1,0 +1,147 @@
+"""The reader recipe: rows that point at answers, and from files to a folder with a card, on a tiny encoder."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+from qags.reader import load_reader
+from readers import CONTENT, pair_tokenizer, tiny_reader
+
+from trainer_ext.cli.main import main
+from trainer_ext.recipes.qagen_data import Passage, QAPair, read_passages
+from trainer_ext.recipes.reader_data import Asked, asked_questions, reader_rows
+from trainer_ext.recipes.train_reader import measure_reader
+
+
+def write_data(path: Path, passages: int, seed: int, unanswerable: bool = False) -> Path:
+    """Passages of words with questions "who did WORD ?", two passages to an article."""
+    rng = random.Random(seed)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(passages):
+            words = rng.sample(CONTENT, 5)
+            qas: list[dict[str, Any]] = [{"question": f"who did {word} ?", "answers": [word]} for word in words[:3]]
+            if unanswerable:
+                other = next(word for word in CONTENT if word not in words)
+                qas.append({"question": f"who did {other} ?", "answers": [], "is_impossible": True})
+            file.write(json.dumps({"title": f"t{number // 2}", "context": " ".join(words), "qas": qas}) + "\n")
+    return path
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    base = tmp_path / "base"
+    tiny_reader().bert.save_pretrained(base)
+    pair_tokenizer().save_pretrained(base)
+    return {
+        "base": base,
+        "train": write_data(tmp_path / "train.jsonl", 3000, 0),
+        "dev": write_data(tmp_path / "dev.jsonl", 20, 1),
+        "test": write_data(tmp_path / "test.jsonl", 20, 2, unanswerable=True),
+        "out": tmp_path / "reader-tiny",
+    }
+
+
+def command(files: dict[str, Path], **options: Any) -> list[str]:
+    settings = {
+        "model": files["base"],
+        "train_file": files["train"],
+        "validation_file": files["dev"],
+        "test_file": files["test"],
+        "output_dir": files["out"],
+        "epochs": 3,
+        "learning_rate": 2e-3,
+        "batch_size": 32,
+        "max_tokens": 64,
+        "eval_steps": 200,
+        "dtype": "float32",
+        "credit": "Invented rows, no licence needed",
+        **options,
+    }
+    flat = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    return ["train-reader", *flat, "--no-bf16"]
+
+
+def test_rows_point_at_the_answer() -> None:
+    tokenizer = pair_tokenizer()
+    passage = "the cat saw the red king of paris and a river " * 12
+    start = passage.rindex("red king")
+    asked = [Asked("who did king ?", passage, start, start + len("red king")), Asked("who ?", passage, None, None)]
+    rows = reader_rows(asked, tokenizer, 64, overlap=16)
+    found = []
+    for ids, first, last in zip(rows["input_ids"], rows["start_positions"], rows["end_positions"], strict=True):
+        assert len(ids) <= 64
+        assert (first == 0) == (last == 0)
+        if first:
+            found.append(tokenizer.decode(ids[first : last + 1]))
+    assert found == ["red king"]
+    assert len(rows) > 3
+
+
+def test_every_question_is_asked_and_some_again_elsewhere() -> None:
+    passages = [
+        Passage(text, (QAPair(f"who did {text.split()[0]} ?", (text.split()[0],), 0),), title)
+        for text, title in (("cat a", "x"), ("dog b", "x"), ("king c", "y"), ("queen d", "y"))
+    ]
+    plain = list(asked_questions(passages, 0.0, random.Random(0)))
+    assert [one.passage[one.start : one.end] for one in plain] == ["cat", "dog", "king", "queen"]
+    again = [one for one in asked_questions(passages, 1.0, random.Random(0)) if one.start is None]
+    assert len(again) == 4
+    titles = {passage.text: passage.title for passage in passages}
+    for one in again:
+        word = one.question.split()[2]
+        assert word not in one.passage
+        own = next(passage for passage in passages if passage.text.startswith(word))
+        assert titles[one.passage] == own.title, "of the same article, which is harder to tell"
+    impossible = Passage("cat a", (QAPair("who ?", (), None),))
+    assert list(asked_questions([impossible], 1.0, random.Random(0))) == [Asked("who ?", "cat a", None, None)]
+
+
+def test_a_reader_with_its_card(files: dict[str, Path]) -> None:
+    assert main(command(files)) == 0
+    quality = json.loads((files["out"] / "quality.json").read_text())
+    assert quality["dev.jsonl"]["answered"] == 60
+    assert quality["dev.jsonl"]["unanswered_right"] is None
+    assert quality["test.jsonl"]["unanswered"] == 20
+    assert quality["test.jsonl"]["answered_f1"] > 0.7
+    assert quality["test.jsonl"]["unanswered_right"] > 0.3
+    card = ModelCard.load(files["out"] / "README.md").text
+    assert f"| test.jsonl | {quality['test.jsonl']['answered_f1']:.3f} | 60 |" in card
+    assert "9,000 questions about 3,000 passages, and 40% of them again" in card
+    again = measure_reader(load_reader(str(files["out"])), read_passages(str(files["test"]), unanswerable=True))
+    assert again.f1 == pytest.approx(quality["test.jsonl"]["f1"], abs=1e-6)
+    # The same command again finds everything done, and another recipe is not gone on with.
+    weights = (files["out"] / "model.safetensors").read_bytes()
+    assert main(command(files)) == 0
+    assert (files["out"] / "model.safetensors").read_bytes() == weights
+
+
+def test_another_recipe_is_not_gone_on_with(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    short = {"epochs": 0.2, "eval_steps": 2}
+    assert main(command(files, **short)) == 0
+    assert main(command(files, **short, seed=4)) == 2
+    assert "another recipe" in capsys.readouterr().err
+    assert main([*command(files, **short, seed=4), "--no-resume"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"unanswered": 2}, "unanswered"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": 0}, "batch"),
+        ({"model": "xx/nowhere"}, "nowhere"),
+        ({"test_file": "xx-nowhere"}, "xx-nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(
+    files: dict[str, Path], options: dict[str, Any], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(files, **options)) == 2
+    [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("quals ")]
+    assert reason in line
+    assert not files["out"].exists() or not list(files["out"].glob("*.safetensors"))
