@@ -15,7 +15,8 @@ from benchmarks.agreement.cache import ScoreCache, read_manifest, write_manifest
 from benchmarks.agreement.data import SPECS, Row, load_set
 from benchmarks.agreement.disagreements import Disagreement, describe, disagreements, worst
 from benchmarks.agreement.evaluation import Figure, evaluate, split_by_origin
-from benchmarks.agreement.scoring import Policies, known_rows, metric_scores, score_missing
+from benchmarks.agreement.rivals import RIVALS, Checkpoints, load_rivals, rival_scores
+from benchmarks.agreement.scoring import FLOORS, Policies, known_rows, metric_scores, score_missing
 from benchmarks.agreement.table import EXTRA, MAIN, markdown, write_json_lines
 
 _NOTE = (
@@ -43,6 +44,14 @@ def build_parser() -> argparse.ArgumentParser:
     add("--no-windows", action="store_true", help="leave out the second pass, of long documents in windows")
     add("--cache", type=Path, default=Path("build/agreement"), help="folder that keeps the scores of rows")
     add("--from-cache", action="store_true", help="load no model: only rows that earlier runs scored")
+    add(
+        "--rivals", nargs="*", choices=RIVALS, default=[], help="other metrics to stand beside, in a table of their own"
+    )
+    add("--questioner", help="QAGS's question generator; none is the embedded one")
+    add("--reader", help="QAGS's reader; none is the embedded one")
+    add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
+    add("--classifier", help="FactCC's classifier; none is the embedded one")
+    add("--encoder", help="sentence encoder that the cosine is of")
     add("--by-origin", action="store_true", help="also each origin of a set alone, where it has 50 rows")
     add("--worst", type=int, default=0, metavar="N", help="print the N rows on which QUALS and people differ most")
     add("--output", type=Path, help="write all figures here, as JSON lines")
@@ -60,6 +69,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
     for name, rows in sets.items():
         if not rows:
             raise ValueError(f"{name} has no rows to score: give another file or a larger --limit.")
+    rivals = load_rivals(arguments.rivals, _checkpoints(arguments))
     truncated, windows = _cached(arguments) if arguments.from_cache else _scored(arguments, sets)
     figures: list[Figure] = []
     found: dict[str, list[Disagreement]] = {}
@@ -70,6 +80,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
         if not known:
             continue
         metrics = metric_scores(known, truncated, windows)
+        metrics |= {rival.name: rival_scores(rival, known, arguments.cache, name) for rival in rivals}
         figures += evaluate(name, kind, known, metrics, arguments.resamples, arguments.seed)
         found[name] = disagreements(name, kind, known, metrics[next(iter(WEIGHTED))])
         if arguments.by_origin:
@@ -80,6 +91,9 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
     print(f"\n{_NOTE.format(resamples=arguments.resamples)}")
     windows_signature = None if windows is None else windows.path.stem
     print(f"Scores: {truncated.path.stem}" + (f"; windows: {windows_signature}" if windows_signature else ""))
+    if rivals:
+        print(f"\nOther metrics on the same rows:\n\n{markdown(figures, (*FLOORS, MAIN[-1], *arguments.rivals))}")
+        print(f"\nScores: {'; '.join(rival.signature for rival in rivals if rival.signature)}")
     print(f"\nExperiments, which the scorer does not offer:\n\n{markdown(figures, EXTRA, intervals=False)}")
     for item in worst(found, arguments.worst):
         record = truncated.get(item.row)
@@ -93,6 +107,12 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
         }
         write_json_lines(figures, arguments.output, run_values)
     return figures
+
+
+def _checkpoints(arguments: argparse.Namespace) -> Checkpoints:
+    return Checkpoints(
+        arguments.questioner, arguments.reader, arguments.pipeline, arguments.classifier, arguments.encoder
+    )
 
 
 def _check(arguments: argparse.Namespace) -> None:

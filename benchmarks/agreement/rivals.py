@@ -1,0 +1,176 @@
+"""Other metrics on the same rows, to stand beside QUALS: QAGS, FactCC, ROUGE and a cosine of embeddings."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from quals.batching import encode_texts, token_budget_batches
+from tqdm.auto import tqdm
+
+from benchmarks.agreement.data import Row
+from trainer_ext.bootstrap import Floats
+from trainer_ext.evaluation import rouge
+
+QAGS, FACTCC, COSINE = "QAGS", "FactCC", "cosine"
+ROUGE = {"ROUGE-1": "rouge1", "ROUGE-2": "rouge2", "ROUGE-L": "rougeL"}
+RIVALS = (QAGS, FACTCC, *ROUGE, COSINE)
+_CHUNK = 64  # rows between two writes
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A metric of a summary against its document.
+
+    Attributes:
+        name: for the table.
+        signature: of model and settings; empty where there is nothing to keep apart.
+        score: documents and summaries to scores, NaN being none.
+    """
+
+    name: str
+    signature: str
+    score: Callable[[list[str], list[str]], list[float]]
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Which models rivals use; None is the embedded one.
+
+    Attributes:
+        questioner, reader: of QAGS.
+        pipeline: of spaCy's, for QAGS.
+        classifier: FactCC's.
+        encoder: that the cosine is of; there is no embedded one.
+    """
+
+    questioner: str | None = None
+    reader: str | None = None
+    pipeline: str = "en_core_web_sm"
+    classifier: str | None = None
+    encoder: str | None = None
+
+
+def load_rivals(names: Sequence[str], checkpoints: Checkpoints) -> list[Rival]:
+    """The named rivals, their models loaded.
+
+    Raises:
+        ValueError: a model is not there.
+    """
+    return [_load(name, checkpoints) for name in names]
+
+
+def _load(name: str, checkpoints: Checkpoints) -> Rival:
+    if name in ROUGE:
+        return Rival(name, "", _rouge(ROUGE[name]))
+    if name == COSINE:
+        if checkpoints.encoder is None:
+            raise ValueError("The rival cosine needs --encoder, a folder or Hub name of a sentence encoder.")
+        return Rival(name, f"cosine-{Path(checkpoints.encoder).name}", _Cosine(checkpoints.encoder))
+    scorer: Any
+    if name == QAGS:
+        from qags import QAGSScorer
+
+        scorer = QAGSScorer(checkpoints.questioner, checkpoints.reader, pipeline=checkpoints.pipeline)
+    else:
+        from factcc import FactCCScorer
+
+        scorer = FactCCScorer(checkpoints.classifier)
+    return Rival(
+        name, scorer.signature, lambda documents, summaries: [r.score for r in scorer.score(documents, summaries)]
+    )
+
+
+def rival_scores(rival: Rival, rows: Sequence[Row], folder: Path, description: str) -> Floats:
+    """The rival's scores of the rows, ``(rows,)``; those on disk are not computed again.
+
+    Raises:
+        ValueError: the file on disk is no such file.
+    """
+    file = folder / f"{rival.signature}.jsonl" if rival.signature else None
+    known = _read(file)
+    pending = [row for row in rows if (row.id, row.digest) not in known]
+    with tqdm(total=len(pending), desc=f"{rival.name}, {description}", unit="row", disable=None) as bar:
+        for first in range(0, len(pending), _CHUNK):
+            chunk = pending[first : first + _CHUNK]
+            scores = rival.score([row.document for row in chunk], [row.summary for row in chunk])
+            known |= {(row.id, row.digest): score for row, score in zip(chunk, scores, strict=True)}
+            _append(file, chunk, scores)
+            bar.update(len(chunk))
+    return np.array([known[row.id, row.digest] for row in rows], dtype=np.float64)
+
+
+def _read(file: Path | None) -> dict[tuple[str, str], float]:
+    if file is None or not file.is_file():
+        return {}
+    data = file.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):  # a kill in the middle of a write leaves half a line
+        with file.open("r+b") as opened:
+            opened.truncate(whole)
+    known = {}
+    for number, line in enumerate(data[:whole].splitlines(), start=1):
+        try:
+            values = json.loads(line)
+            score = values["score"]
+            known[values["id"], values["texts"]] = math.nan if score is None else float(score)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{file}, line {number} is no record of this benchmark: delete it to score its row again."
+            ) from error
+    return known
+
+
+def _append(file: Path | None, rows: Sequence[Row], scores: Sequence[float]) -> None:
+    if file is None:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as opened:
+        for row, score in zip(rows, scores, strict=True):
+            values = {"id": row.id, "texts": row.digest, "score": None if math.isnan(score) else score}
+            opened.write(json.dumps(values) + "\n")
+
+
+def _rouge(kind: str) -> Callable[[list[str], list[str]], list[float]]:
+    """ROUGE F1 of the summary against the document: on these sets there is no reference."""
+    return lambda documents, summaries: [
+        rouge([summary], [document])[kind] for document, summary in zip(documents, summaries, strict=True)
+    ]
+
+
+class _Cosine:
+    """Cosine of mean-pooled token states of the document, cut where the encoder ends, and of the summary."""
+
+    def __init__(self, checkpoint: str) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        self._tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        self._model = AutoModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True).eval()
+        self._limit = min(512, self._model.config.max_position_embeddings)
+
+    def __call__(self, documents: list[str], summaries: list[str]) -> list[float]:
+        unique = list(dict.fromkeys([*documents, *summaries]))
+        states = dict(zip(unique, self._encode(unique), strict=True))
+        return [
+            float(torch.nn.functional.cosine_similarity(states[document], states[summary], dim=0))
+            for document, summary in zip(documents, summaries, strict=True)
+        ]
+
+    def _encode(self, texts: list[str]) -> list[torch.Tensor]:
+        ids = self._tokenizer(texts, truncation=True, max_length=self._limit, split_special_tokens=True)["input_ids"]
+        lengths = list(map(len, ids))
+        found: list[torch.Tensor] = [torch.empty(0)] * len(texts)
+        for batch in token_budget_batches(lengths, [0] * len(ids), [0] * len(ids), 8192):
+            inputs, mask = encode_texts([ids[i] for i in batch], self._tokenizer.pad_token_id, self._model.device)
+            with torch.inference_mode():
+                states = self._model(input_ids=inputs, attention_mask=mask).last_hidden_state  # (B, S, d)
+            means = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, d)
+            for place, mean in zip(batch, means, strict=True):
+                found[place] = mean
+        return found

@@ -1,0 +1,186 @@
+"""Train by likelihood, then by contrast with candidates ranked by ROUGE and by QUALS; judge all on unseen documents.
+
+    python -m benchmarks.conseq --set news=BBC.jsonl,XSUM.jsonl --set dialogue=SAMSUM.jsonl --work FOLDER
+
+The files have a ``document`` and a ``summary`` in each line. Many hours on two CPU cores; killed, it goes on where it
+was. QAGS and FactCC judge and never select.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import quals
+from quals import QualsScorer
+from quals.checkpoint import EMBEDDED
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from benchmarks.conseq.judging import Judge, free_judges, judged, scorer_judge
+from benchmarks.conseq.stages import RANKERS, Settings, arms, contrastive, fine_tuned, selections, summaries
+from benchmarks.conseq.table import MLE, RESAMPLES, Found, markdown, mean_of_seeds, write_figure
+from benchmarks.contrastive.data import Example, read_examples, split, tokenized
+from trainer_ext.tables import json_line, replacing
+
+JUDGES = ("quals", "qags", "factcc")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run; a mistake of the user's is one line on standard error and exit status 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--set", action="append", required=True, dest="sets", metavar="NAME=FILE[,FILE]", help="a data set")
+    add("--work", type=Path, required=True, help="folder for checkpoints, candidates, summaries and scores")
+    add("--model", help="where fine-tuning starts; without it the embedded QAGen, which knows how to read and to copy")
+    add("--test-documents", type=int, default=200, help="of each set, kept apart, never trained on")
+    add("--validation-documents", type=int, default=150, help="of each set, that end the fine-tuning")
+    add("--train-documents", type=int, help="of each set at most; all without it")
+    add("--documents", type=int, default=1500, help="that candidates are sampled for, at most")
+    add("--mle-epochs", type=float, default=10.0, help="at most")
+    add("--mle-learning-rate", type=float, default=3e-4)
+    add("--epochs", type=float, default=2.0, help="of contrastive training")
+    add("--learning-rate", type=float, default=3e-5, help="of contrastive training; the paper's tenth")
+    add("--fraction", type=float, default=0.3, help="of documents selected on either side")
+    add("--loss", default="unlikelihood", help="contrastive loss")
+    add("--weight", type=float, default=1.0, help="of the contrastive loss")
+    add("--seeds", type=int, nargs="+", default=[17, 18, 19], help="of contrastive training")
+    add("--judges", nargs="*", choices=JUDGES, default=list(JUDGES), help="models that judge, besides ROUGE and floors")
+    add("--questioner", help="QAGS's question generator; without it the embedded one")
+    add("--reader", help="QAGS's reader; without it the embedded one")
+    add("--classifier", help="FactCC's classifier; without it the embedded one")
+    add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
+    add("--output", type=Path, help="write every document's scores here, as JSON lines")
+    add("--figure", type=Path, help="draw the changes here, as .png or .svg")
+    arguments = parser.parse_args(argv)
+    try:
+        run(arguments)
+    except (ValueError, OSError) as error:
+        print(f"conseq: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """All stages of all sets, then the tables."""
+    model = arguments.model or str(Path(quals.__file__).parent / EMBEDDED)
+    settings = Settings(
+        model=model,
+        work=arguments.work,
+        mle_epochs=arguments.mle_epochs,
+        mle_learning_rate=arguments.mle_learning_rate,
+        documents=arguments.documents,
+        fraction=arguments.fraction,
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        loss=arguments.loss,
+        weight=arguments.weight,
+        seeds=tuple(arguments.seeds),
+    )
+    _keep_to(settings, arguments)
+    sets = {name: read_examples(files) for name, files in map(_named_files, arguments.sets)}
+    scorer = QualsScorer()
+    judges = _judges(arguments, scorer)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    found: dict[str, Found] = {}
+    rows: list[dict[str, object]] = []
+    for name, examples in sets.items():
+        train, test = split(examples, arguments.test_documents)
+        train, validation = split(train, arguments.validation_documents)
+        train = train[: arguments.train_documents]
+        data = tuple(train), tuple(validation), tuple(test)
+        found[name] = _one_set(settings, name, data, tokenizer, scorer, judges, rows)
+        print(f"## {name}\n\n{len(train):,} training documents, {len(test):,} test documents.\n")
+        print(markdown(found[name], {key: judge.label for key, judge in judges.items()}), "\n", flush=True)
+    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds.")
+    print("Scores: " + "; ".join(judge.signature for key, judge in judges.items() if key in JUDGES))
+    if arguments.output:
+        with replacing(arguments.output) as file:
+            file.writelines(json_line(row) for row in rows)
+    if arguments.figure:
+        write_figure(found, {key: judge.label for key, judge in judges.items() if key != "words"}, arguments.figure)
+
+
+def _one_set(
+    settings: Settings,
+    name: str,
+    data: tuple[tuple[Example, ...], ...],
+    tokenizer: PreTrainedTokenizerBase,
+    scorer: QualsScorer,
+    judges: dict[str, Judge],
+    rows: list[dict[str, object]],
+) -> Found:
+    """Each method's scores of the test documents; ``rows`` gets one for every summary."""
+    sizes = settings.max_source, settings.max_target
+    train, validation, test = (tokenized(part, tokenizer, *sizes) for part in data)
+    mle = fine_tuned(settings, name, train, validation, tokenizer)
+    selected = selections(settings, name, mle, train, tokenizer, scorer)
+    folders = [(MLE, 0, mle)] + [
+        (ranker, seed, contrastive(settings, name, ranker, seed, mle, selected[ranker], tokenizer))
+        for ranker, seed in arms(settings)
+    ]
+    scores: dict[str, list[dict[str, list[float]]]] = {}
+    for method, seed, folder in folders:
+        texts = summaries(settings, folder, test, tokenizer)
+        mine = judged(judges, texts, data[2], settings.work / name / "scores")
+        scores.setdefault(method, []).append(mine)
+        rows += [
+            {"set": name, "method": method, "seed": seed, "document": place, "summary": text}
+            | {key: values[place] if np.isfinite(values[place]) else None for key, values in mine.items()}
+            for place, text in enumerate(texts)
+        ]
+    return {
+        method: {key: mean_of_seeds([seed[key] for seed in scores[method]]) for key in judges}
+        for method in (MLE, *RANKERS)
+    }
+
+
+def _judges(arguments: argparse.Namespace, scorer: QualsScorer) -> dict[str, Judge]:
+    """Loaded before the work, so that one that is missing is known at once."""
+    found: dict[str, Judge] = {}
+    if "qags" in arguments.judges:
+        from qags import QAGSScorer
+
+        found["qags"] = scorer_judge(
+            "QAGS", QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline)
+        )
+    if "factcc" in arguments.judges:
+        from factcc import FactCCScorer
+
+        found["factcc"] = scorer_judge("FactCC", FactCCScorer(arguments.classifier))
+    if "quals" in arguments.judges:
+        found["quals"] = scorer_judge("QUALS, nats a token", scorer)
+    return found | free_judges()
+
+
+def _named_files(text: str) -> tuple[str, list[Path]]:
+    name, equals, files = text.partition("=")
+    if not equals or not name or not files:
+        raise ValueError(f"--set is {text!r}: give NAME=FILE, or NAME=FILE,FILE.")
+    return name, [Path(file) for file in files.split(",")]
+
+
+def _keep_to(settings: Settings, arguments: argparse.Namespace) -> None:
+    """The folder belongs to one run's settings; judges may change.
+
+    Raises:
+        ValueError: it belongs to another's.
+    """
+    note = settings.work / "settings.json"
+    wanted = {name: str(value) for name, value in asdict(settings).items() if name != "work"}
+    wanted |= {
+        name: str(getattr(arguments, name)) for name in ("test_documents", "validation_documents", "train_documents")
+    }
+    wanted |= {"sets": str(sorted(arguments.sets))}
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != wanted:
+        raise ValueError(f"{settings.work} holds a run with other settings: give another --work.")
+    settings.work.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

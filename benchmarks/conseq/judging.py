@@ -1,0 +1,86 @@
+"""What is measured of summaries, document by document; each judge's scores are kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.agreement.floors import ngram_share
+from benchmarks.contrastive.data import Example
+from trainer_ext.evaluation import rouge
+from trainer_ext.tables import replacing
+
+Score = Callable[[list[str], list[str], list[str]], list[float]]
+"""Sources, summaries and references to scores, NaN being none."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A measure.
+
+    Attributes:
+        label: for the table.
+        signature: of its settings: scores with one signature can be compared.
+        score: see :data:`Score`.
+    """
+
+    label: str
+    signature: str
+    score: Score
+
+
+def free_judges() -> dict[str, Judge]:
+    """Those that need no model."""
+    kinds = {"rouge1": "ROUGE-1 F1", "rouge2": "ROUGE-2 F1", "rougeL": "ROUGE-L F1"}
+    found = {kind: Judge(label, "rouge-score", _rouge(kind)) for kind, label in kinds.items()}
+    found["bigrams"] = Judge("word pairs that the document has (floor)", "1", _bigrams)
+    found["words"] = Judge("words in a summary", "1", _words)
+    return found
+
+
+def _bigrams(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+    return [ngram_share(source, summary, 2) for source, summary in zip(sources, summaries, strict=True)]
+
+
+def _words(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+    return [float(len(summary.split())) for summary in summaries]
+
+
+def _rouge(kind: str) -> Score:
+    def score(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+        return [rouge([one], [other])[kind] for one, other in zip(summaries, references, strict=True)]
+
+    return score
+
+
+def scorer_judge(label: str, scorer: object) -> Judge:
+    """A judge out of a scorer with ``score(sources, summaries)`` and ``signature``."""
+
+    def score(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+        return [result.score for result in scorer.score(sources, summaries)]  # type: ignore[attr-defined]
+
+    return Judge(label, str(scorer.signature), score)  # type: ignore[attr-defined]
+
+
+def judged(
+    judges: Mapping[str, Judge], summaries: Sequence[str], examples: Sequence[Example], folder: Path
+) -> dict[str, list[float]]:
+    """Every judge's scores, one a document; those that ``folder`` has are not computed again."""
+    sources, references = [e.document for e in examples], [e.summary for e in examples]
+    texts = hashlib.sha256(json.dumps([sources, list(summaries), references]).encode()).hexdigest()[:16]
+    found = {}
+    for name, judge in judges.items():
+        signature = hashlib.sha256(judge.signature.encode()).hexdigest()[:8]
+        file = folder / f"{name}-{signature}-{texts}.json"
+        if not file.is_file():
+            scores = judge.score(sources, list(summaries), references)
+            folder.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as out:
+                out.write(json.dumps([None if math.isnan(score) else score for score in scores]).encode())
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        found[name] = [math.nan if score is None else float(score) for score in kept]
+    return found

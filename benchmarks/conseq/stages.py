@@ -1,0 +1,215 @@
+"""The stages of one data set: likelihood, one pool of candidates, two selections, an arm for each ranker and seed.
+
+Each is done once, and goes on where it was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, load_from_disk
+from quals import QualsScorer
+from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
+from transformers.trainer_utils import get_last_checkpoint
+
+from benchmarks.contrastive.stages import Settings as Decoding
+from benchmarks.contrastive.stages import load
+from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.mining import (
+    SamplingSettings,
+    Selection,
+    check_summarizer,
+    generate_summaries,
+    random_documents,
+    resolve_ranker,
+    sample_candidates,
+    score_candidates,
+    select_candidates,
+)
+from trainer_ext.mining.generation import special_tokens
+
+RANKERS = ("rouge", "quals")
+_DONE = "done.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of the whole experiment.
+
+    Attributes:
+        model: where fine-tuning starts.
+        work: folder of checkpoints, candidates and summaries, one below it for each data set.
+        mle_epochs: passes at most; training stops when the validation loss did not fall in a pass.
+        mle_learning_rate: of the fine-tuning.
+        documents: that candidates are sampled for, at most.
+        fraction: of documents selected by QUALS on either side; ROUGE's selection is as large.
+        epochs, learning_rate, loss, weight: of the contrastive training.
+        seeds: of the contrastive training, which each ranker's arm is repeated with.
+        batch: documents in a step.
+        max_source, max_target: tokens.
+    """
+
+    model: str
+    work: Path
+    mle_epochs: float = 10.0
+    mle_learning_rate: float = 3e-4
+    documents: int = 1500
+    fraction: float = 0.3
+    epochs: float = 2.0
+    learning_rate: float = 3e-5
+    loss: str = "unlikelihood"
+    weight: float = 1.0
+    seeds: tuple[int, ...] = (17, 18, 19)
+    batch: int = 8
+    max_source: int = 400
+    max_target: int = 64
+
+    def decoding(self) -> Decoding:
+        """What :func:`benchmarks.contrastive.stages.load` wants to know."""
+        return Decoding(self.model, self.work, max_target=self.max_target)
+
+
+def fine_tuned(
+    settings: Settings, name: str, train: Dataset, validation: Dataset, tokenizer: PreTrainedTokenizerBase
+) -> Path:
+    """The summarizer that all arms start from, trained by likelihood until the validation loss stops falling."""
+    folder = settings.work / name / "mle"
+    if (folder / _DONE).is_file():
+        return folder
+    arguments = _arguments(
+        settings,
+        folder,
+        seed=settings.seeds[0],
+        num_train_epochs=settings.mle_epochs,
+        learning_rate=settings.mle_learning_rate,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        save_total_limit=2,
+    )
+    trainer = ContrastiveSeq2SeqTrainer(
+        load(settings.model, settings.decoding()),
+        arguments,
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        callbacks=[EarlyStoppingCallback(1)],
+    )
+    _train(trainer, folder, {"documents": len(train)})
+    return folder
+
+
+def selections(
+    settings: Settings, name: str, mle: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase, scorer: QualsScorer
+) -> dict[str, Path]:
+    """For each ranker the folder of the rows that it selects, out of one pool of candidates."""
+    folders = {ranker: settings.work / name / f"selected-{ranker}" for ranker in RANKERS}
+    if all((folder / _DONE).is_file() for folder in folders.values()):
+        return folders
+    model = load(mle, settings.decoding())
+    pool = random_documents(train, settings.documents, settings.seeds[0])
+    mining = settings.work / name / "mining"
+    sampling = SamplingSettings(max_length=settings.max_target, seed=settings.seeds[0])
+    sampled = sample_candidates(model, pool, sampling, folder=mining)
+    rouge_l = check_summarizer(sampled, tokenizer, special_tokens(model))
+    scored = {
+        ranker: score_candidates(
+            sampled,
+            resolve_ranker(scorer if ranker == "quals" else ranker),
+            tokenizer,
+            source_column="document",
+            folder=mining,
+        )
+        for ranker in RANKERS
+    }
+    chosen = {"quals": select_candidates(scored["quals"], Selection(fraction=settings.fraction))}
+    # One-sided selection keeps 1 - (1 - fraction)^2 of the documents: as many as QUALS's two sides together.
+    share = len(chosen["quals"]) / len(pool)
+    one_sided = Selection(rule="one_sided", fraction=1 - (1 - share) ** 0.5)
+    chosen["rouge"] = select_candidates(scored["rouge"], one_sided, needs_reference=True)
+    for ranker, rows in chosen.items():
+        rows.save_to_disk(str(folders[ranker]))
+        note = {"documents": len(pool), "selected": len(rows), "sample_rouge_l": rouge_l}
+        (folders[ranker] / _DONE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    return folders
+
+
+def contrastive(
+    settings: Settings, name: str, ranker: str, seed: int, mle: Path, selected: Path, tokenizer: PreTrainedTokenizerBase
+) -> Path:
+    """One arm: trained towards the references of the selected rows and away from their worst candidates."""
+    folder = settings.work / name / f"{ranker}-{seed}"
+    if (folder / _DONE).is_file():
+        return folder
+    rows = load_from_disk(str(selected))
+    assert isinstance(rows, Dataset)
+    arguments = _arguments(
+        settings,
+        folder,
+        seed=seed,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        contrastive_loss=settings.loss,
+        contrastive_weight=settings.weight,
+        save_steps=200,
+        save_total_limit=1,
+    )
+    trainer = ContrastiveSeq2SeqTrainer(
+        load(mle, settings.decoding()), arguments, train_dataset=rows, processing_class=tokenizer
+    )
+    _train(trainer, folder, {"documents": len(rows)})
+    return folder
+
+
+def summaries(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The model's summaries of the test documents, generated once."""
+    file = folder / "summaries.json"
+    if not file.is_file():
+        model = load(folder, settings.decoding())
+        ids = generate_summaries(model, test, model.generation_config)
+        texts = [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        file.write_text(json.dumps(texts), encoding="utf-8")
+    found: list[str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def arms(settings: Settings) -> list[tuple[str, int]]:
+    """Ranker and seed of each contrastive arm."""
+    return [(ranker, seed) for ranker in RANKERS for seed in settings.seeds]
+
+
+def _arguments(settings: Settings, folder: Path, **options: Any) -> ContrastiveSeq2SeqTrainingArguments:
+    return ContrastiveSeq2SeqTrainingArguments(
+        output_dir=str(folder),
+        lr_scheduler_type="linear",
+        warmup_steps=50,
+        per_device_train_batch_size=settings.batch,
+        per_device_eval_batch_size=settings.batch,
+        label_smoothing_factor=0.1,
+        train_sampling_strategy="group_by_length",
+        bf16=True,
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=20,
+        report_to="none",
+        card_documents=0,
+        mine_candidates=False,
+        **options,
+    )
+
+
+def _train(trainer: ContrastiveSeq2SeqTrainer, folder: Path, note: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with redirect_stdout(sys.stderr):  # where Trainer logs; standard output is for the report
+        result = trainer.train(get_last_checkpoint(str(folder)))
+    trainer.save_model(str(folder))
+    history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_loss" in entry]
+    note = {**note, "steps": result.global_step, "log": history}
+    (folder / _DONE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")

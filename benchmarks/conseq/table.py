@@ -1,0 +1,88 @@
+"""Means of every arm, what the arms differ by, with intervals over documents; as a table and as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.agreement.statistics import Integers, bootstrap, cluster_resamples
+from trainer_ext.bootstrap import Floats, interval
+from trainer_ext.tables import replacing
+
+RESAMPLES = 1000
+MLE = "mle"
+Found = Mapping[str, Mapping[str, Floats]]
+"""Of each method each measure's scores, ``(documents,)``, a mean over seeds; NaN where there is none."""
+
+
+def mean_of_seeds(scores: list[list[float]]) -> Floats:
+    """A document's mean over the seeds that have a score, ``(documents,)``."""
+    values = np.array(scores, dtype=float)  # (seeds, documents)
+    known = (~np.isnan(values)).sum(0)
+    return np.where(known > 0, np.nansum(values, 0) / np.maximum(known, 1), np.nan)
+
+
+def markdown(found: Found, labels: Mapping[str, str]) -> str:
+    """One data set's table: a row for each measure."""
+    lines = [
+        "| | likelihood | ROUGE-ranked | QUALS-ranked | QUALS- less ROUGE-ranked | QUALS-ranked less likelihood "
+        "| of it |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, label in labels.items():
+        means = [_mean(found[method][name]) for method in (MLE, "rouge", "quals")]
+        cells = [f"{mean:.3f}" for mean in means]
+        for other in ("rouge", MLE):
+            change, low, high = difference(found["quals"][name], found[other][name])
+            cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
+        cells.append(f"{(means[2] - means[0]) / abs(means[0]):+.1%}" if means[0] else "")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def difference(one: Floats, other: Floats) -> tuple[float, float, float]:
+    """Mean difference over documents that have both scores, and its 95 % interval."""
+    change = one - other
+    resamples = cluster_resamples(range(len(change)), RESAMPLES, seed=0)
+    low, high = interval(bootstrap(_statistic(change), resamples))
+    return _mean(change), float(low), float(high)
+
+
+def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Path) -> None:
+    """What each ranker's training changed, in units of the mean before it, a panel for each data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    colors = {"rouge": "#DB7800", "quals": "#0072B2"}
+    figure, panels = pyplot.subplots(1, len(sets), figsize=(5.2 * len(sets) + 2, 0.5 * len(labels) + 1.4), sharey=True)
+    for panel, (name, found) in zip(np.atleast_1d(panels), sets.items(), strict=True):
+        for offset, (ranker, color) in zip((-0.12, 0.12), colors.items(), strict=True):
+            for row, measure in enumerate(labels):
+                unit = abs(_mean(found[MLE][measure])) or 1.0
+                change, low, high = difference(found[ranker][measure], found[MLE][measure])
+                panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
+                panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
+        panel.axvline(0, color="#626a73", linewidth=0.8)
+        panel.set_title(name)
+        panel.set_xlabel("change against likelihood alone, % of its mean")
+        panel.grid(axis="x", color="#dfe3e8")
+    first = np.atleast_1d(panels)[0]
+    first.set_yticks(range(len(labels)), list(labels.values()))
+    first.invert_yaxis()
+    first.legend(title="ranked by", loc="best")
+    figure.tight_layout()
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
+    pyplot.close(figure)
+
+
+def _mean(values: Floats) -> float:
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
+
+
+def _statistic(values: Floats) -> Callable[[Integers], float]:
+    return lambda places: _mean(values[places])

@@ -1,0 +1,113 @@
+"""The experiment from end to end on a tiny model: every stage once, nothing of the test set trained on."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from classifiers import save_classifier
+from datasets import load_from_disk
+from tiny import WORDS, train_tiny_qagen
+
+from benchmarks.conseq.__main__ import main
+from benchmarks.conseq.judging import Judge, free_judges, judged
+from benchmarks.conseq.table import MLE, markdown, mean_of_seeds, write_figure
+from benchmarks.contrastive.data import Example, read_examples, split
+
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Documents of 18 words, each with its first five as the summary."""
+    rng = random.Random(0)
+    texts = [[rng.choice(CONTENT) for _ in range(18)] for _ in range(40)]
+    file = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
+    rows = [{"document": " ".join(text), "summary": " ".join(text[:5])} for text in texts]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_a_whole_run_and_its_resumption(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = train_tiny_qagen(tmp_path / "model", lambda rng, text: " ".join(text[:5]), longest=12)
+    work, scores, figure = tmp_path / "work", tmp_path / "scores.jsonl", tmp_path / "changes.png"
+    options = ["--set", f"tiny={pairs}", "--work", str(work), "--model", str(model), "--test-documents", "4"]
+    options += ["--validation-documents", "4", "--documents", "12", "--mle-epochs", "2", "--epochs", "1"]
+    options += [
+        "--seeds",
+        "3",
+        "4",
+        "--judges",
+        "quals",
+        "factcc",
+        "--classifier",
+        str(save_classifier(tmp_path / "c")),
+    ]
+    options += ["--output", str(scores), "--figure", str(figure)]
+    assert main(options) == 0, capsys.readouterr().err
+    printed = capsys.readouterr().out
+    assert "32 training documents, 4 test documents." in printed
+    for label in ("FactCC", "QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
+        assert f"| {label}" in printed
+    rows = [json.loads(line) for line in scores.read_text().splitlines()]
+    assert len(rows) == 4 * (1 + 2 * 2)
+    assert {(row["method"], row["seed"]) for row in rows} == {
+        (MLE, 0),
+        *((r, s) for r in ("rouge", "quals") for s in (3, 4)),
+    }
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    # As many rows are selected by either ranker, out of the same documents, none of them of the test.
+    chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
+    assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
+    _, test = split(read_examples([pairs]), 4)
+    assert not {example.document for example in test} & {*chosen["rouge"]["document"], *chosen["quals"]["document"]}
+    # A second run only prints.
+    monkeypatch.setattr("benchmarks.conseq.stages.ContrastiveSeq2SeqTrainer", None)
+    monkeypatch.setattr("factcc.FactCCScorer.score", None)
+    assert main(options) == 0
+    assert capsys.readouterr().out == printed
+    assert main([*options, "--weight", "2"]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = ["--work", str(tmp_path / "w"), "--judges"]
+    assert main(["--set", "nofile", *work]) == 2
+    assert "NAME=FILE" in capsys.readouterr().err
+    assert main(["--set", f"a={tmp_path / 'none.jsonl'}", *work]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_scores_are_kept_by_texts_and_signature(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def score(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+        asked.extend(summaries)
+        return [float("nan") if summary == "" else 1.0 for summary in summaries]
+
+    example = Example("a b c", "a")
+    for signature, summaries in (("1", ["x", ""]), ("1", ["x", ""]), ("2", ["x", ""]), ("1", ["y", ""])):
+        found = judged({"one": Judge("One", signature, score)}, summaries, [example, example], tmp_path)
+        assert found["one"][0] == 1
+        assert np.isnan(found["one"][1])
+    assert len(asked) == 6
+    free = judged(free_judges(), ["a b"], [Example("a b c", "a")], tmp_path)
+    assert free["bigrams"] == [1.0]
+    assert free["words"] == [2.0]
+    assert free["rouge1"][0] == pytest.approx(2 / 3)
+
+
+def test_differences_are_paired_by_document_and_means_are_of_seeds(tmp_path: Path) -> None:
+    nan = float("nan")
+    assert mean_of_seeds([[1.0, nan, nan], [3.0, 2.0, nan]]).tolist()[:2] == [2.0, 2.0]
+    base = np.arange(10.0)
+    found = {MLE: {"m": base}, "rouge": {"m": base + 1}, "quals": {"m": base + 3}}
+    row = markdown(found, {"m": "A measure"}).splitlines()[2]
+    assert row == "| A measure | 4.500 | 5.500 | 7.500 | +2.000 [+2.000, +2.000] | +3.000 [+3.000, +3.000] | +66.7% |"
+    write_figure({"x": found, "y": found}, {"m": "A measure"}, tmp_path / "f.svg")
+    assert "<svg" in (tmp_path / "f.svg").read_text()
