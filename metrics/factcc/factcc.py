@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import evaluate
-from quals.results import mean_score
-from quals.source_metric import SourceMetric, flagged_sources
+from quals.source_metric import SourceMetric
 
 # evaluate copies those files beside this one that it finds named in lines of this form; it looks no further.
 from .classifier import Classifier
-from .results import SummaryJudgement as SummaryJudgement
+from .results import JudgedSentence
 from .scorer import FactCCScorer
 from .sentences import sentence_spans as sentence_spans
 
@@ -125,18 +124,5 @@ class FactCC(SourceMetric):
             window_overlap=window_overlap,
             batch_tokens=batch_tokens,
         )
-        results, shaped = self._scored(scorer, predictions, sources, progress)
-        scores = [result.score for result in results]
-        output = {
-            "factcc": mean_score(scores),
-            "scores": shaped(scores),
-            "num_sentences": shaped(len(result.sentences) for result in results),
-            "coverage": sum(bool(result.sentences) for result in results) / len(results),
-            "truncated_sources": flagged_sources(shaped(result.source_truncated for result in results)),
-            "windowed_sources": flagged_sources(shaped(result.source_windows > 1 for result in results)),
-            "truncated_summaries": sum(result.summary_truncated for result in results),
-            "signature": scorer.signature,
-        }
-        if explain:
-            output["sentences"] = shaped([sentence.to_dict() for sentence in result.sentences] for result in results)
-        return output
+        explained = JudgedSentence.to_dict if explain else None
+        return self._scored(scorer, predictions, sources, progress, "factcc", "sentences", explained)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
 from quals.batching import token_budget_batches
-from quals.inputs import require, strict_zip, whole_number
+from quals.chunks import score_in_chunks
+from quals.inputs import require, whole_number
 from quals.scorer import DTYPES, usable_device
 from quals.windows import LONG_SOURCES
-from tqdm.auto import tqdm
 
 from .classifier import Classifier, load_classifier
 from .results import JudgedSentence, SummaryJudgement
@@ -106,22 +106,11 @@ class FactCCScorer:
         Raises:
             ValueError: something is no text, there are none, or more of one than of the other.
         """
-        for texts in (sources, summaries):
-            require(
-                isinstance(texts, Iterable) and not isinstance(texts, str | bytes),
-                "sources and summaries must be lists of strings; for one summary give [source], [summary].",
-            )
-        total = len(summaries) if isinstance(summaries, Sequence) else None
-        pairs = strict_zip(iter(sources), iter(summaries))
-        results: list[SummaryJudgement] = []
-        disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
-        with tqdm(total=total, desc="FactCC", unit="summary", disable=disable) as bar:
-            while chunk := list(islice(pairs, _CHUNK)):
-                results += self._score_chunk(chunk)
-                bar.update(len(chunk))
-        return results
+        return list(
+            score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="FactCC", progress=progress)
+        )
 
-    def _score_chunk(self, chunk: list[tuple[str, str]]) -> Iterator[SummaryJudgement]:
+    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> Iterator[SummaryJudgement]:
         spans = list(sentence_spans(summary for _, summary in chunk))
         claims = [
             (source, summary[start:end])
@@ -141,6 +130,7 @@ class FactCCScorer:
                 any(one.source_cut for one in found),
                 any(one.claim_cut for one in found),
             )
+        bar.update(len(chunk))
 
     def _judge(self, claims: list[tuple[str, str]]) -> list[_Judged]:
         """Each claim, (source, sentence), by the window of the source that supports it best."""

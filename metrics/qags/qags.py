@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import evaluate
-from quals.results import mean_score
-from quals.source_metric import SourceMetric, flagged_sources
+from quals.source_metric import SourceMetric
 
 # evaluate copies those files beside this one that it finds named in lines of this form; it looks no further.
 from .answers import answer_spans as answer_spans
@@ -14,7 +13,7 @@ from .overlap import token_f1 as token_f1
 from .pipeline import PIPELINE
 from .questioner import Questioner
 from .reader import Reader
-from .results import QAGSScore as QAGSScore
+from .results import AnsweredQuestion
 from .scorer import QAGSScorer
 
 _CITATION = """\
@@ -147,18 +146,5 @@ class QAGS(SourceMetric):
             long_sources=long_sources,
             batch_tokens=batch_tokens,
         )
-        results, shaped = self._scored(scorer, predictions, sources, progress)
-        scores = [result.score for result in results]
-        output = {
-            "qags": mean_score(scores),
-            "scores": shaped(scores),
-            "num_questions": shaped(len(result.questions) for result in results),
-            "coverage": sum(bool(result.questions) for result in results) / len(results),
-            "truncated_sources": flagged_sources(shaped(result.source_truncated for result in results)),
-            "windowed_sources": flagged_sources(shaped(result.source_windows > 1 for result in results)),
-            "truncated_summaries": sum(result.summary_truncated for result in results),
-            "signature": scorer.signature,
-        }
-        if explain:
-            output["questions"] = shaped([question.to_dict() for question in result.questions] for result in results)
-        return output
+        explained = AnsweredQuestion.to_dict if explain else None
+        return self._scored(scorer, predictions, sources, progress, "qags", "questions", explained)

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+from quals.chunks import score_in_chunks
 from quals.embedded import embedded_folder
-from quals.inputs import require, strict_zip, whole_number
+from quals.inputs import require, whole_number
 from quals.pairs import fold
 from quals.scorer import DTYPES, usable_device
 from quals.windows import LONG_SOURCES
-from tqdm.auto import tqdm
 
 from .answers import answer_spans
 from .overlap import squad_words, token_f1
@@ -117,22 +117,9 @@ class QAGSScorer:
         Raises:
             ValueError: something is no text, there are none, or more of one than of the other.
         """
-        for texts in (sources, summaries):
-            require(
-                isinstance(texts, Iterable) and not isinstance(texts, str | bytes),
-                "sources and summaries must be lists of strings; for one summary give [source], [summary].",
-            )
-        total = len(summaries) if isinstance(summaries, Sequence) else None
-        pairs = strict_zip(iter(sources), iter(summaries))
-        results: list[QAGSScore] = []
-        disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
-        with tqdm(total=total, desc="QAGS", unit="summary", disable=disable) as bar:
-            while chunk := list(islice(pairs, _CHUNK)):
-                results += self._score_chunk(chunk)
-                bar.update(len(chunk))
-        return results
+        return list(score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="QAGS", progress=progress))
 
-    def _score_chunk(self, chunk: list[tuple[str, str]]) -> list[QAGSScore]:
+    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[QAGSScore]:
         summaries = list(dict.fromkeys(summary for _, summary in chunk))
         asked = dict(zip(summaries, self.questions(summaries), strict=True))
         rows = [(source, summary) for source, summary in dict.fromkeys(chunk) for _ in asked[summary]]
@@ -143,6 +130,7 @@ class QAGSScorer:
             (source, summary): self._result(asked[summary], list(islice(readings, len(asked[summary]))), cut[summary])
             for source, summary in dict.fromkeys(chunk)
         }
+        bar.update(len(chunk))
         return [found[row] for row in chunk]
 
     def questions(self, summaries: Sequence[str]) -> list[list[tuple[Question, str]]]:

@@ -11,6 +11,7 @@ import evaluate
 from .attention import share_encoder_states as share_encoder_states
 from .batching import token_budget_batches as token_budget_batches
 from .checkpoint import QAGen
+from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
 from .embedded import embedded_folder as embedded_folder
 from .fingerprint import fingerprint as fingerprint
@@ -19,7 +20,7 @@ from .loading import load_checkpoint as load_checkpoint
 from .pairs import Pair as Pair
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
-from .results import mean_score
+from .results import ScoredPair
 from .scorer import QualsScorer
 from .source_metric import SourceMetric
 from .texts import checked_texts as checked_texts
@@ -177,19 +178,9 @@ class Quals(SourceMetric):
             weighting=weighting,
             batch_tokens=batch_tokens,
         )
-        results, shaped = self._scored(scorer, predictions, sources, progress)
-        scores = [result.score for result in results]
-        of_sources = [first for first, *_ in (x if isinstance(x, list) else [x] for x in shaped(results))]
-        output = {
-            "quals": mean_score(scores),
-            "scores": shaped(scores),
-            "num_pairs": shaped(len(result.pairs) for result in results),
-            "coverage": sum(bool(result.pairs) for result in results) / len(results),
-            "truncated_sources": sum(result.source_truncated for result in of_sources),
-            "windowed_sources": sum(result.source_windows > 1 for result in of_sources),
-            "truncated_summaries": sum(result.summary_truncated for result in results),
-            "signature": scorer.signature,
-        }
-        if explain or token_log_probs:
-            output["pairs"] = shaped([pair.to_dict(token_log_probs) for pair in result.pairs] for result in results)
-        return output
+
+        def explained(pair: ScoredPair) -> dict[str, Any]:
+            return pair.to_dict(token_log_probs)
+
+        wanted = explained if explain or token_log_probs else None
+        return self._scored(scorer, predictions, sources, progress, "quals", "pairs", wanted)

@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from itertools import islice
 from typing import Any
 
 import torch
@@ -16,8 +15,9 @@ from tqdm.auto import tqdm
 
 from .batching import encode_texts, token_budget_batches
 from .checkpoint import QAGen, load_qagen
+from .chunks import score_in_chunks
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
-from .inputs import require, strict_zip, whole_number
+from .inputs import require, whole_number
 from .pairs import Pair, Word, find_answer, fold, select
 from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
 from .windows import LONG_SOURCES, Windows, all_windows, first_window
@@ -167,24 +167,7 @@ class QualsScorer:
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
     ) -> Iterator[SummaryScore]:
         """As :meth:`score`, but lazily: a few hundred texts are read, scored and given out at a time."""
-        for texts in (sources, summaries):
-            require(
-                isinstance(texts, Iterable) and not isinstance(texts, str | bytes),
-                "sources and summaries must be lists of strings; for one summary give [source], [summary].",
-            )
-        total = len(summaries) if isinstance(summaries, Sequence) else None
-        if isinstance(sources, Sequence) and total is not None:
-            require(
-                len(sources) == total,
-                f"There are {len(sources)} sources and {total} summaries: each summary needs the source at its place.",
-            )
-            for _ in strict_zip(iter(sources), iter(summaries)):
-                pass  # a mistake at the end of a list is found before the work
-        pairs = strict_zip(iter(sources), iter(summaries))
-        disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
-        with tqdm(total=total, desc="QUALS", unit="summary", disable=disable) as bar:
-            while chunk := list(islice(pairs, _CHUNK)):
-                yield from self._score_chunk(chunk, bar)
+        return score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="QUALS", progress=progress)
 
     def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[SummaryScore]:
         rows = list(dict.fromkeys(chunk))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import datasets
 import evaluate
 
+from .results import mean_score
 from .texts import checked_texts
 
 
@@ -94,9 +95,24 @@ class SourceMetric(evaluate.Metric, ABC):
         return result
 
     def _scored(
-        self, scorer: Any, predictions: list[str] | list[list[str]], sources: list[str], progress: bool | None
-    ) -> tuple[list[Any], Callable[[Iterable[Any]], list[Any]]]:
-        """The scorer's results, one a summary, and what brings values, one a summary, into the predictions' form."""
+        self,
+        scorer: Any,
+        predictions: list[str] | list[list[str]],
+        sources: list[str],
+        progress: bool | None,
+        name: str,
+        parts: str,
+        explained: Callable[[Any], dict[str, Any]] | None,
+    ) -> dict[str, Any]:
+        """What the metric returns.
+
+        Args:
+            scorer: with ``score(sources, summaries, progress=)`` and ``signature``.
+            predictions, sources, progress: as they were given.
+            name: of the mean.
+            parts: what a result's score is the mean of: the name of its attribute, which is a sequence.
+            explained: makes a dictionary of a part; None leaves the parts out.
+        """
         nested = [text if isinstance(text, list) else [text] for text in predictions]
         summaries = [text for candidates in nested for text in candidates]
         repeated = [source for source, candidates in zip(sources, nested, strict=True) for _ in candidates]
@@ -107,10 +123,29 @@ class SourceMetric(evaluate.Metric, ABC):
             raise
 
         def shaped(values: Iterable[Any]) -> list[Any]:
+            """Values, one a summary, in the form of the predictions."""
             rest = iter(values)
             return [list(islice(rest, len(text))) if isinstance(text, list) else next(rest) for text in predictions]
 
-        return results, shaped
+        def sources_with(flags: Iterable[bool]) -> int:
+            """Sources with a flag on their summary, or on any of their candidates."""
+            return sum(any(flag) if isinstance(flag, list) else flag for flag in shaped(flags))
+
+        scores = [result.score for result in results]
+        found = [getattr(result, parts) for result in results]
+        output = {
+            name: mean_score(scores),
+            "scores": shaped(scores),
+            f"num_{parts}": shaped(map(len, found)),
+            "coverage": sum(map(bool, found)) / len(results),
+            "truncated_sources": sources_with(result.source_truncated for result in results),
+            "windowed_sources": sources_with(result.source_windows > 1 for result in results),
+            "truncated_summaries": sum(result.summary_truncated for result in results),
+            "signature": scorer.signature,
+        }
+        if explained is not None:
+            output[parts] = shaped([explained(part) for part in mine] for mine in found)
+        return output
 
     def _forget(self) -> None:
         """Drop the texts of a computation that failed: evaluate leaves their file there, and locked."""
@@ -125,8 +160,3 @@ class SourceMetric(evaluate.Metric, ABC):
             return checked_texts(predictions, sources)
         known = self.selected_feature_format["predictions"]
         return checked_texts(predictions, sources, nested=not isinstance(known, datasets.Value))
-
-
-def flagged_sources(flags: list[Any]) -> int:
-    """Sources with a flag on their summary, or on any of their candidates."""
-    return sum(any(flag) if isinstance(flag, list) else bool(flag) for flag in flags)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+from trainer_ext.cli.recipe_options import add_recipe_arguments, recipe_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -28,36 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-tokens", type=int, default=512, help="of document and claim together")
     add("--eval-steps", type=int, default=500, help="steps between evaluations and checkpoints")
     add("--validation-documents", type=int, default=500, help="documents of the validation file that are used")
-    add("--seed", type=int, default=17, help="of claims and order")
-    add("--dtype", choices=["float32", "float16"], default="float16", help="of the saved weights")
-    add("--no-bf16", action="store_true", help="train in float32 throughout")
-    add("--no-resume", action="store_true", help="start anew although there are checkpoints")
-    add("--credit", action="append", default=[], help="a line for the card: a data set, its licence and source")
-    add("--base-credit", default="", help="what the card says of the base model: where it is from, its licence")
+    add_recipe_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     from trainer_ext.recipes.train_factcc import FactCCRecipe, train_factcc
 
-    recipe = FactCCRecipe(
-        model=arguments.model,
-        train_files=arguments.train_file,
-        validation_file=arguments.validation_file,
-        output_dir=arguments.output_dir,
-        pipeline=arguments.pipeline,
-        claims_per_document=arguments.claims_per_document,
-        document_words=arguments.document_words,
-        epochs=arguments.epochs,
-        learning_rate=arguments.learning_rate,
-        batch=arguments.batch_size,
-        max_tokens=arguments.max_tokens,
-        eval_steps=arguments.eval_steps,
-        validation_documents=arguments.validation_documents,
-        bf16=not arguments.no_bf16,
-        seed=arguments.seed,
-        dtype=arguments.dtype,
-        resume=not arguments.no_resume,
-        data_credit=arguments.credit,
-        base_credit=arguments.base_credit,
-    )
-    print(f"Classifier written to {train_factcc(recipe)}")
+    print(f"Classifier written to {train_factcc(FactCCRecipe(**recipe_options(arguments)))}")

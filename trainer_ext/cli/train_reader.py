@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+from trainer_ext.cli.recipe_options import add_recipe_arguments, recipe_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -27,35 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-tokens", type=int, default=384, help="of question and passage, or window, together")
     add("--eval-steps", type=int, default=1000, help="steps between evaluations and checkpoints")
     add("--validation-passages", type=int, default=300, help="passages of the validation file used on the way")
-    add("--seed", type=int, default=17, help="of data and order")
-    add("--dtype", choices=["float32", "float16"], default="float16", help="of the saved weights")
-    add("--no-bf16", action="store_true", help="train in float32 throughout")
-    add("--no-resume", action="store_true", help="start anew although there are checkpoints")
-    add("--credit", action="append", default=[], help="a line for the card: a data set, its licence and source")
-    add("--base-credit", default="", help="what the card says of the base model: where it is from, its licence")
+    add_recipe_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     from trainer_ext.recipes.train_reader import ReaderRecipe, train_reader
 
-    recipe = ReaderRecipe(
-        model=arguments.model,
-        train_files=arguments.train_file,
-        validation_file=arguments.validation_file,
-        test_file=arguments.test_file,
-        output_dir=arguments.output_dir,
-        unanswered=arguments.unanswered,
-        epochs=arguments.epochs,
-        learning_rate=arguments.learning_rate,
-        batch=arguments.batch_size,
-        max_tokens=arguments.max_tokens,
-        eval_steps=arguments.eval_steps,
-        validation_passages=arguments.validation_passages,
-        bf16=not arguments.no_bf16,
-        seed=arguments.seed,
-        dtype=arguments.dtype,
-        resume=not arguments.no_resume,
-        data_credit=arguments.credit,
-        base_credit=arguments.base_credit,
-    )
-    print(f"Reader written to {train_reader(recipe)}")
+    print(f"Reader written to {train_reader(ReaderRecipe(**recipe_options(arguments)))}")
