@@ -46,7 +46,7 @@ def load_classifier(
     """Load a classifier.
 
     Args:
-        checkpoint: a folder or a Hub name; None is the embedded one, which only a clone of the repository has.
+        checkpoint: a folder or a Hub name; None is the one in the metric's own folder.
         revision: of a Hub model.
         device: where it computes.
         dtype: the weights' dtype in memory.
@@ -75,9 +75,8 @@ def _embedded() -> Path:
     found = embedded_folder(__file__, "factcc", EMBEDDED)
     if found is None:
         raise ValueError(
-            f"The embedded classifier ({EMBEDDED}) is not beside this metric: it comes with a clone of the repository, "
-            "not with the installed package. Name a classifier, a folder or a model of the Hub, or make one by "
-            "`quals train-factcc`."
+            f"There is no {EMBEDDED} in the metric's folder: name a classifier, a folder or a model of the Hub, or make "
+            "one by `quals train-factcc`."
         )
     return found
 

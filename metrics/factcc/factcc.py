@@ -52,8 +52,8 @@ Args:
     progress (bool): show a progress bar. By default on a terminal only.
 
 The second argument of evaluate.load, config_name, is the classifier: a folder or a model of the Hub, one class of which
-is called "correct", "consistent", "supported", "entailment" or "factual". By default it is the embedded one, which a
-clone of the repository has.
+is called "correct", "consistent", "supported", "entailment" or "factual". By default it is factcc-mini in the metric's
+own folder, where there is one.
 
 Returns:
     factcc (float): mean of the scores that are not NaN; NaN if all are. From 0 to 1, higher is better.
