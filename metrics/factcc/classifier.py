@@ -75,8 +75,8 @@ def _embedded() -> Path:
     found = embedded_folder(__file__, "factcc", EMBEDDED)
     if found is None:
         raise ValueError(
-            f"There is no {EMBEDDED} in the metric's folder: name a classifier, a folder or a model of the Hub, or make "
-            "one by `quals train-factcc`."
+            f"There is no {EMBEDDED} in the metric's folder: name a classifier, a folder or a model of the Hub, or "
+            "make one by `quals train-factcc`."
         )
     return found
 

@@ -42,8 +42,8 @@ Args:
     predictions (list of str, or list of list of str): a summary for each source, or several candidates for each.
     sources (list of str): the texts that were summarized.
     explain (bool): return the questions and their answers too. Defaults to False.
-    reader (str): folder or Hub name of the model that answers, an extractive one (SQuAD 2.0). Defaults to reader-mini in
-        the metric's own folder, where there is one.
+    reader (str): folder or Hub name of the model that answers, an extractive one (SQuAD 2.0). Defaults to reader-mini
+        in the metric's own folder, where there is one.
     question_template (str): how a question generator from elsewhere wants its input, with {answer} and {passage} in it.
     pipeline (str): the spaCy pipeline that finds answers. Defaults to "en_core_web_sm".
     max_answers (int): answers of a summary that are asked for. Defaults to 10.
