@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
     args: Any
     processing_class: Any
     hub_model_id: Any  # namespace/name, once the repository is there
+    _pushes: ThreadPoolExecutor | None = None
 
     def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
         """Make the repository ``hub_model_id``, if it is not there.
@@ -90,10 +92,12 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
             kwargs["tags"] = given + [tag for tag in tags if tag not in given]
         kwargs.setdefault("model_name", str(self.hub_model_id).rpartition("/")[2])
         self.create_model_card(**kwargs)
-        self._finish_current_push()
         repository = model_repository(str(self.hub_model_id), Path(self.args.output_dir))
-        push = _Push(self._hub(token), repository, commit_message or "End of training", self._revision(revision))
-        return push() if blocking else self._later(push)
+        push = self._push(repository, commit_message or "End of training", token, revision, private)
+        if not blocking:
+            return self._later(push)
+        self._finish_current_push()
+        return push()
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """While training goes on: the checkpoint's model, from a snapshot that the next save leaves alone."""
@@ -102,23 +106,25 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
             return
         if not self.is_world_process_zero():
             return
-        if self.push_in_progress is not None and not self.push_in_progress.done():
-            if not self.args.hub_always_push:
-                return
-            self._finish_current_push()
+        if self.push_in_progress is not None and not self.push_in_progress.done() and not self.args.hub_always_push:
+            return
         self.callback_handler.on_push_begin(self.args, self.state, self.control)
-        card = Path(self.args.output_dir) / _CARD
-        if not card.is_file():
-            self.create_model_card(model_name=str(self.hub_model_id).rpartition("/")[2])
-        snapshot = Path(self.args.output_dir) / _SNAPSHOT
-        _copy(Path(checkpoint_folder), card, snapshot)
         state = self.state
         steps = self.args.save_strategy == SaveStrategy.STEPS
         at = f"step {state.global_step}" if steps else f"epoch {int(state.epoch or 0)}"
-        repository = model_repository(str(self.hub_model_id), snapshot)
-        push = _Push(self._hub(None), repository, f"Training in progress, {at}", self._revision(None), snapshot)
-        self.push_in_progress = self._later(push)
-        self.push_in_progress.add_done_callback(_tell_failure)
+        card = Path(self.args.output_dir) / _CARD
+        snapshot = Path(self.args.output_dir) / f"{_SNAPSHOT}-{state.global_step}"
+        try:
+            if not card.is_file():
+                self.create_model_card(model_name=str(self.hub_model_id).rpartition("/")[2])
+            _copy(Path(checkpoint_folder), card, snapshot)
+            repository = model_repository(str(self.hub_model_id), snapshot)
+        except (OSError, ValueError) as error:  # no whole model, say, where each process saves a part of it
+            shutil.rmtree(snapshot, ignore_errors=True)
+            logger.warning("A checkpoint could not be pushed, and the training goes on: %s", error)
+            return
+        push = self._push(repository, f"Training in progress, {at}", None, None, None, snapshot)
+        self._later(push).add_done_callback(_tell_failure)
 
     def _finish_current_push(self) -> None:
         pushing = getattr(self, "push_in_progress", None)
@@ -127,36 +133,53 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
             return
         if not pushing.done():
             logger.info("Waiting for the push of a checkpoint to end.")
-        pushing.exception()  # told already
+        wait([pushing])  # what went wrong has been told
 
     def _hub(self, token: str | None) -> Hub:
         return Hub(logger.info, token or self.args.hub_token)
 
-    def _revision(self, given: str | None) -> str | None:
-        return given if given is not None else getattr(self.args, "hub_revision", None)
+    def _push(
+        self,
+        repository: Repository,
+        message: str,
+        token: str | None,
+        revision: str | None,
+        private: bool | None,
+        snapshot: Path | None = None,
+    ) -> _Push:
+        revision = revision if revision is not None else getattr(self.args, "hub_revision", None)
+        private = self.args.hub_private_repo if private is None else private
+        return _Push(lambda: self._hub(token), repository, message, revision, private, snapshot)
 
     def _later(self, push: _Push) -> Future[CommitInfo]:
-        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push_to_hub")
-        future = pool.submit(push)
-        pool.shutdown(wait=False)  # it ends when its only work does, which the interpreter waits for
-        return future
+        """Push in the background, after what is being pushed."""
+        if self._pushes is None:
+            self._pushes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push_to_hub")
+        self.push_in_progress = self._pushes.submit(push)
+        return self.push_in_progress
 
 
 class _Push:
     """One push; afterwards the snapshot that it was made of, if any, is gone."""
 
     def __init__(
-        self, hub: Hub, repository: Repository, message: str, revision: str | None, snapshot: Path | None = None
+        self,
+        hub: Callable[[], Hub],  # asked for where it pushes: it talks to the Hub
+        repository: Repository,
+        message: str,
+        revision: str | None,
+        private: bool | None,
+        snapshot: Path | None,
     ) -> None:
-        self.hub, self.repository, self.message, self.revision = hub, repository, message, revision
-        self.snapshot = snapshot
+        self.hub, self.repository, self.message = hub, repository, message
+        self.revision, self.private, self.snapshot = revision, private, snapshot
 
     def __call__(self) -> CommitInfo:
         for remark in remarks(self.repository):
             logger.info(remark)
         try:
-            published = self.hub.publish(
-                self.repository, keep_others=True, message=self.message, revision=self.revision
+            published = self.hub().publish(
+                self.repository, self.private, keep_others=True, message=self.message, revision=self.revision
             )
         finally:
             if self.snapshot is not None:
@@ -175,6 +198,8 @@ def _copy(checkpoint: Path, card: Path, snapshot: Path) -> None:
     shutil.rmtree(snapshot, ignore_errors=True)
     files, _ = select_files(checkpoint)
     for file in files:
+        if file.path == _CARD:  # peft's own
+            continue
         target = snapshot / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from quals import QualsScorer
@@ -15,7 +15,7 @@ from benchmarks.agreement.cache import ScoreCache, read_manifest, write_manifest
 from benchmarks.agreement.data import SPECS, Row, load_set
 from benchmarks.agreement.disagreements import Disagreement, describe, disagreements, worst
 from benchmarks.agreement.evaluation import Figure, evaluate, split_by_origin
-from benchmarks.agreement.rivals import RIVALS, Checkpoints, load_rivals, rival_scores
+from benchmarks.agreement.rivals import RIVALS, Checkpoints, load_rivals, on_common_rows, rival_scores
 from benchmarks.agreement.scoring import FLOORS, Policies, known_rows, metric_scores, score_missing
 from benchmarks.agreement.table import EXTRA, MAIN, markdown, write_json_lines
 
@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
     rivals = load_rivals(arguments.rivals, _checkpoints(arguments))
     truncated, windows = _cached(arguments) if arguments.from_cache else _scored(arguments, sets)
     figures: list[Figure] = []
+    rival_figures: list[Figure] = []
     found: dict[str, list[Disagreement]] = {}
     for name, rows in sets.items():
         kind, known = SPECS[name].kind, known_rows(rows, truncated, windows)
@@ -80,7 +81,11 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
         if not known:
             continue
         metrics = metric_scores(known, truncated, windows)
-        metrics |= {rival.name: rival_scores(rival, known, arguments.cache, name) for rival in rivals}
+        if rivals:
+            compared = {key: metrics[key] for key in (*FLOORS, _quals_column(metrics))}
+            compared |= {rival.name: rival_scores(rival, known, arguments.cache, name) for rival in rivals}
+            both = on_common_rows(compared)
+            rival_figures += evaluate(name, kind, known, both, arguments.resamples, arguments.seed)
         figures += evaluate(name, kind, known, metrics, arguments.resamples, arguments.seed)
         found[name] = disagreements(name, kind, known, metrics[next(iter(WEIGHTED))])
         if arguments.by_origin:
@@ -92,7 +97,8 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
     windows_signature = None if windows is None else windows.path.stem
     print(f"Scores: {truncated.path.stem}" + (f"; windows: {windows_signature}" if windows_signature else ""))
     if rivals:
-        print(f"\nOther metrics on the same rows:\n\n{markdown(figures, (*FLOORS, MAIN[-1], *arguments.rivals))}")
+        columns = list(dict.fromkeys(figure.metric for figure in rival_figures))
+        print(f"\nOther metrics, on the rows that all of them score:\n\n{markdown(rival_figures, columns)}")
         print(f"\nScores: {'; '.join(rival.signature for rival in rivals if rival.signature)}")
     print(f"\nExperiments, which the scorer does not offer:\n\n{markdown(figures, EXTRA, intervals=False)}")
     for item in worst(found, arguments.worst):
@@ -107,6 +113,11 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
         }
         write_json_lines(figures, arguments.output, run_values)
     return figures
+
+
+def _quals_column(metrics: Mapping[str, object]) -> str:
+    """QUALS's own default, of those that were measured."""
+    return MAIN[-1] if MAIN[-1] in metrics else next(iter(WEIGHTED))
 
 
 def _checkpoints(arguments: argparse.Namespace) -> Checkpoints:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from quals.batching import encode_texts, token_budget_batches
+from quals.fingerprint import fingerprint
+from quals.loading import longest_input
 from tqdm.auto import tqdm
 
 from benchmarks.agreement.data import Row
@@ -72,7 +74,8 @@ def _load(name: str, checkpoints: Checkpoints) -> Rival:
     if name == COSINE:
         if checkpoints.encoder is None:
             raise ValueError("The rival cosine needs --encoder, a folder or Hub name of a sentence encoder.")
-        return Rival(name, f"cosine-{Path(checkpoints.encoder).name}", _Cosine(checkpoints.encoder))
+        cosine = _Cosine(checkpoints.encoder)
+        return Rival(name, f"cosine-{cosine.fingerprint}", cosine)
     scorer: Any
     if name == QAGS:
         from qags import QAGSScorer
@@ -104,6 +107,12 @@ def rival_scores(rival: Rival, rows: Sequence[Row], folder: Path, description: s
             _append(file, chunk, scores)
             bar.update(len(chunk))
     return np.array([known[row.id, row.digest] for row in rows], dtype=np.float64)
+
+
+def on_common_rows(metrics: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The same scores, ``(rows,)`` each, but for rows that some metric cannot score: NaN for all."""
+    unknown = np.isnan(np.stack(list(metrics.values()))).any(0)  # (rows,)
+    return {name: np.where(unknown, np.nan, scores) for name, scores in metrics.items()}
 
 
 def _read(file: Path | None) -> dict[tuple[str, str], float]:
@@ -152,7 +161,8 @@ class _Cosine:
 
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         self._model = AutoModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True).eval()
-        self._limit = min(512, self._model.config.max_position_embeddings)
+        self._limit = min(512, longest_input(self._model, self._tokenizer))
+        self.fingerprint = fingerprint(self._model, self._tokenizer)
 
     def __call__(self, documents: list[str], summaries: list[str]) -> list[float]:
         unique = list(dict.fromkeys([*documents, *summaries]))

@@ -9,9 +9,10 @@ was. QAGS and FactCC judge and never select.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -81,10 +82,10 @@ def run(arguments: argparse.Namespace) -> None:
         weight=arguments.weight,
         seeds=tuple(arguments.seeds),
     )
-    _keep_to(settings, arguments)
     sets = {name: read_examples(files) for name, files in map(_named_files, arguments.sets)}
     scorer = QualsScorer()
     judges = _judges(arguments, scorer)
+    _keep_to(settings, arguments, sets, scorer.signature)
     tokenizer = AutoTokenizer.from_pretrained(model)
     found: dict[str, Found] = {}
     rows: list[dict[str, object]] = []
@@ -164,8 +165,10 @@ def _named_files(text: str) -> tuple[str, list[Path]]:
     return name, [Path(file) for file in files.split(",")]
 
 
-def _keep_to(settings: Settings, arguments: argparse.Namespace) -> None:
-    """The folder belongs to one run's settings; judges may change.
+def _keep_to(
+    settings: Settings, arguments: argparse.Namespace, sets: Mapping[str, Sequence[Example]], ranked_by: str
+) -> None:
+    """The folder belongs to one run's settings, texts and ranker; judges may change.
 
     Raises:
         ValueError: it belongs to another's.
@@ -175,7 +178,8 @@ def _keep_to(settings: Settings, arguments: argparse.Namespace) -> None:
     wanted |= {
         name: str(getattr(arguments, name)) for name in ("test_documents", "validation_documents", "train_documents")
     }
-    wanted |= {"sets": str(sorted(arguments.sets))}
+    texts = json.dumps({name: list(map(asdict, examples)) for name, examples in sorted(sets.items())})
+    wanted |= {"sets": hashlib.sha256(texts.encode()).hexdigest(), "ranked_by": ranked_by}
     if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != wanted:
         raise ValueError(f"{settings.work} holds a run with other settings: give another --work.")
     settings.work.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,6 @@ import torch
 from datasets import Dataset, load_from_disk
 from quals import QualsScorer
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
-from transformers.trainer_utils import get_last_checkpoint
 
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load
@@ -33,6 +32,8 @@ from trainer_ext.mining import (
     select_candidates,
 )
 from trainer_ext.mining.generation import special_tokens
+from trainer_ext.recipes.checkpoints import last_whole_checkpoint
+from trainer_ext.tables import replacing
 
 RANKERS = ("rouge", "quals")
 _DONE = "done.json"
@@ -176,7 +177,8 @@ def summaries(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTra
         model = load(folder, settings.decoding())
         ids = generate_summaries(model, test, model.generation_config)
         texts = [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
-        file.write_text(json.dumps(texts), encoding="utf-8")
+        with replacing(file) as out:
+            out.write(json.dumps(texts).encode())
     found: list[str] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
@@ -208,7 +210,7 @@ def _arguments(settings: Settings, folder: Path, **options: Any) -> ContrastiveS
 def _train(trainer: ContrastiveSeq2SeqTrainer, folder: Path, note: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with redirect_stdout(sys.stderr):  # where Trainer logs; standard output is for the report
-        result = trainer.train(get_last_checkpoint(str(folder)))
+        result = trainer.train(last_whole_checkpoint(folder))
     trainer.save_model(str(folder))
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_loss" in entry]
     note = {**note, "steps": result.global_step, "log": history}

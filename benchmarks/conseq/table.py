@@ -25,11 +25,11 @@ def mean_of_seeds(scores: list[list[float]]) -> Floats:
 
 
 def markdown(found: Found, labels: Mapping[str, str]) -> str:
-    """One data set's table: a row for each measure."""
+    """One data set's table: a row for each measure, differences over documents that both sides have a score of."""
     lines = [
         "| | likelihood | ROUGE-ranked | QUALS-ranked | QUALS- less ROUGE-ranked | QUALS-ranked less likelihood "
-        "| of it |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| of it | scored |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, label in labels.items():
         means = [_mean(found[method][name]) for method in (MLE, "rouge", "quals")]
@@ -37,7 +37,9 @@ def markdown(found: Found, labels: Mapping[str, str]) -> str:
         for other in ("rouge", MLE):
             change, low, high = difference(found["quals"][name], found[other][name])
             cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
-        cells.append(f"{(means[2] - means[0]) / abs(means[0]):+.1%}" if means[0] else "")
+        cells.append(f"{change / abs(means[0]):+.1%}" if means[0] else "")  # of the last: against likelihood
+        counts = [int((~np.isnan(found[method][name])).sum()) for method in (MLE, "rouge", "quals")]
+        cells.append("/".join(map(str, counts)))
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from datasets import Dataset, load_from_disk
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _stage(
     )
     folder.mkdir(parents=True, exist_ok=True)
     with redirect_stdout(sys.stderr):  # where Trainer logs; standard output is for the report
-        result = trainer.train(get_last_checkpoint(str(folder)))
+        result = trainer.train(last_whole_checkpoint(folder))
     trainer.save_model(str(folder))
     if trainer.mined_dataset is not None:
         trainer.mined_dataset.save_to_disk(str(folder / "mined"))

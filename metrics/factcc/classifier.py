@@ -59,7 +59,7 @@ def load_classifier(
         AutoModelForSequenceClassification,
         name,
         _CLASSIFIER,
-        lambda config: _check(_supported(config), name),
+        lambda config: _check(_supported(config), config.num_labels, name),
         revision=revision,
         device=device,
         dtype=dtype,
@@ -67,7 +67,7 @@ def load_classifier(
     if not tokenizer.is_fast:
         raise _CLASSIFIER.refused(name, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
     (supported,) = _supported(model.config)
-    limit = longest_input(model.config, tokenizer)
+    limit = longest_input(model, tokenizer)
     return Classifier(model, tokenizer, supported, limit, fingerprint(model, tokenizer))
 
 
@@ -87,6 +87,6 @@ def _supported(config: Any) -> dict[int, str]:
     return {label: words for label, words in labels.items() if words in _SUPPORTED}
 
 
-def _check(supported: dict[int, str], name: str) -> None:
-    if len(supported) != 1:
-        raise _CLASSIFIER.refused(name, f"one of its classes should be called {' or '.join(_SUPPORTED)}")
+def _check(supported: dict[int, str], classes: int, name: str) -> None:
+    if len(supported) != 1 or classes < 2:
+        raise _CLASSIFIER.refused(name, f"one of two classes or more should be called {' or '.join(_SUPPORTED)}")

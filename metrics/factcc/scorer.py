@@ -13,6 +13,7 @@ import torch
 from quals.batching import token_budget_batches
 from quals.chunks import score_in_chunks
 from quals.inputs import require, whole_number
+from quals.loading import require_loaded_as
 from quals.scorer import DTYPES, usable_device
 from quals.windows import LONG_SOURCES
 
@@ -63,6 +64,7 @@ class FactCCScorer:
         require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
         require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
         if isinstance(checkpoint, Classifier):
+            require_loaded_as("classifier", checkpoint.model, device, dtype)
             self.classifier = checkpoint
         else:
             self.classifier = load_classifier(checkpoint, revision, usable_device(device), DTYPES[dtype])
@@ -145,11 +147,11 @@ class FactCCScorer:
         if self.long_sources == "truncate":  # the first window of each
             places = [place for place in places if place == 0 or owners[place] != owners[place - 1]]
         lengths = [len(rows["input_ids"][place]) for place in places]
-        best = [0.0] * len(claims)
+        best = [float("-inf")] * len(claims)
         for batch in token_budget_batches(lengths, [0] * len(lengths), [0] * len(lengths), self.batch_tokens):
             chosen = [places[at] for at in batch]
             for place, probability in zip(chosen, self._probabilities(rows, chosen), strict=True):
-                best[owners[place]] = max(best[owners[place]], probability)
+                best[owners[place]] = max(probability, best[owners[place]])  # in this order no number beats NaN
         windows = self.long_sources == "windows"
         return [
             _Judged(score, count if windows else 1, count > 1 and not windows, cut)

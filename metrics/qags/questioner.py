@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,19 +90,15 @@ class Questioner:
         return found
 
     def truncated(self, passages: Sequence[str]) -> list[bool]:
-        """Whether the end of each passage is not read, its shortest prefix counted."""
-        ids = self.tokenizer(list(passages), split_special_tokens=True, verbose=False)["input_ids"]
+        """Whether the end of each passage is not read, were the answer empty."""
+        filled = [self._filled(passage, "") for passage in passages]
+        ids = self.tokenizer(filled, split_special_tokens=True, verbose=False)["input_ids"]
         return [len(mine) > self.max_tokens for mine in ids]
 
     def _inputs(self, passages: Sequence[str], answers: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
         """Token ids for the encoder, and for the beginning of the decoder's."""
         start = self.model.config.decoder_start_token_id
-        texts = list(passages)
-        if self.separator_id is None:
-            texts = [
-                self.template.replace("{passage}", passage).replace("{answer}", answer, 1)
-                for passage, answer in zip(passages, answers, strict=True)
-            ]
+        texts = [self._filled(passage, answer) for passage, answer in zip(passages, answers, strict=True)]
         if not texts:
             return [], []
         inputs = self.tokenizer(
@@ -114,13 +111,19 @@ class Questioner:
         ]
         return list(inputs), [[start, *mine, self.separator_id] for mine in ids]
 
+    def _filled(self, passage: str, answer: str) -> str:
+        """What the encoder reads."""
+        if self.separator_id is not None:
+            return passage
+        parts = re.split(r"(\{answer\}|\{passage\})", self.template)
+        return "".join({"{answer}": answer, "{passage}": passage}.get(part, part) for part in parts)
+
     def _generate(
         self, inputs: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], beams: int, longest: int
     ) -> list[list[Question]]:
         config, device = self.model.config, self.model.device
         ids, mask = encode_texts(inputs, config.pad_token_id, device)  # (B, S)
         start = torch.tensor([list(prefix) for prefix in prefixes], device=device)  # (B, P)
-        # Not the model's own, in which a summarizer that was the base may ask for long texts.
         settings = GenerationConfig(
             num_beams=beams,
             num_return_sequences=beams,
@@ -191,10 +194,17 @@ def load_questioner(
     model, tokenizer = load_checkpoint(
         AutoModelForSeq2SeqLM, checkpoint, _QUESTIONER, check, revision=revision, device=device, dtype=dtype
     )
+    # generate() fills in from here what it is not told, and a summarizer that was the base asks for long texts.
+    model.generation_config = GenerationConfig()
     separator_id = None
     if template is None:
         separator = model.config.questioner_separator
         separator_id = tokenizer.get_vocab().get(separator)
         if separator_id is None:
             raise _QUESTIONER.refused(checkpoint, f"its separator {separator!r} is not one token of its tokenizer")
-    return Questioner(model, tokenizer, separator_id, template or "", longest_input(model.config, tokenizer))
+    elif marks := [mark for mark in tokenizer.all_special_tokens if mark in template]:
+        raise ValueError(
+            f"question_template is {template!r}: {', '.join(marks)} would be read as text there; take a generator "
+            "whose input needs no special tokens."
+        )
+    return Questioner(model, tokenizer, separator_id, template or "", longest_input(model, tokenizer))

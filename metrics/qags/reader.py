@@ -207,4 +207,4 @@ def load_reader(
     )
     if not tokenizer.is_fast:
         raise _READER.refused(checkpoint, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
-    return Reader(model, tokenizer, longest_input(model.config, tokenizer))
+    return Reader(model, tokenizer, longest_input(model, tokenizer))

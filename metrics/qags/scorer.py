@@ -11,6 +11,7 @@ from typing import Any
 from quals.chunks import score_in_chunks
 from quals.embedded import embedded_folder
 from quals.inputs import require, whole_number
+from quals.loading import require_loaded_as
 from quals.pairs import fold
 from quals.scorer import DTYPES, usable_device
 from quals.windows import LONG_SOURCES
@@ -82,6 +83,8 @@ class QAGSScorer:
             questioner = load_questioner(name, question_template, None, usable_device(device), DTYPES[dtype])
         if not isinstance(reader, Reader):
             reader = load_reader(reader or _embedded(READER), None, usable_device(device), DTYPES[dtype])
+        require_loaded_as("questioner", questioner.model, device, dtype)
+        require_loaded_as("reader", reader.model, device, dtype)
         self.questioner, self.reader = questioner, reader
         self.dtype = dtype
         self.batch_tokens = batch_tokens or (4096 if reader.model.device.type == "cpu" else 32768)
@@ -93,8 +96,8 @@ class QAGSScorer:
         """Hash over models, settings and version: scores with one signature are comparable."""
         meta = self.pipeline.meta
         settings = {
-            "questioner": self.questioner.fingerprint,
-            "reader": self.reader.fingerprint,
+            "questioner": [self.questioner.fingerprint, self.questioner.max_tokens],
+            "reader": [self.reader.fingerprint, self.reader.max_tokens],
             "pipeline": [meta.get("lang"), meta.get("name"), meta.get("version")],
             "max_answers": self.max_answers,
             "beams": self.beams,

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import evaluate
@@ -45,17 +46,21 @@ _WAITING = 20  # visitors; more are told to come again
 _BATCH = 8  # rows between two looks of the progress bar
 _KEPT = 3600  # seconds that uploaded and scored files stay
 _HIDDEN: dict[str, Any] = {"api_visibility": "private"}
-_CHEAP: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", **_HIDDEN}
-# evaluate's metrics take one computation at a time.
+# Out of the queue, and of several clicks the last counts.
+_CHEAP: dict[str, Any] = {"queue": False, "show_progress": "hidden", "trigger_mode": "always_last", **_HIDDEN}
 _MODEL: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1, **_HIDDEN}
 _PAPER = "https://arxiv.org/abs/2105.04623"
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 # Gradio has no option for it: screen readers say what changes in these.
 _ANNOUNCE = """
-() => ["reading", "detail", "file-reading"].forEach((id) => {
-  const part = document.getElementById(id);
-  if (part) { part.setAttribute("aria-live", "polite"); }
-})
+() => {
+  const announce = () => ["reading", "detail", "file-reading"].forEach((id) => {
+    const part = document.getElementById(id);
+    if (part && !part.hasAttribute("aria-live")) { part.setAttribute("aria-live", "polite"); }
+  });
+  announce();
+  new MutationObserver(announce).observe(document.body, { childList: true, subtree: true });
+}
 """
 
 
@@ -70,6 +75,9 @@ class App:
     def __init__(self, checkpoint: str | None = None, device: str | None = None) -> None:
         self._metric: Any = evaluate.load(str(Path(__file__).with_name("quals.py")), checkpoint)
         self._device = device
+        self._lock = Lock()  # evaluate's metrics take one computation at a time
+        example = next(iter(EXAMPLES.values()))
+        self.score(*example)  # a device that is not there is known at once, and the first visitor does not wait
 
     def score(self, document: str, summary: str) -> Scored:
         """Score one summary.
@@ -113,12 +121,16 @@ class App:
             scores += found["scores"]
             num_pairs += found["num_pairs"]
             told(len(scores), total)
-        return scores, write_scored(table, scores, num_pairs, Path(tempfile.mkdtemp(prefix="quals-")))
+        # Within Gradio's own folder, which it clears of old files.
+        cache = Path(gr.utils.get_upload_folder())
+        cache.mkdir(parents=True, exist_ok=True)
+        return scores, write_scored(table, scores, num_pairs, Path(tempfile.mkdtemp(dir=cache)))
 
     def _compute(self, summaries: list[str], sources: list[str], **options: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._metric.compute(
-            predictions=summaries, sources=sources, device=self._device, progress=False, **options
-        )
+        with self._lock:
+            found: dict[str, Any] = self._metric.compute(
+                predictions=summaries, sources=sources, device=self._device, progress=False, **options
+            )
         return found
 
 
@@ -172,7 +184,7 @@ def build(app: App) -> gr.Blocks:
             download = gr.DownloadButton("Download the scores", visible=False)
             start.click(on_file, upload, [file_result, download], **_MODEL)
         gr.Markdown(_caveats())
-    page.queue(max_size=_WAITING)
+    page.queue(max_size=_WAITING, api_open=False)
     return page
 
 
@@ -197,7 +209,7 @@ def _check_length(name: str, text: str, advice: str) -> None:
     if len(text) > MOST_CHARACTERS[name]:
         raise ValueError(
             f"The {name} has {len(text):,} characters, and here it may have {MOST_CHARACTERS[name]:,}: {advice}, or "
-            "score it on a machine of your own, which has no such limit."
+            "score it with `quals score`, which has no such limit."
         )
 
 

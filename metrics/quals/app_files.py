@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -58,6 +59,10 @@ def read_table(path: Path) -> Table:
         for name in (source, summary):
             if not isinstance(row.get(name), str):
                 raise ValueError(f"Row {number} has no text in {name!r}: put it there, or leave out the row.")
+        try:
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"Row {number} holds half a character (a lone surrogate): mend it.") from error
     return Table(tuple(rows), tuple(row[source] for row in rows), tuple(row[summary] for row in rows), suffix)
 
 
@@ -80,11 +85,14 @@ def write_scored(table: Table, scores: Sequence[float], num_pairs: Sequence[int]
 
 def _csv_rows(text: str) -> list[dict[str, Any]]:
     csv.field_size_limit(MOST_BYTES)
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         rows = list(reader)
     except csv.Error as error:
         raise ValueError(f"Line {reader.line_num} of the file is no CSV ({error}): mend it.") from error
+    names = list(reader.fieldnames or ())
+    if len(set(names)) < len(names):
+        raise ValueError("The first line names a column twice: give each a name of its own.")
     for number, row in enumerate(rows, start=1):
         if None in row:
             raise ValueError(f"Row {number} has more cells than the first line names columns: quote what holds commas.")

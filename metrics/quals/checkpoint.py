@@ -77,7 +77,7 @@ def load_qagen(
         if getattr(config, token, None) is None:
             raise _QAGEN.refused(name, f"its config has no {token}")
     share_encoder_states(model)
-    return QAGen(model, tokenizer, separator_id, longest_input(config, tokenizer), fingerprint(model, tokenizer))
+    return QAGen(model, tokenizer, separator_id, longest_input(model, tokenizer), fingerprint(model, tokenizer))
 
 
 def find_default() -> tuple[str, str | None]:

@@ -10,6 +10,8 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from .inputs import require
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -72,9 +74,22 @@ def load_checkpoint(
     return model.eval().to(device), tokenizer
 
 
-def longest_input(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:
+def require_loaded_as(name: str, model: PreTrainedModel, device: str | None, dtype: str) -> None:
+    """Raise a ValueError if a loaded model is not of this dtype, or not on this device (None is any)."""
+    loaded = f"{model.dtype}".removeprefix("torch.")
+    require(
+        loaded == dtype and device in (None, str(model.device)),
+        f"The given {name} was loaded as {loaded} on {model.device}: ask for these, or give its name instead.",
+    )
+
+
+def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Tokens that a model reads, special tokens included; 512 where nothing says how many."""
+    config = model.config
     limits = [getattr(config, "max_position_embeddings", None), getattr(config, "n_positions", None)]
+    for name, module in model.named_modules():  # RoBERTa and its kin count positions from behind the padding's
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            limits.append(module.num_embeddings - module.padding_idx - 1)
     if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
         limits.append(tokenizer.model_max_length)
     return min([int(limit) for limit in limits if limit] or [512])

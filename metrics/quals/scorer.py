@@ -18,6 +18,7 @@ from .checkpoint import QAGen, load_qagen
 from .chunks import score_in_chunks
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
 from .inputs import require, whole_number
+from .loading import require_loaded_as
 from .pairs import Pair, Word, find_answer, fold, select
 from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
 from .windows import LONG_SOURCES, Windows, all_windows, first_window
@@ -95,11 +96,7 @@ class QualsScorer:
         require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
         if isinstance(checkpoint, QAGen):
             self.qagen, self.device = checkpoint, checkpoint.model.device
-            loaded = f"{checkpoint.model.dtype}".removeprefix("torch.")
-            require(
-                loaded == dtype and device in (None, str(self.device)),
-                f"The given QAGen was loaded as {loaded} on {self.device}: ask for these, or give its name instead.",
-            )
+            require_loaded_as("QAGen", checkpoint.model, device, dtype)
         else:
             self.device = usable_device(device)
             self.qagen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])

@@ -80,10 +80,9 @@ def test_the_end_of_a_long_sentence_is_not_read_and_that_is_said(classifier: Pat
 
 
 def test_text_is_never_a_special_token(classifier: Path) -> None:
-    with_mark, without = FactCCScorer(str(classifier)).score(
-        [SOURCES[0]] * 2, ["the king </s> lost paris", "the king lost paris"]
-    )
-    assert with_mark.score != pytest.approx(without.score, abs=1e-6)
+    scorer = FactCCScorer(str(classifier))
+    rows, _ = scorer._windows([(f"{SOURCES[0]} </s>", "the king </s> lost paris")])
+    assert rows["input_ids"][0].count(scorer.classifier.tokenizer.eos_token_id) == 2  # its own two
 
 
 @pytest.mark.parametrize(

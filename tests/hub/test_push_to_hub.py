@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from datasets import Dataset
 from hub.server import TOKEN, Blob, FakeHub
+from peft import LoraConfig, get_peft_model
 from tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainingArguments
 
@@ -22,9 +23,11 @@ REPO = "org/summarizer"
 def trainer(folder: Path, **options: Any) -> ContrastiveSeq2SeqTrainer:
     """One that trains on candidates which the data bring; four steps."""
     rows = {"input_ids": [[4, 5, 6, 7]] * 8, "labels": [[5, 6, 2]] * 8, "candidate_labels": [[[7, 7, 2]]] * 8}
+    lora = options.pop("lora", False)
+    model = tiny_model("bart")
     given = {"hub_model_id": REPO, "report_to": "none", "use_cpu": True, "per_device_train_batch_size": 2, **options}
     return ContrastiveSeq2SeqTrainer(
-        model=tiny_model("bart"),
+        model=get_peft_model(model, LoraConfig(target_modules=["q_proj", "v_proj"])) if lora else model,
         args=Seq2SeqTrainingArguments(str(folder), num_train_epochs=1, learning_rate=1e-3, **given),
         train_dataset=Dataset.from_dict(rows),
         processing_class=tiny_tokenizer(),
@@ -112,19 +115,22 @@ def test_every_save_pushes_while_training_goes_on(tmp_path: Path, hub: FakeHub) 
     assert len(set(weights)) == 2
     assert "README.md" in repo.commits[1][1]
     assert not [path for path in repo.commits[-1][1] if path.endswith((".bin", ".pt", ".pth"))]
-    assert not (folder / "_push").exists()
+    assert not list(folder.glob("_push*"))
     assert (folder / "checkpoint-4" / "optimizer.pt").is_file()
     found.save_model()  # which pushes too, with push_to_hub
     assert b"Trained with `ContrastiveSeq2SeqTrainer`" in hub.contents("model", REPO)["README.md"]
 
 
+@pytest.mark.parametrize("step", ["commit", "whoami"])
 def test_a_push_that_fails_during_training_does_not_end_it(
-    tmp_path: Path, hub: FakeHub, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, hub: FakeHub, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     found = trainer(tmp_path / "out", push_to_hub=True, save_strategy="epoch")
-    with hub.fail_at("commit", 500), caplog.at_level(logging.WARNING):
+    with hub.fail_at(step, 500), caplog.at_level(logging.WARNING):
         found.train()
         found._finish_current_push()
+        found._pushes.shutdown()  # whose failures have then been told
+    found._pushes = None
     assert found.state.global_step == 4
     assert "A push during training failed" in caplog.text
     assert TOKEN not in caplog.text
@@ -144,3 +150,15 @@ def test_failures_say_what_to_do(tmp_path: Path, hub: FakeHub, monkeypatch: pyte
     with pytest.raises(ValueError, match="There is no token"):
         found.push_to_hub()
     assert found.push_to_hub(token=TOKEN).oid == hub.repos["model", REPO].head
+
+
+def test_an_adapter_is_pushed_and_its_checkpoint_is_left_as_it_is(tmp_path: Path, hub: FakeHub) -> None:
+    folder = tmp_path / "out"
+    found = trainer(folder, lora=True, push_to_hub=True, save_strategy="epoch")
+    found.train()
+    found._finish_current_push()
+    contents = hub.contents("model", REPO)
+    assert {"adapter_config.json", "adapter_model.safetensors", "README.md"} <= set(contents)
+    own = (folder / "checkpoint-4" / "README.md").read_bytes()
+    assert own != (folder / "README.md").read_bytes()
+    assert b"peft" in own

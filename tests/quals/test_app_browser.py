@@ -147,6 +147,7 @@ def test_texts_stay_texts(context: BrowserContext, address: str) -> None:
     fill(page, f"{SCRIPT} {DOCUMENT}", f"{SUMMARY} {SCRIPT}")
     score(page)
     expect_reading(page, "QUALS")
+    page.get_by_role("radio").first.wait_for()
     for number in range(page.get_by_role("radio").count()):
         page.get_by_role("radio").nth(number).check()
     playwright.expect(page.locator("#detail")).to_contain_text("In the summary")
@@ -210,6 +211,7 @@ def test_a_file_that_cannot_be_scored_says_why(context: BrowserContext, address:
     page.get_by_text("rows.csv").first.wait_for()
     page.get_by_role("button", name="Score the file").click()
     playwright.expect(page.locator("#file-reading")).to_contain_text("no column 'source'", timeout=SECONDS * 1000)
+    assert page.locator("#file-reading[aria-live]").count() == 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

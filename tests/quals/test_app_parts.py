@@ -65,14 +65,15 @@ def test_a_files_reading_names_the_lowest_rows() -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_files_come_back_with_scores(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"rows{suffix}"
-    rows = [{"id": "1", "article": "a, “b”", "prediction": "c\nd"}, {"id": "2", "article": "e", "prediction": ""}]
+    odd = "e\u2028\x0cf"  # which end lines to Python, and none in a file
+    rows = [{"id": "1", "article": "a, “b”", "prediction": "c\nd"}, {"id": "2", "article": odd, "prediction": ""}]
     if suffix == ".csv":
-        path.write_bytes('\ufeffid,article,prediction\r\n1,"a, “b”","c\nd"\r\n2,e,\r\n'.encode())
+        path.write_bytes(f'\ufeffid,article,prediction\r\n1,"a, “b”","c\nd"\r\n2,{odd},\r\n'.encode())
     else:
         path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n\n", encoding="utf-8")
     table = read_table(path)
     assert table.rows == tuple(rows)
-    assert (table.sources, table.summaries) == (("a, “b”", "e"), ("c\nd", ""))
+    assert (table.sources, table.summaries) == (("a, “b”", odd), ("c\nd", ""))
     out = write_scored(table, [-0.5, math.nan], [3, 0], tmp_path)
     assert out.name == f"scored{suffix}"
     again = read_table(out)
@@ -92,6 +93,8 @@ REFUSED = {
     "narrow.csv": (b"source,summary\na\n", "Row 1 has no text in 'summary'"),
     "quote.csv": (b'source,summary\na,"b\n', "is no CSV"),
     "broken.jsonl": (b'{"source": "a"\n', "Line 1 of the file is no JSON"),
+    "twice.csv": (b"source,summary,source\na,b,c\n", "names a column twice"),
+    "half.jsonl": (b'{"source": "a", "summary": "b", "note": "\\ud83d"}\n', "Row 1 holds half a character"),
     "list.jsonl": (b"[1]\n", "no JSON object"),
     "deep.jsonl": (b"[" * 100_000, "no JSON"),
     "number.jsonl": (b'{"source": "a", "summary": 3}\n', "Row 1 has no text in 'summary'"),

@@ -86,6 +86,6 @@ def _publish(hub: Hub, repository: Repository, private: bool) -> Published:
 
     for remark in remarks(repository):
         say(remark)
-    published = hub.publish(repository, private)
+    published = hub.publish(repository, private or None)
     say(outcome(repository, published))
     return published

@@ -142,7 +142,7 @@ class Hub:
                 self._api.create_repo(
                     repo_id,
                     repo_type=kind,
-                    private=private or None,  # else as the organisation has it
+                    private=private,  # None: as the organisation has it
                     space_sdk="gradio" if kind == "space" else None,
                 )
             except HfHubHTTPError as error:

@@ -16,7 +16,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 _NOTE = "recipe.json"
 # Where the model goes, how it is stored and what its card says change nothing about the training.
-_AFTER_TRAINING = ("output_dir", "resume", "dtype", "data_credit", "base_credit")
+_AFTER_TRAINING = ("output_dir", "resume", "dtype", "data_credit", "base_credit", "test_file")
 
 
 class Recipe(Protocol):
@@ -45,8 +45,6 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
 def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> str | None:
     """The checkpoint to resume from, or None to begin anew; afterwards ``folder`` belongs to ``recipe``.
 
-    A checkpoint without the trainer's state, which is written last, was cut off by a kill and is removed.
-
     Raises:
         ValueError: the checkpoints are of another recipe, or of other data under the same name.
     """
@@ -55,11 +53,8 @@ def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> st
     settings = json.loads(json.dumps(settings))
     if not recipe.resume:
         shutil.rmtree(folder, ignore_errors=True)
-    for checkpoint in folder.glob("checkpoint-*"):
-        if not (checkpoint / "trainer_state.json").is_file():
-            shutil.rmtree(checkpoint)
     note = folder / _NOTE
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    last = last_whole_checkpoint(folder)
     if last is not None and (not note.is_file() or json.loads(note.read_text(encoding="utf-8")) != settings):
         raise ValueError(
             f"{folder} holds checkpoints of another recipe, from which this one cannot go on: give the same options "
@@ -67,4 +62,13 @@ def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> st
         )
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    return last
+
+
+def last_whole_checkpoint(folder: Path) -> str | None:
+    """The newest of a trainer's checkpoints; one without the trainer's state, which is written last, is removed."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        if not (checkpoint / "trainer_state.json").is_file():
+            shutil.rmtree(checkpoint)
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     return str(last) if last is not None else None

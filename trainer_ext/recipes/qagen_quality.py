@@ -112,7 +112,9 @@ def _answer_f1(scorer: QualsScorer, questions: Sequence[tuple[str, str, tuple[st
         by_length[len(prefix)].append(index)
     batches = [same[i : i + 16] for same in by_length.values() for i in range(0, len(same), 16)]
     config = qagen.model.config
-    # Not the model's own, in which a summarizer that was the base may ask for beams and long texts.
+    # generate() fills in from the model's own what it is not told, and a summarizer that was the base may ask for long
+    # texts.
+    qagen.model.generation_config = GenerationConfig()
     plain = GenerationConfig(
         max_new_tokens=30,
         do_sample=False,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from qags.pipeline import PIPELINE, load_pipeline
+from quals.loading import longest_input
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -24,7 +25,7 @@ from transformers import (
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.claims import Claim, make_claims
 from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, read_documents
-from trainer_ext.recipes.training import check_encoder, training_arguments
+from trainer_ext.recipes.training import check_encoder, check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
 
@@ -93,6 +94,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
         recipe.model, num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
         dtype=torch.float32, use_safetensors=True,
     )  # fmt: skip
+    check_length(recipe.max_tokens, longest_input(model, tokenizer))
     validation_documents = read_documents([recipe.validation_file])[: recipe.validation_documents]
     unseen = set(validation_documents)
     documents = [text for text in read_documents(recipe.train_files) if text not in unseen]
@@ -111,6 +113,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     )
     trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe, [train, validation]))
     quality = measure_kinds(trainer, validation, tokenizer, recipe.max_tokens)
+    tokenizer.model_max_length = recipe.max_tokens  # what it was trained to read
     save(model.to(getattr(torch, recipe.dtype)), tokenizer, output)
 
     from trainer_ext.recipes.factcc_card import write_card

@@ -123,10 +123,10 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         from trainer_ext.recipes.questioner_quality import measure_questioner
 
         measured = measure_questioner(model, tokenizer, separator_id, validation, recipe.max_tokens)
-        _save(model, tokenizer, output, recipe.dtype)
+        _save(model, tokenizer, output, recipe.dtype, recipe.max_tokens)
         write_questioner_card(output, recipe, measured, trainer.state, passages)
         return output
-    _save(model, tokenizer, output, recipe.dtype)
+    _save(model, tokenizer, output, recipe.dtype, recipe.max_tokens)
     from trainer_ext.recipes.qagen_card import write_card
     from trainer_ext.recipes.qagen_quality import measure_quality
 
@@ -207,8 +207,11 @@ def _arguments(recipe: QAGenRecipe, folder: Path) -> Seq2SeqTrainingArguments:
     )
 
 
-def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, output: Path, dtype: str) -> None:
+def _save(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, output: Path, dtype: str, max_tokens: int
+) -> None:
     model.set_attn_implementation("sdpa")
+    tokenizer.model_max_length = max_tokens  # what it was trained to read
     for name in ("is_local", "local_files_only"):  # of this machine, yet transformers would save them
         tokenizer.init_kwargs.pop(name, None)
     save(model.to(getattr(torch, dtype)), tokenizer, output)

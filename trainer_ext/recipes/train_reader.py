@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 from qags.overlap import squad_words, token_f1
-from qags.reader import Reader
+from qags.reader import Reader, load_reader
+from quals.loading import longest_input
 from transformers import (
     AutoModelForQuestionAnswering,
     AutoTokenizer,
@@ -22,7 +23,7 @@ from transformers import (
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.qagen_data import Passage, read_passages
 from trainer_ext.recipes.reader_data import asked_questions, reader_rows
-from trainer_ext.recipes.training import check_encoder, training_arguments
+from trainer_ext.recipes.training import check_encoder, check_length, training_arguments
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     test = read_passages(recipe.test_file, split="validation", unanswerable=True) if recipe.test_file else None
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     model = AutoModelForQuestionAnswering.from_pretrained(recipe.model, dtype=torch.float32, use_safetensors=True)
+    check_length(recipe.max_tokens, longest_input(model, tokenizer))
     rows = [
         reader_rows(
             list(asked_questions(some, recipe.unanswered, random.Random(recipe.seed))), tokenizer, recipe.max_tokens
@@ -124,11 +126,12 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     )
     data = [passages, validation[: recipe.validation_passages]]
     trainer.train(resume_from_checkpoint=prepare_checkpoints(output / "checkpoints", recipe, data))
-    reader = Reader(model.eval(), tokenizer, recipe.max_tokens)
+    tokenizer.model_max_length = recipe.max_tokens  # what it was trained to read
+    save(model.to(getattr(torch, recipe.dtype)), tokenizer, output)
+    reader = load_reader(str(output), device=model.device)
     measured = {Path(recipe.validation_file).name: measure_reader(reader, validation)}
     if recipe.test_file and test:
         measured[Path(recipe.test_file).name] = measure_reader(reader, test)
-    save(model.to(getattr(torch, recipe.dtype)), tokenizer, output)
 
     from trainer_ext.recipes.reader_card import write_card
 
@@ -178,7 +181,7 @@ def _check(recipe: ReaderRecipe) -> None:
         raise ValueError(f"unanswered is {recipe.unanswered}: give a share from 0 to 1.")
     if find_spec("accelerate") is None:
         raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
-    if recipe.validation_file in recipe.train_files:
+    if recipe.validation_file in recipe.train_files and Path(recipe.validation_file).is_file():
         raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
     if Path(recipe.output_dir).is_file():
         raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")

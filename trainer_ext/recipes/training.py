@@ -49,6 +49,16 @@ def check_encoder(model: str) -> None:
         raise ValueError(f"No model could be loaded from {model!r}: {error}") from error
 
 
+def check_length(max_tokens: int, limit: int) -> None:
+    """Refuse rows that the model cannot read.
+
+    Raises:
+        ValueError: ``max_tokens`` is more than ``limit``.
+    """
+    if max_tokens > limit:
+        raise ValueError(f"max_tokens is {max_tokens}, but the model reads at most {limit}: give that or less.")
+
+
 def training_arguments(
     recipe: EncoderRecipe, folder: Path, metric: str, *, higher_is_better: bool
 ) -> TrainingArguments:

@@ -66,6 +66,7 @@ def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "epochs": 2.0,
         "batch": 4,
         "eval_steps": 5,
+        "max_tokens": 64,
         "bf16": False,
         "dtype": "float32",
     }
