@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -151,7 +152,9 @@ class FactCCScorer:
         for batch in token_budget_batches(lengths, [0] * len(lengths), [0] * len(lengths), self.batch_tokens):
             chosen = [places[at] for at in batch]
             for place, probability in zip(chosen, self._probabilities(rows, chosen), strict=True):
-                best[owners[place]] = max(probability, best[owners[place]])  # in this order no number beats NaN
+                known = best[owners[place]]
+                if probability > known or math.isnan(probability):  # an overflow stays one, whatever other windows say
+                    best[owners[place]] = probability
         windows = self.long_sources == "windows"
         return [
             _Judged(score, count if windows else 1, count > 1 and not windows, cut)

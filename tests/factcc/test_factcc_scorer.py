@@ -69,6 +69,21 @@ def test_long_sources_are_read_in_windows_or_cut(classifier: Path) -> None:
     assert (short.source_windows, short.source_truncated, short.summary_truncated) == (1, False, False)
 
 
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_window_that_overflows_is_no_score(classifier: Path, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    scorer = FactCCScorer(str(classifier))
+
+    def probabilities(rows: dict[str, Any], places: list[int]) -> list[float]:
+        found = [0.5] * len(places)
+        found[place] = math.nan
+        return found
+
+    monkeypatch.setattr(scorer, "_probabilities", probabilities)
+    (result,) = scorer.score([LONG], ["the king lost paris"])
+    assert result.source_windows > 2
+    assert math.isnan(result.score)
+
+
 def test_the_end_of_a_long_sentence_is_not_read_and_that_is_said(classifier: Path) -> None:
     long = "the cat sat on the mat and " * 20
     scorer = FactCCScorer(str(classifier))
