@@ -8,7 +8,7 @@ import evaluate
 from quals.source_metric import SourceMetric
 
 # evaluate copies those files beside this one that it finds named in lines of this form; it looks no further.
-from .classifier import Classifier
+from .classifier import load_classifier as load_classifier
 from .results import JudgedSentence
 from .scorer import FactCCScorer
 from .sentences import sentence_spans as sentence_spans
@@ -88,19 +88,12 @@ Examples:
 class FactCC(SourceMetric):
     """The metric that ``evaluate.load`` finds; :class:`~factcc.scorer.FactCCScorer` does the work."""
 
-    _loaded: Classifier | None = None
-    _loaded_for: tuple[str | None, str] = (None, "")
-
     def _info(self) -> evaluate.MetricInfo:
         return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/1910.12840")
 
     def _scorer(self, device: str | None = None, dtype: str = "float32", **options: Any) -> FactCCScorer:
         """A scorer with these options, on the weights in memory where they serve."""
-        loaded, (known_device, known_dtype) = self._loaded, self._loaded_for
-        if loaded and dtype == known_dtype and device in (None, known_device, str(loaded.model.device)):
-            return FactCCScorer(loaded, dtype=dtype, **options)
-        scorer = FactCCScorer(self._checkpoint, device=device, dtype=dtype, **options)
-        self._loaded, self._loaded_for = scorer.classifier, (device, dtype)
+        scorer: FactCCScorer = self._scorer_on_loaded(FactCCScorer, "classifier", device, dtype, options)
         return scorer
 
     def _compute(

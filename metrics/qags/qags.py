@@ -11,8 +11,8 @@ from quals.source_metric import SourceMetric
 from .answers import answer_spans as answer_spans
 from .overlap import token_f1 as token_f1
 from .pipeline import PIPELINE
-from .questioner import Questioner
-from .reader import Reader
+from .questioner import load_questioner as load_questioner
+from .reader import load_reader as load_reader
 from .results import AnsweredQuestion
 from .scorer import QAGSScorer
 
@@ -81,9 +81,6 @@ Raises:
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _KWARGS_DESCRIPTION)
 class QAGS(SourceMetric):
     """The metric that ``evaluate.load`` finds; :class:`~qags.scorer.QAGSScorer` does the work."""
-
-    _loaded: tuple[Questioner, Reader, Any] | None = None
-    _loaded_for: tuple[Any, ...] = ()
 
     def _info(self) -> evaluate.MetricInfo:
         return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/2004.04228")

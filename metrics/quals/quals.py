@@ -10,7 +10,7 @@ import evaluate
 # comment; it looks no further, so all are named here, whether this file needs them or not.
 from .attention import share_encoder_states as share_encoder_states
 from .batching import token_budget_batches as token_budget_batches
-from .checkpoint import QAGen
+from .checkpoint import load_qagen as load_qagen
 from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
 from .embedded import embedded_folder as embedded_folder
@@ -129,19 +129,13 @@ class Quals(SourceMetric):
     """The metric that ``evaluate.load`` finds; :class:`~quals.scorer.QualsScorer` does the work."""
 
     _of_the_call = ("explain", "token_log_probs", "progress")
-    _loaded: QAGen | None = None
-    _loaded_for: tuple[str | None, str] = (None, "")
 
     def _info(self) -> evaluate.MetricInfo:
         return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/2105.04623")
 
     def _scorer(self, device: str | None = None, dtype: str = "float32", **options: Any) -> QualsScorer:
         """A scorer with these options, on the weights in memory where they serve."""
-        loaded, (known_device, known_dtype) = self._loaded, self._loaded_for
-        if loaded and dtype == known_dtype and device in (None, known_device, str(loaded.model.device)):
-            return QualsScorer(loaded, dtype=dtype, **options)
-        scorer = QualsScorer(self._checkpoint, device=device, dtype=dtype, **options)
-        self._loaded, self._loaded_for = scorer.qagen, (device, dtype)
+        scorer: QualsScorer = self._scorer_on_loaded(QualsScorer, "qagen", device, dtype, options)
         return scorer
 
     def _compute(

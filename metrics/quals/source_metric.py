@@ -24,6 +24,8 @@ class SourceMetric(evaluate.Metric, ABC):
     """
 
     _of_the_call: ClassVar[tuple[str, ...]] = ("explain", "progress")  # options that are not the scorer's
+    _loaded: Any = None  # what the last scorer computes with, and what was asked for when it was loaded
+    _loaded_for: Any = (None, "")
 
     def __init__(self, config_name: str | os.PathLike[str] | None = None, **kwargs: Any) -> None:
         default = config_name is None or config_name == "default"
@@ -39,6 +41,17 @@ class SourceMetric(evaluate.Metric, ABC):
         Raises:
             ValueError: an option is out of range, or the checkpoint cannot be used.
         """
+
+    def _scorer_on_loaded(
+        self, scorer_class: Any, attribute: str, device: str | None, dtype: str, options: dict[str, Any]
+    ) -> Any:
+        """A scorer with these options, on the weights in memory where they serve; it has them as ``attribute``."""
+        loaded, (known_device, known_dtype) = self._loaded, self._loaded_for
+        if loaded and dtype == known_dtype and device in (None, known_device, str(loaded.model.device)):
+            return scorer_class(loaded, dtype=dtype, **options)
+        scorer = scorer_class(self._checkpoint, device=device, dtype=dtype, **options)
+        self._loaded, self._loaded_for = getattr(scorer, attribute), (device, dtype)
+        return scorer
 
     def _described(self, description: str, citation: str, inputs_description: str, url: str) -> evaluate.MetricInfo:
         """What evaluate wants to know."""
