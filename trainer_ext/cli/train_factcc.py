@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--validation-file", required=True, help="likewise, other documents; chooses the checkpoint that is kept")
     add("--output-dir", required=True, help="where the classifier goes")
+    add("--documents", type=int, help="of the training files that are used, drawn by the seed; all without it")
     add("--pipeline", default="en_core_web_sm", help="spaCy pipeline with tagger, parser and named entities")
     add("--claims-per-document", type=int, default=4, help="half of them consistent")
     add("--document-words", type=int, default=300, help="words that are read of a document")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
@@ -38,6 +39,7 @@ class FactCCRecipe:
         train_files: documents to make claims about, see :func:`~trainer_ext.recipes.factcc_data.read_documents`.
         validation_file: likewise, other documents; chooses the checkpoint that is kept.
         output_dir: the classifier goes here, its training checkpoints into ``checkpoints/`` below.
+        documents: documents of the training files that are used, drawn by the seed; None is all.
         pipeline: spaCy pipeline that parses the documents.
         claims_per_document: claims made of each document.
         document_words: words of a document that are read, so that it fits beside a claim.
@@ -56,6 +58,7 @@ class FactCCRecipe:
     train_files: Sequence[str]
     validation_file: str
     output_dir: str
+    documents: int | None = None
     pipeline: str = PIPELINE
     claims_per_document: int = 4
     document_words: int = 300
@@ -98,6 +101,8 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     validation_documents = read_documents([recipe.validation_file])[: recipe.validation_documents]
     unseen = set(validation_documents)
     documents = [text for text in read_documents(recipe.train_files) if text not in unseen]
+    if recipe.documents is not None and recipe.documents < len(documents):
+        documents = random.Random(recipe.seed).sample(documents, recipe.documents)
     train, validation = (_claims(recipe, some) for some in (documents, validation_documents))
     if not train or not validation:
         raise ValueError("No claim could be made: the documents have no sentences of 5 words.")
@@ -171,9 +176,11 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
 
 def _check(recipe: FactCCRecipe) -> None:
     """Refuse before the data are read what would fail after."""
-    for option in ("claims_per_document", "document_words", "batch", "eval_steps", "validation_documents"):
-        if getattr(recipe, option) < 1:
-            raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
+    counts = ("documents", "claims_per_document", "document_words", "batch", "eval_steps", "validation_documents")
+    for option in counts:
+        value = getattr(recipe, option)
+        if value is not None and value < 1:
+            raise ValueError(f"{option} is {value}: give 1 or more.")
     if recipe.epochs <= 0:
         raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
     if find_spec("accelerate") is None:

@@ -116,6 +116,7 @@ def test_a_run_that_was_cut_off_comes_to_the_same_weights(
     [
         ({"epochs": 0.0}, "epochs is 0"),
         ({"batch": 0}, "batch is 0"),
+        ({"documents": 0}, "documents is 0"),
         ({"train_files": ["x.jsonl"], "validation_file": "x.jsonl"}, "to be trained on and to validate"),
     ],
 )
@@ -133,3 +134,8 @@ def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: 
     bad.write_text('{"summary": "t"}\n')
     with pytest.raises(ValueError, match="no column of documents"):
         read_documents([str(bad)])
+
+
+def test_so_many_documents_and_no_more(setting: dict[str, Any]) -> None:
+    folder = train_factcc(FactCCRecipe(**{**setting, "documents": 7, "epochs": 0.5}))
+    assert "claims about 7 documents" in (folder / "README.md").read_text()
