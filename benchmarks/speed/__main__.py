@@ -16,11 +16,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from qags import QAGSScorer
 from quals import QualsScorer
 
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques
+from benchmarks.speed.rival import compare_with_qags
 from benchmarks.speed.ways import Texts, read_texts, run_alone, run_ours, run_plain
 
 LADDER = {
@@ -44,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--summaries", type=int, default=48, help="texts of the comparison")
     parser.add_argument("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries to scale to")
     parser.add_argument("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths")
+    parser.add_argument("--pipeline", help="compare with QAGS too, whose answers this spaCy pipeline finds")
+    parser.add_argument("--questioner", help="QAGS's question generator; without it the embedded one")
+    parser.add_argument("--reader", help="QAGS's reader; without it the embedded one")
     arguments = parser.parse_args(argv)
     try:
         run(arguments)
@@ -65,13 +70,23 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"{arguments.texts} has {len(texts)} texts, and {needed} are needed: give more.")
     # Both ways read as much of a source as the model takes at once.
     scorer = QualsScorer(arguments.checkpoint, long_sources="truncate")
+    qags = _qags(arguments)
     print(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}\n"
     )
     compare(scorer, texts[: arguments.summaries])
+    if qags is not None:
+        compare_with_qags(QualsScorer(scorer.qagen), qags, texts[: arguments.summaries])
     scale_summaries(scorer, texts, arguments.many)
     scale_sources(arguments.checkpoint, texts, arguments.words)
     memory(arguments.checkpoint, texts[: min(16, arguments.summaries)])
+
+
+def _qags(arguments: argparse.Namespace) -> QAGSScorer | None:
+    """Loaded before the work, so that a part that is missing is known at once."""
+    if arguments.pipeline is None:
+        return None
+    return QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline)
 
 
 def compare(scorer: QualsScorer, texts: Texts) -> None:

@@ -159,10 +159,10 @@ class QAGSScorer:
         for (summary, answer, question), reading in zip(rows, read, strict=True):
             if reading.answer and squad_words(reading.answer) == squad_words(answer):
                 kept[summary].append((question, reading.answer))
-        return [self._likeliest(kept[summary]) for summary in summaries]
+        return [self.likeliest(kept[summary]) for summary in summaries]
 
-    def _likeliest(self, questions: Sequence[tuple[Question, str]]) -> list[tuple[Question, str]]:
-        """Different questions, likely ones first."""
+    def likeliest(self, questions: Sequence[tuple[Question, str]]) -> list[tuple[Question, str]]:
+        """Those of them that a summary is scored by: different questions, likely ones first."""
         found: dict[tuple[str, ...], tuple[Question, str]] = {}
         for question, answer in sorted(questions, key=lambda one: -one[0].log_likelihood):  # stable
             found.setdefault(tuple(word.folded for word in fold(question.text)), (question, answer))

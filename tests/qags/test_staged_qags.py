@@ -1,0 +1,46 @@
+"""QAGS stage by stage, which the speed benchmark compares with, computes what the scorer does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from qags import QAGSScorer
+from quals import QualsScorer
+from readers import CONTENT
+from spacy.language import Language
+
+from benchmarks.speed.rival import compare_with_qags
+from benchmarks.speed.staged_qags import StagedQags
+
+NAMES, OTHERS = CONTENT[::2], CONTENT[1::2]
+LONG = " ".join(OTHERS * 12)  # several windows
+TEXTS = [
+    (f"{NAMES[0]} {OTHERS[0]} {NAMES[1]}", f"{NAMES[0]} {NAMES[1]}"),
+    (f"{LONG} {NAMES[0]} {OTHERS[1]}", f"{NAMES[0]} {OTHERS[2]} {NAMES[2]}"),
+    (OTHERS[2], OTHERS[0]),
+]
+
+
+@pytest.fixture(scope="module")
+def scorer(questioner: Path, reader: Path, pipeline: Language) -> QAGSScorer:
+    return QAGSScorer(str(questioner), str(reader), pipeline=pipeline, beams=3)
+
+
+def test_both_ways_compute_the_same(scorer: QAGSScorer) -> None:
+    wanted = [result.score for result in scorer.score(*map(list, zip(*TEXTS, strict=True)))]
+    assert StagedQags(scorer).score(TEXTS) == pytest.approx(wanted, nan_ok=True)
+    assert wanted[:2] == [1.0, 0.5]
+
+
+def test_the_table_has_both_and_quals(scorer: QAGSScorer, tiny_qagen: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare_with_qags(QualsScorer(str(tiny_qagen)), scorer, TEXTS)
+    shown = capsys.readouterr().out
+    assert "| QUALS: QualsScorer | 1.00x | 1.00x | 1.00x |" in shown
+    assert "same score for 3 of 3" in shown
+
+
+def test_ways_that_differ_are_an_error(scorer: QAGSScorer, tiny_qagen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StagedQags, "score", lambda self, texts: [0.25] * len(texts))
+    with pytest.raises(ValueError, match="agree on 0 of 3"):
+        compare_with_qags(QualsScorer(str(tiny_qagen)), scorer, TEXTS)
