@@ -20,12 +20,15 @@ import numpy as np
 import quals
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
+from quals.scorer import DTYPES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from benchmarks.conseq.judging import Judge, free_judges, judged, scorer_judge
 from benchmarks.conseq.stages import RANKERS, Settings, arms, contrastive, fine_tuned, selections, summaries
-from benchmarks.conseq.table import MLE, RESAMPLES, Found, markdown, mean_of_seeds, write_figure
+from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
+from benchmarks.contrastive.differences import RESAMPLES
+from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
+from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import json_line, replacing
 
 JUDGES = ("quals", "qags", "factcc")
@@ -50,6 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--loss", default="unlikelihood", help="contrastive loss")
     add("--weight", type=float, default=1.0, help="of the contrastive loss")
     add("--seeds", type=int, nargs="+", default=[17, 18, 19], help="of contrastive training")
+    add(
+        "--ranker-dtype",
+        choices=tuple(DTYPES),
+        default="float32",
+        help="of QUALS where it ranks; where it judges: float32",
+    )
     add("--judges", nargs="*", choices=JUDGES, default=list(JUDGES), help="models that judge, besides ROUGE and floors")
     add("--questioner", help="QAGS's question generator; without it the embedded one")
     add("--reader", help="QAGS's reader; without it the embedded one")
@@ -83,9 +92,9 @@ def run(arguments: argparse.Namespace) -> None:
         seeds=tuple(arguments.seeds),
     )
     sets = {name: read_examples(files) for name, files in map(_named_files, arguments.sets)}
-    scorer = QualsScorer()
-    judges = _judges(arguments, scorer)
-    _keep_to(settings, arguments, sets, scorer.signature)
+    ranker = QualsScorer(dtype=arguments.ranker_dtype)
+    judges = _judges(arguments)
+    _keep_to(settings, arguments, sets, ranker.signature)
     tokenizer = AutoTokenizer.from_pretrained(model)
     found: dict[str, Found] = {}
     rows: list[dict[str, object]] = []
@@ -94,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
         train, validation = split(train, arguments.validation_documents)
         train = train[: arguments.train_documents]
         data = tuple(train), tuple(validation), tuple(test)
-        found[name] = _one_set(settings, name, data, tokenizer, scorer, judges, rows)
+        found[name] = _one_set(settings, name, data, tokenizer, ranker, judges, rows)
         print(f"## {name}\n\n{len(train):,} training documents, {len(test):,} test documents.\n")
         print(markdown(found[name], {key: judge.label for key, judge in judges.items()}), "\n", flush=True)
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds.")
@@ -111,7 +120,7 @@ def _one_set(
     name: str,
     data: tuple[tuple[Example, ...], ...],
     tokenizer: PreTrainedTokenizerBase,
-    scorer: QualsScorer,
+    ranker: QualsScorer,
     judges: dict[str, Judge],
     rows: list[dict[str, object]],
 ) -> Found:
@@ -119,19 +128,19 @@ def _one_set(
     sizes = settings.max_source, settings.max_target
     train, validation, test = (tokenized(part, tokenizer, *sizes) for part in data)
     mle = fine_tuned(settings, name, train, validation, tokenizer)
-    selected = selections(settings, name, mle, train, tokenizer, scorer)
+    selected = selections(settings, name, mle, train, tokenizer, ranker)
     folders = [(MLE, 0, mle)] + [
-        (ranker, seed, contrastive(settings, name, ranker, seed, mle, selected[ranker], tokenizer))
-        for ranker, seed in arms(settings)
+        (method, seed, contrastive(settings, name, method, seed, mle, selected[method], tokenizer))
+        for method, seed in arms(settings)
     ]
-    scores: dict[str, list[dict[str, list[float]]]] = {}
+    scores: dict[str, list[dict[str, Floats]]] = {}
     for method, seed, folder in folders:
         texts = summaries(settings, folder, test, tokenizer)
         mine = judged(judges, texts, data[2], settings.work / name / "scores")
         scores.setdefault(method, []).append(mine)
         rows += [
             {"set": name, "method": method, "seed": seed, "document": place, "summary": text}
-            | {key: values[place] if np.isfinite(values[place]) else None for key, values in mine.items()}
+            | {key: float(values[place]) if np.isfinite(values[place]) else None for key, values in mine.items()}
             for place, text in enumerate(texts)
         ]
     return {
@@ -140,7 +149,7 @@ def _one_set(
     }
 
 
-def _judges(arguments: argparse.Namespace, scorer: QualsScorer) -> dict[str, Judge]:
+def _judges(arguments: argparse.Namespace) -> dict[str, Judge]:
     """Loaded before the work, so that one that is missing is known at once."""
     found: dict[str, Judge] = {}
     if "qags" in arguments.judges:
@@ -154,7 +163,7 @@ def _judges(arguments: argparse.Namespace, scorer: QualsScorer) -> dict[str, Jud
 
         found["factcc"] = scorer_judge("FactCC", FactCCScorer(arguments.classifier))
     if "quals" in arguments.judges:
-        found["quals"] = scorer_judge("QUALS, nats a token", scorer)
+        found["quals"] = scorer_judge("QUALS, nats a token", QualsScorer())
     return found | free_judges()
 
 

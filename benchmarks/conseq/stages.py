@@ -18,13 +18,12 @@ from quals import QualsScorer
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
 from benchmarks.contrastive.stages import Settings as Decoding
-from benchmarks.contrastive.stages import load
+from benchmarks.contrastive.stages import load, summarized
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.mining import (
     SamplingSettings,
     Selection,
     check_summarizer,
-    generate_summaries,
     random_documents,
     resolve_ranker,
     sample_candidates,
@@ -33,7 +32,6 @@ from trainer_ext.mining import (
 )
 from trainer_ext.mining.generation import special_tokens
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
-from trainer_ext.tables import replacing
 
 RANKERS = ("rouge", "quals")
 _DONE = "done.json"
@@ -172,15 +170,7 @@ def contrastive(
 
 def summaries(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """The model's summaries of the test documents, generated once."""
-    file = folder / "summaries.json"
-    if not file.is_file():
-        model = load(folder, settings.decoding())
-        ids = generate_summaries(model, test, model.generation_config)
-        texts = [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
-        with replacing(file) as out:
-            out.write(json.dumps(texts).encode())
-    found: list[str] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+    return summarized(settings.decoding(), folder, test, tokenizer)
 
 
 def arms(settings: Settings) -> list[tuple[str, int]]:

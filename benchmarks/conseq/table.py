@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.agreement.statistics import Integers, bootstrap, cluster_resamples
-from trainer_ext.bootstrap import Floats, interval
+from benchmarks.contrastive.differences import difference, mean_of
+from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import replacing
 
-RESAMPLES = 1000
 MLE = "mle"
 Found = Mapping[str, Mapping[str, Floats]]
 """Of each method each measure's scores, ``(documents,)``, a mean over seeds; NaN where there is none."""
 
 
-def mean_of_seeds(scores: list[list[float]]) -> Floats:
+def mean_of_seeds(scores: Sequence[Floats] | Sequence[Sequence[float]]) -> Floats:
     """A document's mean over the seeds that have a score, ``(documents,)``."""
     values = np.array(scores, dtype=float)  # (seeds, documents)
     known = (~np.isnan(values)).sum(0)
@@ -32,7 +31,7 @@ def markdown(found: Found, labels: Mapping[str, str]) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, label in labels.items():
-        means = [_mean(found[method][name]) for method in (MLE, "rouge", "quals")]
+        means = [mean_of(found[method][name]) for method in (MLE, "rouge", "quals")]
         cells = [f"{mean:.3f}" for mean in means]
         for other in ("rouge", MLE):
             change, low, high = difference(found["quals"][name], found[other][name])
@@ -42,14 +41,6 @@ def markdown(found: Found, labels: Mapping[str, str]) -> str:
         cells.append("/".join(map(str, counts)))
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def difference(one: Floats, other: Floats) -> tuple[float, float, float]:
-    """Mean difference over documents that have both scores, and its 95 % interval."""
-    change = one - other
-    resamples = cluster_resamples(range(len(change)), RESAMPLES, seed=0)
-    low, high = interval(bootstrap(_statistic(change), resamples))
-    return _mean(change), float(low), float(high)
 
 
 def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Path) -> None:
@@ -64,7 +55,7 @@ def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Pat
     for panel, (name, found) in zip(np.atleast_1d(panels), sets.items(), strict=True):
         for offset, (ranker, color) in zip((-0.12, 0.12), colors.items(), strict=True):
             for row, measure in enumerate(labels):
-                unit = abs(_mean(found[MLE][measure])) or 1.0
+                unit = abs(mean_of(found[MLE][measure])) or 1.0
                 change, low, high = difference(found[ranker][measure], found[MLE][measure])
                 panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
                 panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
@@ -80,11 +71,3 @@ def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Pat
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
     pyplot.close(figure)
-
-
-def _mean(values: Floats) -> float:
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
-
-
-def _statistic(values: Floats) -> Callable[[Integers], float]:
-    return lambda places: _mean(values[places])

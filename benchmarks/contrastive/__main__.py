@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,13 @@ from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
 from transformers import AutoTokenizer
 
-from benchmarks.agreement.statistics import Integers, bootstrap, cluster_resamples
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
-from benchmarks.contrastive.quality import MEASURES, measured, summaries_of
-from benchmarks.contrastive.stages import Settings, contrastive, control, fine_tuned, load
-from trainer_ext.bootstrap import Floats, interval
+from benchmarks.contrastive.differences import RESAMPLES, difference
+from benchmarks.contrastive.judging import free_judges, judged, scorer_judge
+from benchmarks.contrastive.stages import Settings, contrastive, control, fine_tuned, summarized
+from trainer_ext.bootstrap import Floats
 
 ARMS = ("before", "control", "after")
-_RESAMPLES = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,22 +75,15 @@ def run(arguments: argparse.Namespace) -> None:
     folders["after"] = contrastive(settings, folders["before"], rows, tokenizer)
     folders["control"] = control(settings, folders["before"], folders["after"], tokenizer)
 
-    scorer = QualsScorer()
+    judges = {"quals": scorer_judge("QUALS, nats a token", QualsScorer()), **free_judges()}
     dataset = tokenized(test, tokenizer, settings.max_source, settings.max_target)
-    summaries: dict[str, list[str]] = {}
-    for arm in ARMS:
-        file = folders[arm] / "summaries.json"
-        if not file.is_file():
-            file.write_text(
-                json.dumps(summaries_of(load(folders[arm], settings), dataset, tokenizer)), encoding="utf-8"
-            )
-        summaries[arm] = json.loads(file.read_text(encoding="utf-8"))
-    found = {arm: measured(summaries[arm], test, scorer) for arm in ARMS}
+    summaries = {arm: summarized(settings, folders[arm], dataset, tokenizer) for arm in ARMS}
+    found = {arm: judged(judges, summaries[arm], test, settings.work / "scores") for arm in ARMS}
     mining = json.loads((folders["after"] / "done.json").read_text(encoding="utf-8"))
     print(f"{len(train):,} training documents, {len(test):,} test documents.\n")
     print(mining_table(mining["mining"]), "\n")
-    print(quality_table(found))
-    print(f"\nIn brackets: 95 % intervals, {_RESAMPLES:,} resamples of documents. QUALS scores: {scorer.signature}\n")
+    print(quality_table(found, {name: judge.label for name, judge in judges.items()}))
+    print(f"\nIn brackets: 95 % intervals, {RESAMPLES:,} resamples of documents. QUALS: {judges['quals'].signature}\n")
     print(samples(test[: arguments.samples], summaries))
 
 
@@ -118,27 +110,20 @@ def mining_table(mining: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
-def quality_table(found: Mapping[str, Mapping[str, Floats]]) -> str:
+def quality_table(found: Mapping[str, Mapping[str, Floats]], labels: Mapping[str, str]) -> str:
     """Means of each arm, and what contrastive training changed, with intervals over documents."""
-    count = len(next(iter(found["before"].values())))
-    resamples = cluster_resamples(range(count), _RESAMPLES, seed=0)
     lines = [
         "| | before: likelihood | control: as much likelihood more | after: contrastive | after less before "
         "| after less control |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name, label in MEASURES.items():
+    for name, label in labels.items():
         cells = [f"{np.nanmean(found[arm][name]):.3f}" for arm in ARMS]
         for other in ("before", "control"):
-            change = found["after"][name] - found[other][name]
-            low, high = interval(bootstrap(_mean_of(change), resamples))
-            cells.append(f"{np.nanmean(change):+.3f} [{low:+.3f}, {high:+.3f}]")
+            change, low, high = difference(found["after"][name], found[other][name])
+            cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _mean_of(values: Floats) -> Callable[[Integers], float]:
-    return lambda places: float(np.nanmean(values[places]))
 
 
 def samples(examples: Sequence[Example], summaries: Mapping[str, Sequence[str]]) -> str:

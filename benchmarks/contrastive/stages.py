@@ -14,7 +14,9 @@ from datasets import Dataset, load_from_disk
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.mining import generate_summaries
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
+from trainer_ext.tables import replacing
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,17 @@ def fine_tuned(settings: Settings, train: Dataset, tokenizer: PreTrainedTokenize
     return _stage("before", settings.model, settings, train, tokenizer, settings.mle_epochs, settings.mle_learning_rate)
 
 
-def contrastive(settings: Settings, before: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase) -> Path:
-    """The summarizer after: its own candidates mined, ranked by QUALS and trained away from."""
+def contrastive(
+    settings: Settings,
+    before: Path,
+    train: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str = "after",
+    **options: Any,
+) -> Path:
+    """The summarizer after: its own candidates mined, ranked by QUALS and trained away from; further options apart."""
     return _stage(
-        "after",
+        name,
         str(before),
         settings,
         train,
@@ -77,6 +86,7 @@ def contrastive(settings: Settings, before: Path, train: Dataset, tokenizer: Pre
         contrastive_loss=settings.loss,
         contrastive_weight=settings.weight,
         source_column="document",
+        **options,
     )
 
 
@@ -86,6 +96,19 @@ def control(settings: Settings, before: Path, after: Path, tokenizer: PreTrained
     assert isinstance(rows, Dataset)
     rows = rows.remove_columns(["candidate_labels", "candidate_scores", "reference_score"])
     return _stage("control", str(before), settings, rows, tokenizer, settings.epochs, settings.learning_rate)
+
+
+def summarized(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The model's summaries of the test documents, by its own generation config; generated once."""
+    file = folder / "summaries.json"
+    if not file.is_file():
+        model = load(folder, settings)
+        ids = generate_summaries(model, test, model.generation_config)
+        texts = [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        with replacing(file) as out:
+            out.write(json.dumps(texts).encode())
+    found: list[str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 def _stage(

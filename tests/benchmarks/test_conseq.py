@@ -13,9 +13,9 @@ from datasets import load_from_disk
 from tiny import WORDS, train_tiny_qagen
 
 from benchmarks.conseq.__main__ import main
-from benchmarks.conseq.judging import Judge, free_judges, judged
 from benchmarks.conseq.table import MLE, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split
+from benchmarks.contrastive.judging import Judge, free_judges, judged
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 

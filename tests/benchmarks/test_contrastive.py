@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from tiny import WORDS, train_tiny_qagen
 
+from benchmarks.contrastive import ablation
 from benchmarks.contrastive.__main__ import ARMS, main, quality_table
+from benchmarks.contrastive.ablation import Variant
 from benchmarks.contrastive.data import read_examples, split
-from benchmarks.contrastive.quality import MEASURES
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 
@@ -48,11 +49,22 @@ def test_a_whole_run_and_its_resumption(
     assert main(options) == 0, capsys.readouterr().err
     printed = capsys.readouterr().out
     assert printed.startswith("21 training documents, 3 test documents.")
-    assert [label in printed for label in MEASURES.values()] == [True] * len(MEASURES)
+    for label in ("QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
+        assert f"| {label}" in printed
     assert printed.count("- reference: ") == 1
     notes = [json.loads((work / arm / "done.json").read_text()) for arm in ARMS]
     assert notes[2]["mining"]["documents"] == 6
     assert notes[1]["documents"] == notes[2]["mining"]["selected"]
+    # Variants of the contrastive stage mine nothing again.
+    varied = [str(pairs), "--work", str(work), "--test-documents", "3", "--variant", "loss=margin,learning_rate=1e-3"]
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer_ext.mining.sampling.generate_labels", None)
+        assert ablation.main(varied) == 0, capsys.readouterr().err
+    table = capsys.readouterr().out
+    assert [line.split("|")[1].strip() for line in table.splitlines()] == [
+        "", "---", "before", "the run", "loss=margin,learning_rate=1e-3",
+    ]  # fmt: skip
+    assert len(json.loads((work / "variant-loss=margin,learning_rate=1e-3" / "summaries.json").read_text())) == 3
     # A second run only prints.
     monkeypatch.setattr("benchmarks.contrastive.stages.ContrastiveSeq2SeqTrainer", None)
     assert main(options) == 0
@@ -61,8 +73,22 @@ def test_a_whole_run_and_its_resumption(
     assert "other settings" in capsys.readouterr().err
 
 
+def test_a_variant_is_what_it_says() -> None:
+    assert Variant.of("loss=hinge,negatives=2,weight=0.5") == Variant(loss="hinge", negatives=2, weight=0.5)
+    for text, message in (("lr=1", "'lr=1': give learning_rate"), ("weight=much", "takes a number"), ("loss=x", "loss=x")):
+        with pytest.raises(ValueError, match=message):
+            Variant.of(text)
+
+
+def test_variants_of_no_run_are_refused(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [str(pairs), "--work", str(tmp_path), "--test-documents", "3", "--variant", "weight=2"]
+    assert ablation.main(options) == 2
+    assert "no finished run" in capsys.readouterr().err
+
+
 def test_changes_are_paired_by_document() -> None:
-    base = {name: np.arange(10.0) for name in MEASURES}
+    labels = {"quals": "QUALS, nats a token", "words": "words in a summary"}
+    base = {name: np.arange(10.0) for name in labels}
     found = {"before": base, "control": base, "after": {name: values + 1.0 for name, values in base.items()}}
-    row = quality_table(found).splitlines()[2]
+    row = quality_table(found, labels).splitlines()[2]
     assert row == "| QUALS, nats a token | 4.500 | 4.500 | 5.500 | +1.000 [+1.000, +1.000] | +1.000 [+1.000, +1.000] |"

@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.agreement.floors import ngram_share
 from benchmarks.contrastive.data import Example
+from trainer_ext.bootstrap import Floats
 from trainer_ext.evaluation import rouge
 from trainer_ext.tables import replacing
 
@@ -68,8 +71,8 @@ def scorer_judge(label: str, scorer: object) -> Judge:
 
 def judged(
     judges: Mapping[str, Judge], summaries: Sequence[str], examples: Sequence[Example], folder: Path
-) -> dict[str, list[float]]:
-    """Every judge's scores, one a document; those that ``folder`` has are not computed again."""
+) -> dict[str, Floats]:
+    """Every judge's scores, ``(documents,)``, NaN being none; those that ``folder`` has are not computed again."""
     sources, references = [e.document for e in examples], [e.summary for e in examples]
     texts = hashlib.sha256(json.dumps([sources, list(summaries), references]).encode()).hexdigest()[:16]
     found = {}
@@ -82,5 +85,5 @@ def judged(
             with replacing(file) as out:
                 out.write(json.dumps([None if math.isnan(score) else score for score in scores]).encode())
         kept = json.loads(file.read_text(encoding="utf-8"))
-        found[name] = [math.nan if score is None else float(score) for score in kept]
+        found[name] = np.array(kept, dtype=float)  # None is NaN
     return found
