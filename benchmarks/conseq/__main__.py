@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,13 @@ from quals.checkpoint import EMBEDDED
 from quals.scorer import DTYPES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from benchmarks.command import exit_status
 from benchmarks.conseq.stages import RANKERS, Settings, arms, contrastive, fine_tuned, selections, summaries
 from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.differences import RESAMPLES
 from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
+from benchmarks.contrastive.work_folder import keep_to
 from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import json_line, replacing
 
@@ -67,12 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--output", type=Path, help="write every document's scores here, as JSON lines")
     add("--figure", type=Path, help="draw the changes here, as .png or .svg")
     arguments = parser.parse_args(argv)
-    try:
-        run(arguments)
-    except (ValueError, OSError) as error:
-        print(f"conseq: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("conseq", partial(run, arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -182,17 +179,13 @@ def _keep_to(
     Raises:
         ValueError: it belongs to another's.
     """
-    note = settings.work / "settings.json"
     wanted = {name: str(value) for name, value in asdict(settings).items() if name != "work"}
     wanted |= {
         name: str(getattr(arguments, name)) for name in ("test_documents", "validation_documents", "train_documents")
     }
     texts = json.dumps({name: list(map(asdict, examples)) for name, examples in sorted(sets.items())})
     wanted |= {"sets": hashlib.sha256(texts.encode()).hexdigest(), "ranked_by": ranked_by}
-    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != wanted:
-        raise ValueError(f"{settings.work} holds a run with other settings: give another --work.")
-    settings.work.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+    keep_to(settings.work, wanted)
 
 
 if __name__ == "__main__":

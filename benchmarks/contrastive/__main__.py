@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,12 @@ from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
 from transformers import AutoTokenizer
 
+from benchmarks.command import exit_status
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.differences import RESAMPLES, difference
 from benchmarks.contrastive.judging import free_judges, judged, scorer_judge
 from benchmarks.contrastive.stages import Settings, contrastive, control, fine_tuned, summarized
+from benchmarks.contrastive.work_folder import keep_to
 from trainer_ext.bootstrap import Floats
 
 ARMS = ("before", "control", "after")
@@ -45,12 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--weight", type=float, default=1.0, help="of the contrastive loss")
     add("--samples", type=int, default=6, help="test documents whose summaries are printed, the first ones")
     arguments = parser.parse_args(argv)
-    try:
-        run(arguments)
-    except (ValueError, OSError) as error:
-        print(f"contrastive: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("contrastive", partial(run, arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -67,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         loss=arguments.loss,
         weight=arguments.weight,
     )
-    _keep_to(settings)
+    keep_to(settings.work, {name: str(value) for name, value in vars(settings).items() if name != "work"})
     train, test = split(read_examples(arguments.pairs), arguments.test_documents)
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows = tokenized(train, tokenizer, settings.max_source, settings.max_target)
@@ -85,20 +82,6 @@ def run(arguments: argparse.Namespace) -> None:
     print(quality_table(found, {name: judge.label for name, judge in judges.items()}))
     print(f"\nIn brackets: 95 % intervals, {RESAMPLES:,} resamples of documents. QUALS: {judges['quals'].signature}\n")
     print(samples(test[: arguments.samples], summaries))
-
-
-def _keep_to(settings: Settings) -> None:
-    """The folder belongs to one run's settings.
-
-    Raises:
-        ValueError: it belongs to another's.
-    """
-    note = settings.work / "settings.json"
-    wanted = {name: str(value) for name, value in vars(settings).items() if name != "work"}
-    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != wanted:
-        raise ValueError(f"{settings.work} holds a run with other settings: give another --work.")
-    settings.work.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
 
 
 def mining_table(mining: Mapping[str, object]) -> str:

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 from quals import QualsScorer
 from transformers import AutoTokenizer
 
+from benchmarks.command import exit_status
 from benchmarks.contrastive.data import read_examples, split, tokenized
 from benchmarks.contrastive.differences import difference
 from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
 from benchmarks.contrastive.stages import Settings, contrastive, summarized
+from benchmarks.contrastive.work_folder import SETTINGS
 from trainer_ext.bootstrap import Floats
 from trainer_ext.losses import LOSSES
 
@@ -77,12 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--test-documents", type=int, default=300, help="as in the run")
     add("--variant", action="append", required=True, help="NAME=VALUE[,NAME=VALUE], what differs; may be given again")
     arguments = parser.parse_args(argv)
-    try:
-        run(arguments)
-    except (ValueError, OSError) as error:
-        print(f"ablation: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("ablation", partial(run, arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -154,7 +151,7 @@ def _settings(work: Path) -> Settings:
     Raises:
         ValueError: there is none, or it is not finished.
     """
-    note = work / "settings.json"
+    note = work / SETTINGS
     if not note.is_file() or not (work / "after" / "done.json").is_file():
         raise ValueError(f"{work} holds no finished run: make one with python -m benchmarks.contrastive.")
     known = json.loads(note.read_text(encoding="utf-8"))

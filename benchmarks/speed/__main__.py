@@ -19,6 +19,7 @@ import torch
 from qags import QAGSScorer
 from quals import QualsScorer
 
+from benchmarks.command import exit_status
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques
@@ -50,12 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--questioner", help="QAGS's question generator; without it the embedded one")
     parser.add_argument("--reader", help="QAGS's reader; without it the embedded one")
     arguments = parser.parse_args(argv)
-    try:
-        run(arguments)
-    except (ValueError, OSError) as error:
-        print(f"speed: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("speed", partial(run, arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:

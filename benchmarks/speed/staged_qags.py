@@ -13,8 +13,7 @@ import torch
 from qags import QAGSScorer
 from qags.answers import answer_spans
 from qags.overlap import squad_words, token_f1
-from qags.questioner import Question
-from transformers import GenerationConfig
+from qags.questioner import LONGEST_QUESTION, Question
 
 from benchmarks.speed.ways import Texts
 
@@ -63,19 +62,7 @@ class StagedQags:
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],
             decoder_input_ids=start,
-            generation_config=GenerationConfig(
-                num_beams=beams,
-                num_return_sequences=beams,
-                max_new_tokens=40,
-                do_sample=False,
-                length_penalty=1.0,
-                early_stopping=True,
-                eos_token_id=config.eos_token_id,
-                pad_token_id=config.pad_token_id,
-                decoder_start_token_id=config.decoder_start_token_id,
-                return_dict_in_generate=True,
-                output_scores=True,
-            ),
+            generation_config=questioner.search(beams, LONGEST_QUESTION),
         )
         texts = tokenizer.batch_decode(output.sequences[:, start.shape[1] :], skip_special_tokens=True)
         questions = [

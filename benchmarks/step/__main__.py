@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import quals
 import torch
 from quals.checkpoint import EMBEDDED
 
+from benchmarks.command import exit_status
 from benchmarks.speed.measure import peak_memory, seconds
 from benchmarks.step.ways import Shape, load, make_step, only_load, random_batch, two_steps
 
@@ -36,12 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--negatives", type=int, nargs="*", default=[1, 4], help="candidates of each document")
     parser.add_argument("--rounds", type=int, default=7, help="each a step of every way, in turn; the median counts")
     arguments = parser.parse_args(argv)
-    try:
-        run(arguments)
-    except (ValueError, OSError) as error:
-        print(f"step: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("step", partial(run, arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:

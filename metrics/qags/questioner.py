@@ -18,6 +18,7 @@ _QUESTIONER = Kind(
     "question generator",
     "Give a checkpoint made by `quals train-qagen --answer-first`, or another one with the template of its input.",
 )
+LONGEST_QUESTION = 40  # tokens
 _FIELDS = ("{answer}", "{passage}")
 
 
@@ -64,7 +65,7 @@ class Questioner:
         answers: Sequence[str],
         *,
         beams: int = 10,
-        max_question_tokens: int = 40,
+        max_question_tokens: int = LONGEST_QUESTION,
         batch_tokens: int = 4096,
     ) -> list[list[Question]]:
         """``beams`` questions for each passage with the answer at its place, likely ones first.
@@ -118,13 +119,10 @@ class Questioner:
         parts = re.split(r"(\{answer\}|\{passage\})", self.template)
         return "".join({"{answer}": answer, "{passage}": passage}.get(part, part) for part in parts)
 
-    def _generate(
-        self, inputs: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], beams: int, longest: int
-    ) -> list[list[Question]]:
-        config, device = self.model.config, self.model.device
-        ids, mask = encode_texts(inputs, config.pad_token_id, device)  # (B, S)
-        start = torch.tensor([list(prefix) for prefix in prefixes], device=device)  # (B, P)
-        settings = GenerationConfig(
+    def search(self, beams: int, longest: int) -> GenerationConfig:
+        """How questions of at most ``longest`` tokens are searched for; all beams are given out."""
+        config = self.model.config
+        return GenerationConfig(
             num_beams=beams,
             num_return_sequences=beams,
             max_new_tokens=longest,
@@ -137,6 +135,14 @@ class Questioner:
             return_dict_in_generate=True,
             output_scores=True,
         )
+
+    def _generate(
+        self, inputs: Sequence[Sequence[int]], prefixes: Sequence[Sequence[int]], beams: int, longest: int
+    ) -> list[list[Question]]:
+        config, device = self.model.config, self.model.device
+        ids, mask = encode_texts(inputs, config.pad_token_id, device)  # (B, S)
+        start = torch.tensor([list(prefix) for prefix in prefixes], device=device)  # (B, P)
+        settings = self.search(beams, longest)
         with torch.inference_mode():
             output = self.model.generate(  # type: ignore[operator]
                 input_ids=ids, attention_mask=mask, decoder_input_ids=start, generation_config=settings

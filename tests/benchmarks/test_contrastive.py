@@ -75,7 +75,11 @@ def test_a_whole_run_and_its_resumption(
 
 def test_a_variant_is_what_it_says() -> None:
     assert Variant.of("loss=hinge,negatives=2,weight=0.5") == Variant(loss="hinge", negatives=2, weight=0.5)
-    for text, message in (("lr=1", "'lr=1': give learning_rate"), ("weight=much", "takes a number"), ("loss=x", "loss=x")):
+    for text, message in (
+        ("lr=1", "'lr=1': give learning_rate"),
+        ("weight=much", "takes a number"),
+        ("loss=x", "loss=x"),
+    ):
         with pytest.raises(ValueError, match=message):
             Variant.of(text)
 
