@@ -102,6 +102,9 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """While training goes on: the checkpoint's model, from a snapshot that the next save leaves alone."""
         if self.args.hub_strategy != HubStrategy.EVERY_SAVE:  # the end only, or with states to go on from
+            if isinstance(self.push_in_progress, Future):  # of push_to_hub; Trainer looks into a queue of its own kind
+                self._finish_current_push()
+                self.push_in_progress = None
             super()._push_from_checkpoint(checkpoint_folder)
             return
         if not self.is_world_process_zero():

@@ -162,3 +162,12 @@ def test_an_adapter_is_pushed_and_its_checkpoint_is_left_as_it_is(tmp_path: Path
     own = (folder / "checkpoint-4" / "README.md").read_bytes()
     assert own != (folder / "README.md").read_bytes()
     assert b"peft" in own
+
+
+def test_trainers_own_way_to_push_checkpoints_follows_a_push_in_the_background(tmp_path: Path, hub: FakeHub) -> None:
+    options = {"push_to_hub": True, "hub_token": TOKEN, "hub_strategy": "checkpoint"}
+    found = trainer(tmp_path / "out", save_strategy="steps", save_steps=2, **options)
+    first = found.push_to_hub(blocking=False)
+    found.train()
+    assert first.done()
+    assert "last-checkpoint/trainer_state.json" in hub.contents("model", REPO)
