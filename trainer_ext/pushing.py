@@ -35,6 +35,7 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
     args: Any
     processing_class: Any
     hub_model_id: Any  # namespace/name, once the repository is there
+    push_in_progress: Any = None  # a future of ours, or a queue of Trainer's
     _pushes: ThreadPoolExecutor | None = None
 
     def init_hf_repo(self, token: str | None = None, private: bool | None = None) -> None:
@@ -49,7 +50,6 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
         hub = self._hub(token)
         name = self.args.hub_model_id or Path(self.args.output_dir).absolute().name
         self.hub_model_id = hub.full_name(name)
-        self.push_in_progress: Any = None
         private = self.args.hub_private_repo if private is None else private
         hub.create(Repository(self.hub_model_id, "model", (), ()), private)
 
@@ -101,13 +101,13 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
         """While training goes on: the checkpoint's model, from a snapshot that the next save leaves alone."""
-        if self.args.hub_strategy != HubStrategy.EVERY_SAVE:  # the end only, or with states to go on from
+        if not self.is_world_process_zero() or self.args.hub_strategy == HubStrategy.END:
+            return
+        if self.args.hub_strategy != HubStrategy.EVERY_SAVE:  # with states to go on from
             if isinstance(self.push_in_progress, Future):  # of push_to_hub; Trainer looks into a queue of its own kind
                 self._finish_current_push()
                 self.push_in_progress = None
             super()._push_from_checkpoint(checkpoint_folder)
-            return
-        if not self.is_world_process_zero():
             return
         if self.push_in_progress is not None and not self.push_in_progress.done() and not self.args.hub_always_push:
             return
@@ -156,6 +156,8 @@ class PublishingSeq2SeqTrainer(Seq2SeqTrainer):
 
     def _later(self, push: _Push) -> Future[CommitInfo]:
         """Push in the background, after what is being pushed."""
+        if self.push_in_progress is not None and not isinstance(self.push_in_progress, Future):
+            super()._finish_current_push()  # Trainer's own queue, which nobody would wait for any more
         if self._pushes is None:
             self._pushes = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push_to_hub")
         self.push_in_progress = self._pushes.submit(push)

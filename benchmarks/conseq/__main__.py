@@ -9,8 +9,6 @@ was. QAGS and FactCC judge and never select.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -29,7 +27,7 @@ from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, write_f
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.differences import RESAMPLES
 from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
-from benchmarks.contrastive.work_folder import keep_to
+from benchmarks.contrastive.work_folder import keep_to, texts_hash
 from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import json_line, replacing
 
@@ -90,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     sets = {name: read_examples(files) for name, files in map(_named_files, arguments.sets)}
     ranker = QualsScorer(dtype=arguments.ranker_dtype)
-    judges = _judges(arguments)
+    judges = _judges(arguments, ranker)
     _keep_to(settings, arguments, sets, ranker.signature)
     tokenizer = AutoTokenizer.from_pretrained(model)
     found: dict[str, Found] = {}
@@ -104,6 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"## {name}\n\n{len(train):,} training documents, {len(test):,} test documents.\n")
         print(markdown(found[name], {key: judge.label for key, judge in judges.items()}), "\n", flush=True)
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds.")
+    print(f"Candidates ranked by {ranker.signature} ({arguments.ranker_dtype}).")
     print("Scores: " + "; ".join(judge.signature for key, judge in judges.items() if key in JUDGES))
     if arguments.output:
         with replacing(arguments.output) as file:
@@ -146,7 +145,7 @@ def _one_set(
     }
 
 
-def _judges(arguments: argparse.Namespace) -> dict[str, Judge]:
+def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Judge]:
     """Loaded before the work, so that one that is missing is known at once."""
     found: dict[str, Judge] = {}
     if "qags" in arguments.judges:
@@ -160,7 +159,8 @@ def _judges(arguments: argparse.Namespace) -> dict[str, Judge]:
 
         found["factcc"] = scorer_judge("FactCC", FactCCScorer(arguments.classifier))
     if "quals" in arguments.judges:
-        found["quals"] = scorer_judge("QUALS, nats a token", QualsScorer())
+        judge = ranker if ranker.dtype == "float32" else QualsScorer()
+        found["quals"] = scorer_judge("QUALS, nats a token", judge)
     return found | free_judges()
 
 
@@ -183,8 +183,8 @@ def _keep_to(
     wanted |= {
         name: str(getattr(arguments, name)) for name in ("test_documents", "validation_documents", "train_documents")
     }
-    texts = json.dumps({name: list(map(asdict, examples)) for name, examples in sorted(sets.items())})
-    wanted |= {"sets": hashlib.sha256(texts.encode()).hexdigest(), "ranked_by": ranked_by}
+    texts = {name: list(map(asdict, examples)) for name, examples in sets.items()}
+    wanted |= {"sets": texts_hash(texts), "ranked_by": ranked_by}
     keep_to(settings.work, wanted)
 
 

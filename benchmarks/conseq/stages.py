@@ -5,7 +5,6 @@ Each is done once, and goes on where it was killed.
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load, summarized
+from benchmarks.contrastive.work_folder import DONE, finish
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.mining import (
     SamplingSettings,
@@ -34,7 +34,6 @@ from trainer_ext.mining.generation import special_tokens
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
 RANKERS = ("rouge", "quals")
-_DONE = "done.json"
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def fine_tuned(
 ) -> Path:
     """The summarizer that all arms start from, trained by likelihood until the validation loss stops falling."""
     folder = settings.work / name / "mle"
-    if (folder / _DONE).is_file():
+    if (folder / DONE).is_file():
         return folder
     arguments = _arguments(
         settings,
@@ -111,7 +110,7 @@ def selections(
 ) -> dict[str, Path]:
     """For each ranker the folder of the rows that it selects, out of one pool of candidates."""
     folders = {ranker: settings.work / name / f"selected-{ranker}" for ranker in RANKERS}
-    if all((folder / _DONE).is_file() for folder in folders.values()):
+    if all((folder / DONE).is_file() for folder in folders.values()):
         return folders
     model = load(mle, settings.decoding())
     pool = random_documents(train, settings.documents, settings.seeds[0])
@@ -137,7 +136,7 @@ def selections(
     for ranker, rows in chosen.items():
         rows.save_to_disk(str(folders[ranker]))
         note = {"documents": len(pool), "selected": len(rows), "sample_rouge_l": rouge_l}
-        (folders[ranker] / _DONE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+        finish(folders[ranker], note)
     return folders
 
 
@@ -146,7 +145,7 @@ def contrastive(
 ) -> Path:
     """One arm: trained towards the references of the selected rows and away from their worst candidates."""
     folder = settings.work / name / f"{ranker}-{seed}"
-    if (folder / _DONE).is_file():
+    if (folder / DONE).is_file():
         return folder
     rows = load_from_disk(str(selected))
     assert isinstance(rows, Dataset)
@@ -204,4 +203,4 @@ def _train(trainer: ContrastiveSeq2SeqTrainer, folder: Path, note: dict[str, Any
     trainer.save_model(str(folder))
     history = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_loss" in entry]
     note = {**note, "steps": result.global_step, "log": history}
-    (folder / _DONE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    finish(folder, note)

@@ -64,8 +64,9 @@ def run(arguments: argparse.Namespace) -> None:
         loss=arguments.loss,
         weight=arguments.weight,
     )
-    keep_to(settings.work, {name: str(value) for name, value in vars(settings).items() if name != "work"})
-    train, test = split(read_examples(arguments.pairs), arguments.test_documents)
+    examples = read_examples(arguments.pairs)
+    train, test = split(examples, arguments.test_documents)
+    keep_to(settings.work, settings.note(examples, arguments.test_documents))
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows = tokenized(train, tokenizer, settings.max_source, settings.max_target)
     folders = {"before": fine_tuned(settings, rows, tokenizer)}

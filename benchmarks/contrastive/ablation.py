@@ -3,38 +3,43 @@
     python -m benchmarks.contrastive.ablation PAIRS.jsonl [PAIRS.jsonl ...] --work FOLDER \\
         --variant learning_rate=1e-4 --variant learning_rate=1e-4,loss=margin
 
-Nothing is sampled or ranked again: a variant costs its training, and the scoring of its summaries. The test documents
-are split in two halves: choose by the first, believe the second. Killed, it goes on where it was.
+Nothing is sampled or ranked again: a variant costs its training, and the scoring of its summaries. weight=0 makes a
+control: as much likelihood on the same documents. The test documents are split in two halves: choose by the first,
+believe the second. Killed, it goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from quals import QualsScorer
 from transformers import AutoTokenizer
 
 from benchmarks.command import exit_status
 from benchmarks.contrastive.data import read_examples, split, tokenized
-from benchmarks.contrastive.differences import difference
+from benchmarks.contrastive.differences import RESAMPLES, difference, mean_of
 from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
 from benchmarks.contrastive.stages import Settings, contrastive, summarized
-from benchmarks.contrastive.work_folder import SETTINGS
+from benchmarks.contrastive.work_folder import DONE, SETTINGS
 from trainer_ext.bootstrap import Floats
 from trainer_ext.losses import LOSSES
+
+_BEFORE = "before: likelihood"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the run's own contrastive stage.
+    """What differs from the run's own contrastive stage; None is as there.
 
     Attributes:
-        learning_rate, epochs, loss, weight: as in :class:`~benchmarks.contrastive.stages.Settings`; None is the run's.
+        learning_rate, epochs, loss, weight: as in :class:`~benchmarks.contrastive.stages.Settings`.
         fraction: of documents selected on either side.
         negatives: worst candidates of a document that are trained away from.
     """
@@ -43,31 +48,45 @@ class Variant:
     epochs: float | None = None
     loss: str | None = None
     weight: float | None = None
-    fraction: float = 0.3
-    negatives: int = 1
+    fraction: float | None = None
+    negatives: int | None = None
 
     @staticmethod
     def of(text: str) -> Variant:
         """Read from ``name=value,name=value``.
 
         Raises:
-            ValueError: a name or a value is not known.
+            ValueError: a name or a value is not known, or a name is there twice.
         """
-        kinds = {"loss": str, "negatives": int}
         values: dict[str, object] = {}
+        known = [field.name for field in fields(Variant)]
         for part in text.split(","):
             name, _, value = part.partition("=")
-            if name not in {field.name for field in fields(Variant)}:
-                raise ValueError(
-                    f"--variant has {part!r}: give {', '.join(f.name for f in fields(Variant))} = a value."
-                )
-            try:
-                values[name] = kinds.get(name, float)(value)
-            except ValueError:
-                raise ValueError(f"--variant has {part!r}: {name} takes a number.") from None
-        if values.get("loss", "margin") not in LOSSES:
-            raise ValueError(f"--variant has loss={values['loss']}: give one of {', '.join(LOSSES)}.")
+            if name not in known or name in values:
+                raise ValueError(f"--variant has {part!r}: give {', '.join(known)} once at most, = and a value.")
+            values[name] = _read(name, value)
         return Variant(**values)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        """The same for equal variants."""
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return ",".join(f"{name}={value if isinstance(value, str) else f'{value:g}'}" for name, value in given.items())
+
+
+def _read(name: str, value: str) -> object:
+    if name == "loss":
+        if value not in LOSSES:
+            raise ValueError(f"--variant has loss={value}: give one of {', '.join(LOSSES)}.")
+        return value
+    try:
+        number = int(value) if name == "negatives" else float(value)
+    except ValueError:
+        number = math.nan
+    least = 0.0 if name == "weight" else 1.0 if name == "negatives" else math.ulp(0.0)
+    most = 1.0 if name == "fraction" else math.inf
+    if not least <= number <= most or math.isinf(number):
+        raise ValueError(f"--variant has {name}={value}: that is no number, or none that {name} can be.")
+    return number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,69 +97,69 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--work", type=Path, required=True, help="the folder of the run")
     add("--test-documents", type=int, default=300, help="as in the run")
     add("--variant", action="append", required=True, help="NAME=VALUE[,NAME=VALUE], what differs; may be given again")
-    arguments = parser.parse_args(argv)
-    return exit_status("ablation", partial(run, arguments))
+    return exit_status("ablation", partial(run, parser.parse_args(argv)))
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train and measure every variant, then print the table.
 
     Raises:
-        ValueError: a variant is none, or the folder holds no finished run.
+        ValueError: a variant is none, or the folder holds no finished run on these texts.
     """
-    variants = {text: Variant.of(text) for text in arguments.variant}
+    variants = list(dict.fromkeys(map(Variant.of, arguments.variant)))
+    examples = read_examples(arguments.pairs)
     settings = _settings(arguments.work)
-    train, test = split(read_examples(arguments.pairs), arguments.test_documents)
+    train, test = split(examples, arguments.test_documents)
+    note = json.loads((settings.work / SETTINGS).read_text(encoding="utf-8"))
+    if note != settings.note(examples, arguments.test_documents):
+        raise ValueError(f"{settings.work} holds a run on other texts or with another number of --test-documents.")
     tokenizer = AutoTokenizer.from_pretrained(settings.model)
     sizes = settings.max_source, settings.max_target
     rows, unseen = tokenized(train, tokenizer, *sizes), tokenized(test, tokenizer, *sizes)
-    judges = {"quals": scorer_judge("QUALS", QualsScorer()), **free_judges()}
-    before = settings.work / "before"
-    folders = {"before": before, "the run": settings.work / "after"}
-    for text, variant in variants.items():
-        own = {
-            name: getattr(variant, name)
-            for name in ("learning_rate", "epochs", "loss", "weight")
-            if getattr(variant, name) is not None
-        }
-        folders[text] = contrastive(
-            replace(settings, **own),
-            before,
+    scorer = QualsScorer()
+    judges = {"quals": scorer_judge("QUALS", scorer), **free_judges()}
+    folders = {
+        _BEFORE: settings.work / "before",
+        "control of the run": settings.work / "control",
+        "the run": settings.work / "after",
+    }
+    for variant in variants:
+        own = {name: getattr(variant, name) for name in ("learning_rate", "epochs", "loss", "weight")}
+        selecting = {"selection_fraction": variant.fraction, "num_negatives": variant.negatives}
+        folders[str(variant)] = contrastive(
+            replace(settings, **{name: value for name, value in own.items() if value is not None}),
+            folders[_BEFORE],
             rows,
             tokenizer,
-            name=f"variant-{text}",
+            name=f"variant-{variant}",
             mining_folder=str(settings.work / "after" / "_mining"),
-            selection_fraction=variant.fraction,
-            num_negatives=variant.negatives,
+            **{name: value for name, value in selecting.items() if value is not None},
         )
     kept = settings.work / "scores"
     found = {
         name: judged(judges, summarized(settings, folder, unseen, tokenizer), test, kept)
         for name, folder in folders.items()
     }
-    print(table(found, judges, _steps(folders)))
+    notes = {name: json.loads((folder / DONE).read_text(encoding="utf-8")) for name, folder in folders.items()}
+    print(table(found, judges, {name: int(note["steps"]) for name, note in notes.items()}))
+    print(f"\nIn brackets: 95 % intervals, {RESAMPLES:,} resamples of documents. QUALS: {scorer.signature}")
 
 
 def table(found: Mapping[str, Mapping[str, Floats]], judges: Mapping[str, Judge], steps: Mapping[str, int]) -> str:
-    """What each variant changed: QUALS with intervals on either half, the others' means over all."""
+    """What each variant changed of the summarizer before: QUALS on either half, the other measures' means over all."""
     others = [name for name in judges if name != "quals"]
-    half = len(found["before"]["quals"]) // 2
-    lines = [
-        f"| | steps | QUALS, change on the first {half} | on the others | "
-        + " | ".join(judges[name].label for name in others)
-        + " |",
-        "|---|---:|" + "---:|" * (2 + len(others)),
-    ]
-    base = found["before"]
+    base, *_ = found.values()
+    half = len(base["quals"]) // 2
+    heads = ["", "steps", f"QUALS: change on the first {half}", "on the others", "of all scored"]
+    heads += [judges[name].label for name in others]
+    lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     for name, mine in found.items():
         cells = [f"{steps[name]:,}"]
         for part in (slice(half), slice(half, None)):
-            if name == "before":
-                cells.append("")
-                continue
             change, low, high = difference(mine["quals"][part], base["quals"][part])
-            cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
-        cells += [f"{mine[other].mean():.3f}" for other in others]
+            cells.append("" if mine is base else f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
+        cells.append(str(np.isfinite(mine["quals"]).sum()))
+        cells += [f"{mean_of(mine[other]):.3f}" for other in others]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -151,19 +170,12 @@ def _settings(work: Path) -> Settings:
     Raises:
         ValueError: there is none, or it is not finished.
     """
-    note = work / SETTINGS
-    if not note.is_file() or not (work / "after" / "done.json").is_file():
+    if not (work / SETTINGS).is_file() or not (work / "control" / DONE).is_file():
         raise ValueError(f"{work} holds no finished run: make one with python -m benchmarks.contrastive.")
-    known = json.loads(note.read_text(encoding="utf-8"))
-    kinds = {field.name: str(field.type) for field in fields(Settings)}
+    known = json.loads((work / SETTINGS).read_text(encoding="utf-8"))
     read = {"float": float, "int": int}
-    values = {name: read.get(kinds[name], str)(value) for name, value in known.items()}
-    return Settings(work=work, **values)
-
-
-def _steps(folders: Mapping[str, Path]) -> dict[str, int]:
-    notes = {name: json.loads((folder / "done.json").read_text(encoding="utf-8")) for name, folder in folders.items()}
-    return {name: int(note["steps"]) for name, note in notes.items()}
+    kinds = {field.name: read.get(str(field.type), str) for field in fields(Settings) if field.name != "work"}
+    return Settings(work=work, **{name: kind(known[name]) for name, kind in kinds.items()})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import torch
 from datasets import Dataset, load_from_disk
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
+from benchmarks.contrastive.data import Example
+from benchmarks.contrastive.work_folder import DONE, finish, texts_hash
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.mining import generate_summaries
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
@@ -48,6 +51,14 @@ class Settings:
     max_source: int = 400
     max_target: int = 64
     seed: int = 17
+
+    def note(self, examples: Sequence[Example], test_documents: int) -> dict[str, str]:
+        """What a work folder is this run's by."""
+        own = {name: str(value) for name, value in vars(self).items() if name != "work"}
+        return own | {
+            "texts": texts_hash([vars(example) for example in examples]),
+            "test_documents": str(test_documents),
+        }
 
 
 def load(folder: str | Path, settings: Settings) -> PreTrainedModel:
@@ -122,7 +133,7 @@ def _stage(
     **options: Any,
 ) -> Path:
     folder = settings.work / name
-    if (folder / "done.json").is_file():
+    if (folder / DONE).is_file():
         return folder
     arguments = ContrastiveSeq2SeqTrainingArguments(
         output_dir=str(folder),
@@ -154,5 +165,5 @@ def _stage(
         trainer.mined_dataset.save_to_disk(str(folder / "mined"))
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     note = {"steps": result.global_step, "documents": len(train), "mining": trainer._mining, "log": history}
-    (folder / "done.json").write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    finish(folder, note)
     return folder

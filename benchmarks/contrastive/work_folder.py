@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from trainer_ext.tables import replacing
 
-SETTINGS = "settings.json"
+SETTINGS, DONE = "settings.json", "done.json"
+
+
+def texts_hash(texts: Any) -> str:
+    """Of data sets' documents and summaries, as JSON can hold them."""
+    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+
+
+def finish(folder: Path, note: Mapping[str, Any]) -> None:
+    """Note that a stage is done, and what came of it, all or nothing."""
+    with replacing(folder / DONE) as file:
+        file.write((json.dumps(note, indent=2) + "\n").encode())
 
 
 def keep_to(work: Path, settings: Mapping[str, str]) -> None:

@@ -23,6 +23,7 @@ from benchmarks.command import exit_status
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques
+from benchmarks.speed.precision import precision
 from benchmarks.speed.rival import compare_with_qags
 from benchmarks.speed.ways import Texts, read_texts, run_alone, run_ours, run_plain
 
@@ -73,6 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     compare(scorer, texts[: arguments.summaries])
     if qags is not None:
         compare_with_qags(QualsScorer(scorer.qagen), qags, texts[: arguments.summaries])
+    precision(arguments.checkpoint, texts[: arguments.summaries])
     scale_summaries(scorer, texts, arguments.many)
     scale_sources(arguments.checkpoint, texts, arguments.words)
     memory(arguments.checkpoint, texts[: min(16, arguments.summaries)])
@@ -81,6 +83,8 @@ def run(arguments: argparse.Namespace) -> None:
 def _qags(arguments: argparse.Namespace) -> QAGSScorer | None:
     """Loaded before the work, so that a part that is missing is known at once."""
     if arguments.pipeline is None:
+        if arguments.questioner or arguments.reader:
+            raise ValueError("--questioner and --reader are QAGS's, which needs --pipeline too: give it.")
         return None
     return QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline)
 

@@ -1,7 +1,8 @@
 """QAGS built as its authors did: one stage after another, each with the library's ordinary calls.
 
-A call of ``generate`` for each answer; a question-answering loop over features padded to the model's length, in small
-batches, with the n-best search of the SQuAD scripts. What comes out is what :class:`qags.QAGSScorer` computes.
+As in their scripts, ``generate`` is called for one answer at a time, and the reader takes 64 features in a pass, padded
+to its full length, with the n-best search of the SQuAD scripts. Windows overlap as the scorer's do, less than the
+authors', and repeated texts are read again. What comes out is what :class:`qags.QAGSScorer` computes.
 """
 
 from __future__ import annotations
@@ -14,20 +15,25 @@ from qags import QAGSScorer
 from qags.answers import answer_spans
 from qags.overlap import squad_words, token_f1
 from qags.questioner import LONGEST_QUESTION, Question
+from qags.reader import LONGEST_ANSWER, OVERLAP
+from qags.scorer import LEAST_WORDS
 
 from benchmarks.speed.ways import Texts
 
-_BATCH = 8  # features in a pass of the reader, as the SQuAD scripts have it
+_BATCH = 64  # features in a pass of the reader
 _NBEST = 20  # starts and ends that are looked at
-_LONGEST = 30  # tokens of an answer
-_OVERLAP = 128  # tokens that neighbouring windows share
 
 
 class StagedQags:
-    """Borrows a scorer's models and settings; each stage is done for all summaries before the next one begins."""
+    """Borrows a scorer's models and settings; each stage is done for all summaries before the next one begins.
 
-    def __init__(self, scorer: QAGSScorer) -> None:
-        self.scorer = scorer
+    Args:
+        scorer: reads sources in windows.
+        padding: of a batch of the reader's: ``"max_length"`` as the authors do, or ``"longest"``.
+    """
+
+    def __init__(self, scorer: QAGSScorer, padding: str = "max_length") -> None:
+        self.scorer, self.padding = scorer, padding
 
     @torch.inference_mode()
     def score(self, texts: Texts) -> list[float]:
@@ -51,24 +57,20 @@ class StagedQags:
         return [sum(mine) / len(mine) if mine else float("nan") for mine in scores]
 
     def _questions(self, summary: str, answer: str) -> list[Question]:
-        questioner, beams = self.scorer.questioner, self.scorer.beams
-        tokenizer, config = questioner.tokenizer, questioner.model.config
-        inputs = tokenizer(
-            summary, truncation=True, max_length=questioner.max_tokens, split_special_tokens=True, return_tensors="pt"
-        )
-        prefix = tokenizer(answer, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        start = torch.tensor([[config.decoder_start_token_id, *prefix, questioner.separator_id]])  # (1, P)
+        questioner = self.scorer.questioner
+        device = questioner.model.device
+        ids, starts = (torch.tensor(rows, device=device) for rows in questioner.inputs([summary], [answer]))  # (1, ·)
         output = questioner.model.generate(  # type: ignore[operator]
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            decoder_input_ids=start,
-            generation_config=questioner.search(beams, LONGEST_QUESTION),
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            decoder_input_ids=starts,
+            generation_config=questioner.search(self.scorer.beams, LONGEST_QUESTION),
         )
-        texts = tokenizer.batch_decode(output.sequences[:, start.shape[1] :], skip_special_tokens=True)
+        texts = questioner.tokenizer.batch_decode(output.sequences[:, starts.shape[1] :], skip_special_tokens=True)
         questions = [
             Question(text.strip(), score) for text, score in zip(texts, output.sequences_scores.tolist(), strict=True)
         ]
-        return [question for question in questions if len(question.text.split()) >= 3]
+        return [question for question in questions if len(question.text.split()) >= LEAST_WORDS]
 
     def _answers(self, rows: Sequence[tuple[str, str]]) -> list[str]:
         """What the reader finds for each (question, text); empty where it finds nothing."""
@@ -80,18 +82,19 @@ class StagedQags:
             [text for _, text in rows],
             truncation="only_second",
             max_length=reader.max_tokens,
-            stride=min(_OVERLAP, reader.max_tokens // 3),
-            padding="max_length",
+            stride=min(OVERLAP, reader.max_tokens // 3),
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
             split_special_tokens=True,
-            return_tensors="pt",
         )
-        owners, offsets = features.pop("overflow_to_sample_mapping").tolist(), features.pop("offset_mapping").tolist()
+        owners, offsets = features.pop("overflow_to_sample_mapping"), features.pop("offset_mapping")
         best = [(-float("inf"), "")] * len(rows)
         nothing = [float("inf")] * len(rows)
         for first in range(0, len(owners), _BATCH):
-            batch = {name: values[first : first + _BATCH] for name, values in features.items()}  # (B, T)
+            few = {name: values[first : first + _BATCH] for name, values in features.items()}
+            batch = reader.tokenizer.pad(
+                few, padding=self.padding, max_length=reader.max_tokens, return_tensors="pt"
+            ).to(reader.model.device)  # (B, T)
             output = reader.model(**batch)
             logits = zip(output.start_logits.tolist(), output.end_logits.tolist(), strict=True)  # (B, T) each
             for place, (starts, ends) in enumerate(logits, start=first):
@@ -107,10 +110,10 @@ class StagedQags:
 
 def _nbest(starts: list[float], ends: list[float], inside: list[bool]) -> list[tuple[float, int, int]]:
     """Spans of the likeliest starts and ends, with the sum of their logits."""
-    tops = [sorted(range(len(logits)), key=lambda i: -logits[i])[:_NBEST] for logits in (starts, ends)]
+    tops = [sorted(range(len(inside)), key=lambda i: -logits[i])[:_NBEST] for logits in (starts, ends)]
     return [
         (starts[left] + ends[right], left, right)
         for left in tops[0]
         for right in tops[1]
-        if inside[left] and inside[right] and left <= right < left + _LONGEST
+        if inside[left] and inside[right] and left <= right < left + LONGEST_ANSWER
     ]

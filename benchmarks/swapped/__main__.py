@@ -12,12 +12,14 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from quals import QualsScorer, SummaryScore
 from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
 from benchmarks.agreement.floors import ngram_share
+from benchmarks.command import exit_status
 from trainer_ext.tables import json_line, replacing
 
 PAIRS = Path(__file__).with_name("pairs.jsonl")
@@ -116,16 +118,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", help="where to compute (default: the best one there is)")
     parser.add_argument("--output", type=Path, help="write each item's scores here, as JSON lines")
     arguments = parser.parse_args(argv)
-    try:
-        scorer = QualsScorer(arguments.checkpoint, device=arguments.device)
-        found = outcomes(load_pairs(), scorer)
-        print(table(found, scorer))
-        if arguments.output is not None:
-            _write(found, arguments.output, scorer.signature)
-    except (ValueError, OSError) as error:
-        print(f"swapped: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_status("swapped", partial(run, arguments))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Score the set, print the table, perhaps write the scores."""
+    scorer = QualsScorer(arguments.checkpoint, device=arguments.device)
+    found = outcomes(load_pairs(), scorer)
+    print(table(found, scorer))
+    if arguments.output is not None:
+        _write(found, arguments.output, scorer.signature)
 
 
 def _write(found: Sequence[Outcome], path: Path, signature: str) -> None:

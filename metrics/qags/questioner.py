@@ -76,7 +76,7 @@ class Questioner:
             max_question_tokens: longest question.
             batch_tokens: most tokens, padding and beams included, that encoder or decoder take in one pass.
         """
-        inputs, prefixes = self._inputs(passages, answers)
+        inputs, prefixes = self.inputs(passages, answers)
         by_shape: dict[int, list[int]] = defaultdict(list)  # equal prefixes need no padding on the decoder's side
         for place in sorted(range(len(inputs)), key=lambda place: -len(inputs[place])):
             by_shape[len(prefixes[place])].append(place)
@@ -96,8 +96,8 @@ class Questioner:
         ids = self.tokenizer(filled, split_special_tokens=True, verbose=False)["input_ids"]
         return [len(mine) > self.max_tokens for mine in ids]
 
-    def _inputs(self, passages: Sequence[str], answers: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
-        """Token ids for the encoder, and for the beginning of the decoder's."""
+    def inputs(self, passages: Sequence[str], answers: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
+        """Token ids for the encoder, and for the beginning of the decoder's, of each passage and its answer."""
         start = self.model.config.decoder_start_token_id
         texts = [self._filled(passage, answer) for passage, answer in zip(passages, answers, strict=True)]
         if not texts:

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel, PreTrainedTokenizerBase
 
 LONGEST_ANSWER = 30  # tokens, as is usual for SQuAD
+OVERLAP = 128  # tokens that neighbouring windows of a text share
 _READER = Kind("reader", "Give an extractive question-answering model that `quals train-reader` made, say.")
 
 
@@ -59,7 +60,7 @@ class Reader:
         texts: Sequence[str],
         *,
         long_texts: str = "windows",
-        overlap: int = 128,
+        overlap: int = OVERLAP,
         batch_tokens: int = 4096,
     ) -> list[Reading]:
         """Answer each question from the text at its place.

@@ -25,7 +25,7 @@ from .results import AnsweredQuestion, QAGSScore
 
 VERSION = "1"  # of the computation: changes when scores do
 QUESTIONER, READER = "questioner-mini", "reader-mini"  # the embedded pair
-_LEAST_WORDS = 3  # of a question
+LEAST_WORDS = 3  # of a question
 _CHUNK = 32  # summaries worked on together
 
 
@@ -152,7 +152,7 @@ class QAGSScorer:
             (summary, answer, question)
             for (summary, answer), questions in zip(wanted, asked, strict=True)
             for question in questions
-            if len(question.text.split()) >= _LEAST_WORDS
+            if len(question.text.split()) >= LEAST_WORDS
         ]
         read = self._read([question.text for *_, question in rows], [summary for summary, *_ in rows], "windows")
         kept: dict[str, list[tuple[Question, str]]] = {summary: [] for summary in summaries}

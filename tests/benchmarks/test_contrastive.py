@@ -14,6 +14,7 @@ from benchmarks.contrastive import ablation
 from benchmarks.contrastive.__main__ import ARMS, main, quality_table
 from benchmarks.contrastive.ablation import Variant
 from benchmarks.contrastive.data import read_examples, split
+from benchmarks.contrastive.judging import Judge
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 
@@ -59,12 +60,14 @@ def test_a_whole_run_and_its_resumption(
     varied = [str(pairs), "--work", str(work), "--test-documents", "3", "--variant", "loss=margin,learning_rate=1e-3"]
     with monkeypatch.context() as patch:
         patch.setattr("trainer_ext.mining.sampling.generate_labels", None)
+        patch.setattr("trainer_ext.mining.rankers.Ranker.__call__", None)
         assert ablation.main(varied) == 0, capsys.readouterr().err
     table = capsys.readouterr().out
-    assert [line.split("|")[1].strip() for line in table.splitlines()] == [
-        "", "---", "before", "the run", "loss=margin,learning_rate=1e-3",
-    ]  # fmt: skip
-    assert len(json.loads((work / "variant-loss=margin,learning_rate=1e-3" / "summaries.json").read_text())) == 3
+    names = ["before: likelihood", "control of the run", "the run", "learning_rate=0.001,loss=margin"]
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:6]] == names
+    assert len(json.loads((work / "variant-learning_rate=0.001,loss=margin" / "summaries.json").read_text())) == 3
+    assert ablation.main([*varied[:4], "2", *varied[5:]]) == 2
+    assert "another number of --test-documents" in capsys.readouterr().err
     # A second run only prints.
     monkeypatch.setattr("benchmarks.contrastive.stages.ContrastiveSeq2SeqTrainer", None)
     assert main(options) == 0
@@ -74,14 +77,33 @@ def test_a_whole_run_and_its_resumption(
 
 
 def test_a_variant_is_what_it_says() -> None:
-    assert Variant.of("loss=hinge,negatives=2,weight=0.5") == Variant(loss="hinge", negatives=2, weight=0.5)
-    for text, message in (
-        ("lr=1", "'lr=1': give learning_rate"),
-        ("weight=much", "takes a number"),
-        ("loss=x", "loss=x"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            Variant.of(text)
+    found = Variant.of("loss=hinge,negatives=2,weight=0.50")
+    assert found == Variant(loss="hinge", negatives=2, weight=0.5)
+    assert str(found) == str(Variant.of("weight=5e-1,negatives=2,loss=hinge")) == "loss=hinge,weight=0.5,negatives=2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr=1", "weight=2,weight=3", "weight=much", "weight=-1", "weight=nan", "loss=x", "fraction=2", "fraction=0",
+        "negatives=0", "negatives=1.5", "epochs=-1", "learning_rate=inf",
+    ],
+)  # fmt: skip
+def test_what_is_no_variant_is_refused_before_the_work(text: str) -> None:
+    with pytest.raises(ValueError, match="--variant has"):
+        Variant.of(text)
+
+
+def test_halves_are_told_apart_and_missing_scores_are_counted() -> None:
+    judges = {"quals": Judge("QUALS", "1", _none), "words": Judge("words", "1", _none)}
+    base = {"quals": np.zeros(4), "words": np.ones(4)}
+    changed = {"quals": np.array([1.0, 1.0, -1.0, np.nan]), "words": np.array([2.0, 2.0, 2.0, np.nan])}
+    row = ablation.table({"before": base, "x": changed}, judges, {"before": 1000, "x": 20}).splitlines()[3]
+    assert row == "| x | 20 | +1.000 [+1.000, +1.000] | -1.000 [-1.000, -1.000] | 3 | 2.000 |"
+
+
+def _none(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+    return []
 
 
 def test_variants_of_no_run_are_refused(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,12 +33,14 @@ def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.
     shown = capsys.readouterr().out
     assert "| + all summaries in batches: QualsScorer |" in shown
     assert "Largest difference of a score from the plain way's:" in shown
-    for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |"):
+    for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |", "| bfloat16 |"):
         assert line in shown
     assert "nan" not in shown
 
 
 def test_too_few_texts_are_refused_in_one_line(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(texts), "--reader", "somewhere"]) == 2
+    assert "needs --pipeline" in capsys.readouterr().err
     texts.write_text("".join(texts.read_text().splitlines(keepends=True)[:3]))
     assert main([str(texts)]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -80,6 +80,7 @@ class FakeHub:
         self.requests: list[str] = []  # the steps that were asked for
         self.misuse: list[str] = []  # what a client must not do
         self.broken: dict[str, int] = {}
+        self.committing = threading.Lock()  # of two commits at once the second follows the first
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.hub = self  # type: ignore[attr-defined]
@@ -278,6 +279,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _commit(self, kind: str, repo_id: str, silent: bool) -> None:
         if (repo := self._repo(kind, repo_id)) is None or not self._may_write(repo_id):
             return
+        with self.hub.committing:
+            commit = self._committed(repo)
+        if commit and not silent:
+            self._json({"commitUrl": f"{self.hub.endpoint}/{repo_id}/commit/{commit}", "commitOid": commit})
+
+    def _committed(self, repo: Repo) -> str | None:
+        """The commit that the body asks for; None, and an answer, if it comes too late."""
         files = dict(repo.commits[-1][1])
         for line in self.body.splitlines():
             item = json.loads(line)
@@ -286,16 +294,14 @@ class _Handler(BaseHTTPRequestHandler):
                 case "header":
                     if value.get("parentCommit", repo.head) != repo.head:
                         self._error(412, "A commit has happened since. Please refresh and try again.")
-                        return
+                        return None
                 case "file":
                     files[value["path"]] = Blob(base64.b64decode(value["content"]), False)
                 case "lfsFile":
                     files[value["path"]] = Blob(self.hub.storage[value["oid"]], True)
                 case "deletedFile":
                     del files[value["path"]]
-        commit = repo.commit(files)
-        if not silent:
-            self._json({"commitUrl": f"{self.hub.endpoint}/{repo_id}/commit/{commit}", "commitOid": commit})
+        return repo.commit(files)
 
     def _may_write(self, repo_id: str) -> bool:
         allowed = repo_id.startswith(f"{NAMESPACE}/")

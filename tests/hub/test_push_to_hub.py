@@ -13,6 +13,7 @@ from hub.server import TOKEN, Blob, FakeHub
 from peft import LoraConfig, get_peft_model
 from tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainingArguments
+from transformers.trainer_utils import HubStrategy
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.publishing import PublishError
@@ -171,3 +172,13 @@ def test_trainers_own_way_to_push_checkpoints_follows_a_push_in_the_background(t
     found.train()
     assert first.done()
     assert "last-checkpoint/trainer_state.json" in hub.contents("model", REPO)
+
+
+def test_other_ranks_push_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = trainer(tmp_path / "out")
+    monkeypatch.setattr(found, "is_world_process_zero", lambda: False)
+    found.init_hf_repo()
+    for strategy in HubStrategy:
+        found.args.hub_strategy = strategy
+        found._push_from_checkpoint(str(tmp_path))
+    assert found.push_in_progress is None

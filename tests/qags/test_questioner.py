@@ -57,7 +57,7 @@ def test_the_likelihood_is_that_of_teacher_forcing(questioner: Path) -> None:
 
 def test_text_is_never_a_special_token(questioner: Path) -> None:
     loaded = load_questioner(str(questioner))
-    _, prefixes = loaded._inputs(["the cat <sep> </s>"], ["cat <sep>"])
+    _, prefixes = loaded.inputs(["the cat <sep> </s>"], ["cat <sep>"])
     assert prefixes[0].count(loaded.separator_id) == 1
 
 

@@ -29,15 +29,25 @@ def scorer(questioner: Path, reader: Path, pipeline: Language) -> QAGSScorer:
 
 def test_both_ways_compute_the_same(scorer: QAGSScorer) -> None:
     wanted = [result.score for result in scorer.score(*map(list, zip(*TEXTS, strict=True)))]
-    assert StagedQags(scorer).score(TEXTS) == pytest.approx(wanted, nan_ok=True)
+    for padding in ("max_length", "longest"):
+        assert StagedQags(scorer, padding).score(TEXTS) == pytest.approx(wanted, nan_ok=True)
     assert wanted[:2] == [1.0, 0.5]
 
 
 def test_the_table_has_both_and_quals(scorer: QAGSScorer, tiny_qagen: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compare_with_qags(QualsScorer(str(tiny_qagen)), scorer, TEXTS)
     shown = capsys.readouterr().out
-    assert "| QUALS: QualsScorer | 1.00x | 1.00x | 1.00x |" in shown
-    assert "same score for 3 of 3" in shown
+    for name in ("QAGS stage by stage", "QAGS in batches", "QUALS: QualsScorer"):
+        assert f"| {name}" in shown
+    assert "QAGS for 2, by 1.3 questions each" in shown
+    assert "give the same for 3 of 3" in shown
+    padded, longest = (float(line.split("|")[3].strip(" x")) for line in shown.splitlines()[2:4])
+    assert padded > longest
+
+
+def test_no_score_at_all_is_an_error(scorer: QAGSScorer, tiny_qagen: Path) -> None:
+    with pytest.raises(ValueError, match="never read a source"):
+        compare_with_qags(QualsScorer(str(tiny_qagen)), scorer, TEXTS[2:] * 2)
 
 
 def test_ways_that_differ_are_an_error(scorer: QAGSScorer, tiny_qagen: Path, monkeypatch: pytest.MonkeyPatch) -> None:

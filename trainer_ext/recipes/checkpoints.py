@@ -48,14 +48,15 @@ def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> st
     Raises:
         ValueError: the checkpoints are of another recipe, or of other data under the same name.
     """
-    settings = {name: value for name, value in asdict(recipe).items() if name not in _AFTER_TRAINING}
+    # Options that are not given are left out, so that a new one does not make a training that was begun another's.
+    settings = {name: value for name, value in _given(asdict(recipe)).items() if name not in _AFTER_TRAINING}
     settings["data"] = hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()
     settings = json.loads(json.dumps(settings))
     if not recipe.resume:
         shutil.rmtree(folder, ignore_errors=True)
     note = folder / _NOTE
     last = last_whole_checkpoint(folder)
-    if last is not None and (not note.is_file() or json.loads(note.read_text(encoding="utf-8")) != settings):
+    if last is not None and (not note.is_file() or _given(json.loads(note.read_text(encoding="utf-8"))) != settings):
         raise ValueError(
             f"{folder} holds checkpoints of another recipe, from which this one cannot go on: give the same options "
             "and data, another --output-dir, or --no-resume to begin anew."
@@ -63,6 +64,10 @@ def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> st
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     return last
+
+
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:
