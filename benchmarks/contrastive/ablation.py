@@ -30,6 +30,7 @@ from benchmarks.contrastive.stages import Settings, contrastive, summarized
 from benchmarks.contrastive.work_folder import DONE, SETTINGS
 from trainer_ext.bootstrap import Floats
 from trainer_ext.losses import LOSSES
+from trainer_ext.mining.selection import RULES
 
 _BEFORE = "before: likelihood"
 
@@ -40,6 +41,7 @@ class Variant:
 
     Attributes:
         learning_rate, epochs, loss, weight: as in :class:`~benchmarks.contrastive.stages.Settings`.
+        selection: rule by which documents and candidates are kept; per_document makes the best candidate the target.
         fraction: of documents selected on either side.
         negatives: worst candidates of a document that are trained away from.
     """
@@ -48,6 +50,7 @@ class Variant:
     epochs: float | None = None
     loss: str | None = None
     weight: float | None = None
+    selection: str | None = None
     fraction: float | None = None
     negatives: int | None = None
 
@@ -74,9 +77,10 @@ class Variant:
 
 
 def _read(name: str, value: str) -> object:
-    if name == "loss":
-        if value not in LOSSES:
-            raise ValueError(f"--variant has loss={value}: give one of {', '.join(LOSSES)}.")
+    names = {"loss": tuple(LOSSES), "selection": RULES}
+    if name in names:
+        if value not in names[name]:
+            raise ValueError(f"--variant has {name}={value}: give one of {', '.join(names[name])}.")
         return value
     try:
         number = int(value) if name == "negatives" else float(value)
@@ -125,7 +129,11 @@ def run(arguments: argparse.Namespace) -> None:
     }
     for variant in variants:
         own = {name: getattr(variant, name) for name in ("learning_rate", "epochs", "loss", "weight")}
-        selecting = {"selection_fraction": variant.fraction, "num_negatives": variant.negatives}
+        selecting = {
+            "selection": variant.selection,
+            "selection_fraction": variant.fraction,
+            "num_negatives": variant.negatives,
+        }
         folders[str(variant)] = contrastive(
             replace(settings, **{name: value for name, value in own.items() if value is not None}),
             folders[_BEFORE],

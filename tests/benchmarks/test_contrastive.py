@@ -57,15 +57,26 @@ def test_a_whole_run_and_its_resumption(
     assert notes[2]["mining"]["documents"] == 6
     assert notes[1]["documents"] == notes[2]["mining"]["selected"]
     # Variants of the contrastive stage mine nothing again.
-    varied = [str(pairs), "--work", str(work), "--test-documents", "3", "--variant", "loss=margin,learning_rate=1e-3"]
+    varied = [
+        str(pairs),
+        "--work",
+        str(work),
+        "--test-documents",
+        "3",
+        "--variant",
+        "selection=per_document,learning_rate=1e-3",
+    ]
     with monkeypatch.context() as patch:
         patch.setattr("trainer_ext.mining.sampling.generate_labels", None)
         patch.setattr("trainer_ext.mining.rankers.Ranker.__call__", None)
         assert ablation.main(varied) == 0, capsys.readouterr().err
     table = capsys.readouterr().out
-    names = ["before: likelihood", "control of the run", "the run", "learning_rate=0.001,loss=margin"]
+    names = ["before: likelihood", "control of the run", "the run", "learning_rate=0.001,selection=per_document"]
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:6]] == names
-    assert len(json.loads((work / "variant-learning_rate=0.001,loss=margin" / "summaries.json").read_text())) == 3
+    assert (
+        len(json.loads((work / "variant-learning_rate=0.001,selection=per_document" / "summaries.json").read_text()))
+        == 3
+    )
     assert ablation.main([*varied[:4], "2", *varied[5:]]) == 2
     assert "another number of --test-documents" in capsys.readouterr().err
     # A second run only prints.
@@ -85,8 +96,8 @@ def test_a_variant_is_what_it_says() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "lr=1", "weight=2,weight=3", "weight=much", "weight=-1", "weight=nan", "loss=x", "fraction=2", "fraction=0",
-        "negatives=0", "negatives=1.5", "epochs=-1", "learning_rate=inf",
+        "lr=1", "weight=2,weight=3", "weight=much", "weight=-1", "weight=nan", "loss=x", "selection=x", "fraction=2",
+        "fraction=0", "negatives=0", "negatives=1.5", "epochs=-1", "learning_rate=inf",
     ],
 )  # fmt: skip
 def test_what_is_no_variant_is_refused_before_the_work(text: str) -> None:
