@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import PreTrainedModel, TrainingArguments
+from transformers.trainer_utils import has_length
 
 from trainer_ext.arguments import contrastive_options
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
@@ -189,6 +191,13 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         return gathered.view(-1, len(sums)).sum(0)
 
     # Evaluation and logs.
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[Any] | None:
+        """In the set's order, also where Trainer would group rows by length: predictions stand for rows."""
+        if self.args.train_sampling_strategy != "group_by_length" or not has_length(eval_dataset):
+            return super()._get_eval_sampler(eval_dataset)
+        # Over ranks, None lets accelerate deal out the rows in order.
+        return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
 
     def prediction_step(
         self,

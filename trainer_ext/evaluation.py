@@ -80,7 +80,9 @@ class QualsMetrics:
 
     Args:
         tokenizer: decodes predictions and labels.
-        sources: the evaluation set's texts, in its order.
+        sources: the evaluation set's texts, in its order. Seq2SeqTrainer leaves that order with
+            ``train_sampling_strategy="group_by_length"``, and the scores would be of other sources;
+            ContrastiveSeq2SeqTrainer keeps it.
         scorer: None is a :class:`~quals.QualsScorer` with the embedded QAGen, loaded at the first call.
 
     Returns, when called: ``quals`` (mean, nats a token, higher is better), ``quals_coverage`` (share scored),

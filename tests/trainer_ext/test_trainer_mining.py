@@ -306,7 +306,8 @@ def test_a_list_of_rows_is_mined_too(tmp_path: Path, summarizer: Path) -> None:
     assert len(found.mined_dataset) == 6
 
 
-def test_metrics_of_generated_summaries(tmp_path: Path, summarizer: Path, qagen: Path) -> None:
+@pytest.mark.parametrize("strategy", ["random", "group_by_length"])
+def test_metrics_of_generated_summaries(tmp_path: Path, summarizer: Path, qagen: Path, strategy: str) -> None:
     data = documents(5, seed=7)
     sources = tiny_tokenizer().batch_decode(list(data["input_ids"]), skip_special_tokens=True)
     scorer = QualsScorer(str(qagen))
@@ -314,11 +315,17 @@ def test_metrics_of_generated_summaries(tmp_path: Path, summarizer: Path, qagen:
         tmp_path,
         load(summarizer),
         predict_with_generate=True,
+        train_sampling_strategy=strategy,
         eval_dataset=data,
         compute_metrics=QualsMetrics(tiny_tokenizer(), sources, scorer),
     )
     metrics = found.evaluate()
     predictions = found.predict(data).predictions
+    found.compute_metrics = None
+    alone = [found.predict(data.select([place])).predictions[0] for place in range(len(data))]
+    assert [[token for token in row if token] for row in predictions] == [
+        [token for token in row if token] for row in alone
+    ]
     summaries = tiny_tokenizer().batch_decode(predictions, skip_special_tokens=True)
     expected = [result.score for result in scorer.score(sources, [text.strip() for text in summaries])]
     assert metrics["eval_quals"] == pytest.approx(mean_score(expected))

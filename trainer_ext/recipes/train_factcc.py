@@ -134,6 +134,8 @@ def measure_kinds(
 
     ``balanced`` is the mean of the shares of the consistent and of the inconsistent.
     """
+    # Grouped by length, predictions would come in another order than the claims.
+    trainer.args.train_sampling_strategy = "sequential"
     logits = trainer.predict(claim_rows(claims, tokenizer, max_tokens)).predictions  # (n, 2)
     judged = np.asarray(logits).argmax(-1) == CONSISTENT  # (n,)
     right = judged == np.array([claim.consistent for claim in claims])  # (n,)

@@ -13,10 +13,19 @@ import torch
 from spacy.language import Language
 from tiny import WORDS, tiny_tokenizer
 from tokenizers import processors
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    DataCollatorWithPadding,
+    Trainer,
+)
 
-from trainer_ext.recipes.factcc_data import read_documents
-from trainer_ext.recipes.train_factcc import FactCCRecipe, train_factcc
+from trainer_ext.recipes.claims import Claim
+from trainer_ext.recipes.factcc_data import claim_rows, read_documents
+from trainer_ext.recipes.train_factcc import FactCCRecipe, measure_kinds, train_factcc
+from trainer_ext.recipes.training import training_arguments
 
 PEOPLE, PLACES = ["joshua", "klitschko"], ["paris", "london"]
 
@@ -87,12 +96,42 @@ def test_a_classifier_with_its_card(setting: dict[str, Any]) -> None:
     assert f"balanced\naccuracy {quality['balanced']['right']:.3f}" in card
 
 
+def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, Any], tmp_path: Path) -> None:
+    recipe = FactCCRecipe(**setting)
+    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    torch.manual_seed(1)
+    model = AutoModelForSequenceClassification.from_pretrained(recipe.model, num_labels=2)
+    torch.nn.init.normal_(model.classifier.weight, std=3.0)
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices(["king", "queen", "river", "red"], k=n)) for n in (1, 9, 3, 20, 2, 7, 14, 5)]
+    margins = []
+    for text in texts:
+        inputs = tokenizer("the king .", text, return_tensors="pt")
+        inputs.pop("token_type_ids", None)
+        margins.append(float(model.eval()(**inputs).logits[0] @ torch.tensor([1.0, -1.0])))
+    middle = sum(sorted(margins)[3:5]) / 2
+    model.classifier.bias.data[0] -= middle  # half of them are judged consistent
+    judged = [margin > middle for margin in margins]
+    # Of the first kind those that are judged consistent, of the other those that are not: of neither kind one is right.
+    claims = [
+        Claim("the king .", text, not one, "sentence" if one else "names")
+        for text, one in zip(texts, judged, strict=True)
+    ]
+    trainer = Trainer(
+        model,
+        training_arguments(recipe, tmp_path / "t", "balanced_accuracy", higher_is_better=True),
+        eval_dataset=claim_rows(claims, tokenizer, 64),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer,
+    )
+    found = measure_kinds(trainer, claims, tokenizer, 64)
+    assert found == {"names": (0.0, judged.count(False)), "sentence": (0.0, judged.count(True)), "balanced": (0.0, 8)}
+
+
 def test_a_run_that_was_cut_off_comes_to_the_same_weights(
     setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = train_factcc(FactCCRecipe(**setting))
-    from transformers import Trainer
-
     step, steps = Trainer.training_step, iter(range(12))
 
     def cut(self: Trainer, *args: Any, **kwargs: Any) -> torch.Tensor:
