@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import quals
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
@@ -21,10 +20,10 @@ from transformers import AutoTokenizer
 
 from benchmarks.command import exit_status
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
-from benchmarks.contrastive.differences import RESAMPLES, difference
+from benchmarks.contrastive.differences import RESAMPLES, difference, mean_of
 from benchmarks.contrastive.judging import free_judges, judged, scorer_judge
 from benchmarks.contrastive.stages import Settings, contrastive, control, fine_tuned, summarized
-from benchmarks.contrastive.work_folder import keep_to
+from benchmarks.contrastive.work_folder import DONE, keep_to
 from trainer_ext.bootstrap import Floats
 
 ARMS = ("before", "control", "after")
@@ -77,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     dataset = tokenized(test, tokenizer, settings.max_source, settings.max_target)
     summaries = {arm: summarized(settings, folders[arm], dataset, tokenizer) for arm in ARMS}
     found = {arm: judged(judges, summaries[arm], test, settings.work / "scores") for arm in ARMS}
-    mining = json.loads((folders["after"] / "done.json").read_text(encoding="utf-8"))
+    mining = json.loads((folders["after"] / DONE).read_text(encoding="utf-8"))
     print(f"{len(train):,} training documents, {len(test):,} test documents.\n")
     print(mining_table(mining["mining"]), "\n")
     print(quality_table(found, {name: judge.label for name, judge in judges.items()}))
@@ -102,7 +101,7 @@ def quality_table(found: Mapping[str, Mapping[str, Floats]], labels: Mapping[str
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, label in labels.items():
-        cells = [f"{np.nanmean(found[arm][name]):.3f}" for arm in ARMS]
+        cells = [f"{mean_of(found[arm][name]):.3f}" for arm in ARMS]
         for other in ("before", "control"):
             change, low, high = difference(found["after"][name], found[other][name])
             cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from quals import QualsScorer
@@ -149,20 +150,29 @@ def run(arguments: argparse.Namespace) -> None:
         for name, folder in folders.items()
     }
     notes = {name: json.loads((folder / DONE).read_text(encoding="utf-8")) for name, folder in folders.items()}
-    print(table(found, judges, {name: int(note["steps"]) for name, note in notes.items()}))
+    print(table(found, judges, notes))
     print(f"\nIn brackets: 95 % intervals, {RESAMPLES:,} resamples of documents. QUALS: {scorer.signature}")
 
 
-def table(found: Mapping[str, Mapping[str, Floats]], judges: Mapping[str, Judge], steps: Mapping[str, int]) -> str:
-    """What each variant changed of the summarizer before: QUALS on either half, the other measures' means over all."""
+def table(
+    found: Mapping[str, Mapping[str, Floats]], judges: Mapping[str, Judge], notes: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """What each variant changed of the summarizer before: QUALS on either half, the other measures' means over all.
+
+    Args:
+        found: scores by variant and judge; the first is the summarizer before.
+        judges: what the scores are called.
+        notes: of each variant its steps and its log, whose first entry shows what the contrast began with.
+    """
     others = [name for name in judges if name != "quals"]
     base, *_ = found.values()
     half = len(base["quals"]) // 2
-    heads = ["", "steps", f"QUALS: change on the first {half}", "on the others", "of all scored"]
+    heads = ["", "steps", "at the first log: targets, negatives, target ahead"]
+    heads += [f"QUALS: change on the first {half}", "on the others", "of all scored"]
     heads += [judges[name].label for name in others]
     lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     for name, mine in found.items():
-        cells = [f"{steps[name]:,}"]
+        cells = [f"{notes[name]['steps']:,}", _beginning(notes[name]["log"])]
         for part in (slice(half), slice(half, None)):
             change, low, high = difference(mine["quals"][part], base["quals"][part])
             cells.append("" if mine is base else f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
@@ -170,6 +180,14 @@ def table(found: Mapping[str, Mapping[str, Floats]], judges: Mapping[str, Judge]
         cells += [f"{mean_of(mine[other]):.3f}" for other in others]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _beginning(log: Sequence[Mapping[str, float]]) -> str:
+    """Nats a token of targets and negatives, and how often the target was ahead; nothing where it was not logged."""
+    if not log or "ranking_accuracy" not in log[0]:
+        return ""
+    likelihoods = f"{log[0]['positive_log_likelihood']:.2f}, {log[0]['negative_log_likelihood']:.2f}"
+    return f"{likelihoods}, {log[0]['ranking_accuracy']:.0%}"
 
 
 def _settings(work: Path) -> Settings:

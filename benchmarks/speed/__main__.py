@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--summaries", type=int, default=48, help="texts of the comparison")
     parser.add_argument("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries to scale to")
     parser.add_argument("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths")
+    parser.add_argument("--precision", action="store_true", help="compare bfloat16 with float32 too")
     parser.add_argument("--pipeline", help="compare with QAGS too, whose answers this spaCy pipeline finds")
     parser.add_argument("--questioner", help="QAGS's question generator; without it the embedded one")
     parser.add_argument("--reader", help="QAGS's reader; without it the embedded one")
@@ -61,20 +62,21 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ValueError: there are too few texts, or the plain way's scores and ours differ.
     """
+    qags = _qags(arguments)
     texts = read_texts(arguments.texts)
     needed = max(arguments.summaries, _LENGTHS)
     if len(texts) < needed:
         raise ValueError(f"{arguments.texts} has {len(texts)} texts, and {needed} are needed: give more.")
     # Both ways read as much of a source as the model takes at once.
     scorer = QualsScorer(arguments.checkpoint, long_sources="truncate")
-    qags = _qags(arguments)
     print(
         f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}\n"
     )
     compare(scorer, texts[: arguments.summaries])
     if qags is not None:
         compare_with_qags(QualsScorer(scorer.qagen), qags, texts[: arguments.summaries])
-    precision(arguments.checkpoint, texts[: arguments.summaries])
+    if arguments.precision:
+        precision(arguments.checkpoint, texts[: arguments.summaries])
     scale_summaries(scorer, texts, arguments.many)
     scale_sources(arguments.checkpoint, texts, arguments.words)
     memory(arguments.checkpoint, texts[: min(16, arguments.summaries)])

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from quals import QualsScorer
 
+from benchmarks.agreement.statistics import pearson
 from benchmarks.speed.measure import seconds
 from benchmarks.speed.ways import Texts, run_ours
 
@@ -20,11 +21,10 @@ def precision(checkpoint: str | None, texts: Texts) -> None:
         times[dtype], scores[dtype] = seconds(partial(run_ours, scorer, texts))
     both = np.array([scores["float32"], scores["bfloat16"]])  # (2, n)
     both = both[:, ~np.isnan(both).any(0)]
-    apart = np.abs(both[0] - both[1]).mean()
-    print("| dtype | time, of float32's | deviation of the scores | mean difference of a score | correlation |")
+    share, apart = times["bfloat16"] / times["float32"], np.abs(both[0] - both[1])
+    together = pearson(both[0], both[1])
+    cells = [f"{apart.mean():.3f}" if apart.size else "", "" if np.isnan(together) else f"{together:.2f}"]
+    print("| dtype | time, of float32's | scores | difference of a score from float32's, mean | correlation |")
     print("|---|---:|---:|---:|---:|")
-    print(f"| float32 | 1.00 | {both[0].std():.3f} | | |")
-    share = times["bfloat16"] / times["float32"]
-    print(
-        f"| bfloat16 | {share:.2f} | {both[1].std():.3f} | {apart:.3f} | {np.corrcoef(both)[0, 1]:.2f} |\n", flush=True
-    )
+    print(f"| float32 | 1.00 | {np.isfinite(scores['float32']).sum()} | | |")
+    print(f"| bfloat16 | {share:.2f} | {np.isfinite(scores['bfloat16']).sum()} | {' | '.join(cells)} |\n", flush=True)

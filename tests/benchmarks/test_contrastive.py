@@ -109,8 +109,10 @@ def test_halves_are_told_apart_and_missing_scores_are_counted() -> None:
     judges = {"quals": Judge("QUALS", "1", _none), "words": Judge("words", "1", _none)}
     base = {"quals": np.zeros(4), "words": np.ones(4)}
     changed = {"quals": np.array([1.0, 1.0, -1.0, np.nan]), "words": np.array([2.0, 2.0, 2.0, np.nan])}
-    row = ablation.table({"before": base, "x": changed}, judges, {"before": 1000, "x": 20}).splitlines()[3]
-    assert row == "| x | 20 | +1.000 [+1.000, +1.000] | -1.000 [-1.000, -1.000] | 3 | 2.000 |"
+    contrast = {"positive_log_likelihood": -0.5, "negative_log_likelihood": -2.0, "ranking_accuracy": 0.75}
+    notes = {"before": {"steps": 1000, "log": [{"loss": 1.0}]}, "x": {"steps": 20, "log": [contrast]}}
+    row = ablation.table({"before": base, "x": changed}, judges, notes).splitlines()[3]
+    assert row == "| x | 20 | -0.50, -2.00, 75% | +1.000 [+1.000, +1.000] | -1.000 [-1.000, -1.000] | 3 | 2.000 |"
 
 
 def _none(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
