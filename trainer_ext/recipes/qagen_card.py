@@ -88,7 +88,7 @@ Data:
 {credit}
 
 {len(passages):,} passages with {sum(len(passage.pairs) for passage in passages):,} question-answer pairs;
-{recipe.epochs} {"pass" if recipe.epochs == 1 else "passes"}, {state.global_step:,} steps of up to {tokens:,} source \
+{recipe.epochs:g} {"pass" if recipe.epochs == 1 else "passes"}, {state.global_step:,} steps of up to {tokens:,} source \
 and as many target tokens. In each pass a
 passage is shown as its single sentences, as it is, or inside its article of up to {recipe.max_tokens} tokens; at most
 18 pairs of one passage are drawn in a pass.

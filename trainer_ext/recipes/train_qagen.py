@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class QAGenRecipe:
             keeps the rows whose field ``a`` is ``b``; of a named data set its train split.
         validation_file: likewise; chooses the checkpoint that is kept; of a named data set its validation split.
         output_dir: the QAGen goes here, its training checkpoints into ``checkpoints/`` below.
-        epochs: passes over the data.
+        epochs: passes over the data; of the last, where it is no whole one, a share of what it would show.
         learning_rate: peak of AdamW's, reached after ``warmup_steps``, then falling linearly to 0.
         tokens_per_batch: source tokens, and target tokens, in a batch.
         accumulation: batches in one optimiser step.
@@ -54,7 +55,7 @@ class QAGenRecipe:
     train_files: Sequence[str]
     validation_file: str
     output_dir: str
-    epochs: int = 2
+    epochs: float = 2
     learning_rate: float = 5e-4
     warmup_steps: int = 300
     tokens_per_batch: int = 2048
@@ -99,7 +100,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     passages = [passages for name in recipe.train_files for passages in _read(name)]
     validation = _read(recipe.validation_file, split="validation")
     train_rows = concatenate_datasets(
-        [_pass(recipe, passages, number, tokenizer, separator_id) for number in range(recipe.epochs)]
+        [_pass(recipe, passages, number, tokenizer, separator_id) for number in range(math.ceil(recipe.epochs))]
     )
     # Every pair with its first answer, which is what a QAGen is measured by.
     chosen = validation[: recipe.validation_passages]
@@ -145,9 +146,11 @@ def _read(name: str, split: str = "train") -> list[Passage]:
 
 def _check(recipe: QAGenRecipe) -> None:
     """Refuse before the data are read what would fail after."""
-    for option in ("epochs", "tokens_per_batch", "accumulation", "eval_steps", "validation_passages"):
+    for option in ("tokens_per_batch", "accumulation", "eval_steps", "validation_passages"):
         if getattr(recipe, option) < 1:
             raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
+    if recipe.epochs <= 0:
+        raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
     if not 0 <= recipe.label_smoothing < 1:
         raise ValueError(f"label_smoothing is {recipe.label_smoothing}: give 0 or more, and less than 1.")
     if find_spec("accelerate") is None:
@@ -173,7 +176,9 @@ def _pass(
     texts = tokenizer([p.text for p in passages], split_special_tokens=True, verbose=False)["input_ids"]
     lengths = [len(ids) for ids in texts]
     rng = random.Random(f"{recipe.seed}-{number}")
-    examples = make_examples(passages, lengths, rng, max_tokens=recipe.max_tokens)
+    examples = list(make_examples(passages, lengths, rng, max_tokens=recipe.max_tokens))
+    if (share := recipe.epochs - number) < 1:
+        examples = rng.sample(examples, max(1, round(share * len(examples))))
     return encode_examples(examples, tokenizer, separator_id, recipe.max_tokens, answer_first=recipe.answer_first)
 
 

@@ -412,6 +412,17 @@ def test_train_files_may_be_filtered_and_several(base: Path, data: tuple[Path, P
     assert f"with {pairs} question-answer pairs" in " ".join((output / "README.md").read_text().split())
 
 
+def test_the_last_pass_may_be_a_part(base: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
+    steps = {}
+    for epochs in (1, 1.5, 2):
+        output = tmp_path / f"qagen-{epochs}"
+        assert main(command(base, data, output, epochs=epochs, eval_steps=1000)) == 0
+        card = " ".join((output / "README.md").read_text().split())
+        [(said, steps[epochs])] = re.findall(r"pairs; (\S+) pass(?:es)?, ([\d,]+) steps", card)
+        assert said == str(epochs)
+    assert int(steps[1]) < int(steps[1.5]) < int(steps[2])
+
+
 def one_line(error: str) -> str:
     """The message, which is one line after whatever libraries printed before."""
     [message] = [line for line in error.splitlines() if line.startswith("quals train-qagen: ")]
