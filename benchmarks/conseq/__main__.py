@@ -22,7 +22,7 @@ from quals.scorer import DTYPES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.command import exit_status
-from benchmarks.conseq.stages import RANKERS, Settings, arms, contrastive, fine_tuned, selections, summaries
+from benchmarks.conseq.stages import RANKERS, SELECTIONS, Settings, arms, contrastive, fine_tuned, selections, summaries
 from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.differences import RESAMPLES
@@ -49,7 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--mle-learning-rate", type=float, default=3e-4)
     add("--epochs", type=float, default=2.0, help="of contrastive training")
     add("--learning-rate", type=float, default=3e-5, help="of contrastive training; the paper's tenth")
-    add("--fraction", type=float, default=0.3, help="of documents selected on either side")
+    add(
+        "--selection",
+        choices=SELECTIONS,
+        default="paper",
+        help="paper: towards references, on documents selected by score; per_document: on each towards its best sample",
+    )
+    add("--fraction", type=float, default=0.3, help="of documents selected on either side, by the paper's rule")
     add("--loss", default="unlikelihood", help="contrastive loss")
     add("--weight", type=float, default=1.0, help="of the contrastive loss")
     add("--seeds", type=int, nargs="+", default=[17, 18, 19], help="of contrastive training")
@@ -79,6 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
         mle_epochs=arguments.mle_epochs,
         mle_learning_rate=arguments.mle_learning_rate,
         documents=arguments.documents,
+        selection=arguments.selection,
         fraction=arguments.fraction,
         epochs=arguments.epochs,
         learning_rate=arguments.learning_rate,

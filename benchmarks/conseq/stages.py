@@ -9,7 +9,7 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset, load_from_disk
@@ -20,6 +20,7 @@ from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load, summarized
 from benchmarks.contrastive.work_folder import DONE, finish
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.columns import REFERENCE_SCORE
 from trainer_ext.mining import (
     SamplingSettings,
     Selection,
@@ -34,6 +35,7 @@ from trainer_ext.mining.generation import special_tokens
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
 RANKERS = ("rouge", "quals")
+SELECTIONS = ("paper", "per_document")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Settings:
         mle_epochs: passes at most; training stops when the validation loss did not fall in a pass.
         mle_learning_rate: of the fine-tuning.
         documents: that candidates are sampled for, at most.
-        fraction: of documents selected by QUALS on either side; ROUGE's selection is as large.
+        selection: ``paper`` trains towards references, on documents selected by either side's score;
+            ``per_document`` on every document towards the best of its samples, which are all that is ranked.
+        fraction: of documents selected by QUALS on either side; ROUGE's selection is as large. For ``paper``.
         epochs, learning_rate, loss, weight: of the contrastive training.
         seeds: of the contrastive training, which each ranker's arm is repeated with.
         batch: documents in a step.
@@ -58,6 +62,7 @@ class Settings:
     mle_epochs: float = 10.0
     mle_learning_rate: float = 3e-4
     documents: int = 1500
+    selection: Literal["paper", "per_document"] = "paper"
     fraction: float = 0.3
     epochs: float = 2.0
     learning_rate: float = 3e-5
@@ -128,22 +133,38 @@ def selections(
         )
         for ranker in RANKERS
     }
-    chosen = {"quals": select_candidates(scored["quals"], Selection(fraction=settings.fraction))}
-    # One-sided selection keeps 1 - (1 - fraction)^2 of the documents: as many as QUALS's two sides together.
-    share = len(chosen["quals"]) / len(pool)
-    one_sided = Selection(rule="one_sided", fraction=1 - (1 - share) ** 0.5)
-    chosen["rouge"] = select_candidates(scored["rouge"], one_sided, needs_reference=True)
-    for ranker, rows in chosen.items():
+    for ranker, rows in chosen_rows(settings, scored).items():
         rows.save_to_disk(str(folders[ranker]))
         note = {"documents": len(pool), "selected": len(rows), "sample_rouge_l": rouge_l}
         finish(folders[ranker], note)
     return folders
 
 
+def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dataset]:
+    """What each ranker selects from its scores of one pool.
+
+    Raises:
+        ValueError: nothing is left.
+    """
+    if settings.selection == "per_document":
+        # Against itself a reference has the highest ROUGE there is: with it, ROUGE could choose no sample as a target.
+        samples = {
+            ranker: rows.remove_columns([name for name in (REFERENCE_SCORE,) if name in rows.column_names])
+            for ranker, rows in scored.items()
+        }
+        return {ranker: select_candidates(rows, Selection(rule="per_document")) for ranker, rows in samples.items()}
+    chosen = {"quals": select_candidates(scored["quals"], Selection(fraction=settings.fraction))}
+    # One-sided selection keeps 1 - (1 - fraction)^2 of the documents: as many as QUALS's two sides together.
+    share = len(chosen["quals"]) / len(scored["quals"])
+    one_sided = Selection(rule="one_sided", fraction=1 - (1 - share) ** 0.5)
+    chosen["rouge"] = select_candidates(scored["rouge"], one_sided, needs_reference=True)
+    return chosen
+
+
 def contrastive(
     settings: Settings, name: str, ranker: str, seed: int, mle: Path, selected: Path, tokenizer: PreTrainedTokenizerBase
 ) -> Path:
-    """One arm: trained towards the references of the selected rows and away from their worst candidates."""
+    """One arm: trained towards the targets of the selected rows and away from their worst candidates."""
     folder = settings.work / name / f"{ranker}-{seed}"
     if (folder / DONE).is_file():
         return folder

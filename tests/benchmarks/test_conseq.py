@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from classifiers import save_classifier
-from datasets import load_from_disk
+from datasets import Dataset, load_from_disk
 from tiny import WORDS, train_tiny_qagen
 
 from benchmarks.conseq.__main__ import main
+from benchmarks.conseq.stages import Settings, chosen_rows
 from benchmarks.conseq.table import MLE, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split
 from benchmarks.contrastive.judging import Judge, free_judges, judged
@@ -73,6 +74,22 @@ def test_a_whole_run_and_its_resumption(
     assert capsys.readouterr().out == printed
     assert main([*options, "--weight", "2"]) == 2
     assert "other settings" in capsys.readouterr().err
+
+
+def test_each_document_may_have_its_best_sample_as_the_target(tmp_path: Path) -> None:
+    """By either ranker, from the same samples; the reference, which leads by ROUGE, is none of them."""
+    pool = Dataset.from_dict({"labels": [[9], [9], [9]], "candidate_labels": [[[1], [2]], [[3], [4]], [[5], [5]]]})
+    scores = {"quals": [[-1.0, -2.0], [-2.0, -1.0], [-1.0, -1.0]], "rouge": [[0.1, 0.3], [0.1, 0.3], [0.2, 0.2]]}
+    scored = {
+        ranker: pool.add_column("candidate_scores", mine).add_column("reference_score", [1.0, 1.0, 1.0])
+        for ranker, mine in scores.items()
+    }
+    chosen = chosen_rows(Settings("model", tmp_path, selection="per_document"), scored)
+    assert chosen["quals"]["labels"][:] == [[1], [4]]
+    assert chosen["quals"]["candidate_labels"][:] == [[[2]], [[3]]]
+    assert chosen["rouge"]["labels"][:] == [[2], [4]]
+    by_paper = chosen_rows(Settings("model", tmp_path, fraction=0.4), scored)
+    assert {label for rows in by_paper.values() for [label] in rows["labels"]} == {9}
 
 
 def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
