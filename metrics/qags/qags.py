@@ -43,7 +43,7 @@ Args:
     sources (list of str): the texts that were summarized.
     explain (bool): return the questions and their answers too. Defaults to False.
     reader (str): folder or Hub name of the model that answers, an extractive one (SQuAD 2.0). Defaults to reader-mini
-        in the metric's own folder, where there is one.
+        in the metric's own folder, which a clone of the repository has.
     question_template (str): how a question generator from elsewhere wants its input, with {answer} and {passage} in it.
     pipeline (str): the spaCy pipeline that finds answers. Defaults to "en_core_web_sm".
     max_answers (int): answers of a summary that are asked for. Defaults to 10.
@@ -58,7 +58,7 @@ Args:
     progress (bool): show a progress bar. By default on a terminal only.
 
 The second argument of evaluate.load, config_name, is the question generator: a folder or a model of the Hub. By default
-it is questioner-mini in the metric's own folder, where there is one.
+it is questioner-mini in the metric's own folder, which a clone of the repository has.
 
 Returns:
     qags (float): mean of the scores that are not NaN; NaN if all are. From 0 to 1, higher is better.
@@ -75,6 +75,17 @@ Returns:
 
 Raises:
     ValueError: something is not text, a list is empty, lists differ in length, or an option is out of range.
+
+Examples:
+
+    >>> import evaluate
+    >>> qags = evaluate.load("./metrics/qags")
+    >>> source = "The old bridge closes on Monday. Helen Marsh runs the bakery beside the bridge."
+    >>> results = qags.compute(predictions=["Helen Marsh runs the bakery."], sources=[source], explain=True)
+    >>> results["qags"] > 0.5
+    True
+    >>> "Helen Marsh" in {question["source_answer"] for question in results["questions"][0]}
+    True
 """
 
 

@@ -191,7 +191,8 @@ def _embedded(name: str) -> str:
     found = embedded_folder(__file__, "qags", name)
     if found is None:
         raise ValueError(
-            f"There is no {name} in the metric's folder: name a questioner and a reader, folders or models of the Hub, "
-            "or make them by `quals train-qagen --answer-first` and `quals train-reader`."
+            f"There is no {name} in the metric's folder, as a clone of the repository has it: name a questioner and a "
+            "reader, folders or models of the Hub, or make them by `quals train-qagen --answer-first` and "
+            "`quals train-reader`."
         )
     return str(found)

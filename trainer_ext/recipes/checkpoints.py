@@ -35,6 +35,8 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
     Raises:
         OSError: it could not be written, e.g. because the disk is full.
     """
+    for name in ("is_local", "local_files_only"):  # of this machine, yet transformers would save them
+        tokenizer.init_kwargs.pop(name, None)
     try:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -217,6 +217,4 @@ def _save(
 ) -> None:
     model.set_attn_implementation("sdpa")
     tokenizer.model_max_length = max_tokens  # what it was trained to read
-    for name in ("is_local", "local_files_only"):  # of this machine, yet transformers would save them
-        tokenizer.init_kwargs.pop(name, None)
     save(model.to(getattr(torch, dtype)), tokenizer, output)

@@ -114,6 +114,8 @@ def test_a_reader_with_its_card(files: dict[str, Path]) -> None:
     assert "9,000 questions about 3,000 passages, and 40% of them again" in card
     again = measure_reader(load_reader(str(files["out"])), read_passages(str(files["test"]), unanswerable=True))
     assert again.f1 == pytest.approx(quality["test.jsonl"]["f1"], abs=1e-6)
+    written = json.loads((files["out"] / "tokenizer_config.json").read_text())
+    assert not {"is_local", "local_files_only"} & set(written), "true of this machine only"
     # The same command again finds everything done, and another recipe is not gone on with.
     weights = (files["out"] / "model.safetensors").read_bytes()
     assert main(command(files)) == 0
