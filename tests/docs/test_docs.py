@@ -13,7 +13,11 @@ from tiny import REPOSITORY, tiny_tokenizer
 from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.cli.main import build_parser
 
-DOCS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+DOCS = [
+    REPOSITORY / "README.md",
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+    *(REPOSITORY / "metrics" / name / "README.md" for name in ("factcc", "qags")),
+]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -26,7 +30,7 @@ def commands(file: Path) -> list[str]:
     return [line.split(" #")[0] for line in joined.splitlines() if line.startswith("quals ")]
 
 
-@pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", DOCS, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_commands_have_the_options_that_the_docs_give_them(file: Path) -> None:
     for command in commands(file):
         build_parser().parse_args(shlex.split(command)[1:])
@@ -45,7 +49,7 @@ def test_the_training_guide_runs_from_top_to_bottom(tmp_path: Path, monkeypatch:
     assert names["arguments"].ranker == "quals"  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", DOCS, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8")):
         assert (file.parent / target).exists(), target

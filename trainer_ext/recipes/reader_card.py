@@ -48,8 +48,8 @@ def _card(
         f"| {entry['step']} | {entry['eval_loss']:.3f} |" for entry in state.log_history if "eval_loss" in entry
     )
     rows = "\n".join(
-        f"| {name} | {one.answered_f1:.3f} | {one.answered:,} | {one.unanswered_right:.3f} | {one.unanswered:,} | "
-        f"{one.f1:.3f} | {one.exact:.3f} |"
+        f"| {name} | {_share(one.answered_f1)} | {one.answered:,} | "
+        f"{_share(one.unanswered_right)} | {one.unanswered:,} | {one.f1:.3f} | {one.exact:.3f} |"
         for name, one in measured.items()
     )
     questions = sum(len(passage.pairs) for passage in passages)
@@ -96,3 +96,8 @@ On data that were not trained on; F1 is SQuAD's, of tokens:
 It reads {recipe.max_tokens} tokens of question and passage at once, and knows the kind of text and of question it was
 trained on.
 """
+
+
+def _share(value: float) -> str:
+    """With three decimals, or a dash where there was nothing to measure."""
+    return "\N{EN DASH}" if math.isnan(value) else f"{value:.3f}"

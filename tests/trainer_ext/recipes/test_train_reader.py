@@ -111,6 +111,7 @@ def test_a_reader_with_its_card(files: dict[str, Path]) -> None:
     assert quality["test.jsonl"]["unanswered_right"] > 0.3
     card = ModelCard.load(files["out"] / "README.md").text
     assert f"| test.jsonl | {quality['test.jsonl']['answered_f1']:.3f} | 60 |" in card
+    assert "| 60 | \N{EN DASH} | 0 |" in card, "of questions without an answer there are none"
     assert "9,000 questions about 3,000 passages, and 40% of them again" in card
     again = measure_reader(load_reader(str(files["out"])), read_passages(str(files["test"]), unanswerable=True))
     assert again.f1 == pytest.approx(quality["test.jsonl"]["f1"], abs=1e-6)
