@@ -49,7 +49,8 @@ class Settings:
         mle_learning_rate: of the fine-tuning.
         documents: that candidates are sampled for, at most.
         selection: ``paper`` trains towards references, on documents selected by either side's score;
-            ``per_document`` on every document towards the best of its samples, which are all that is ranked.
+            ``per_document`` towards the best of a document's samples, which are all that is ranked, on every document
+            whose samples differ in score.
         fraction: of documents selected by QUALS on either side; ROUGE's selection is as large. For ``paper``.
         epochs, learning_rate, loss, weight: of the contrastive training.
         seeds: of the contrastive training, which each ranker's arm is repeated with.
@@ -149,7 +150,7 @@ def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dat
     if settings.selection == "per_document":
         # Against itself a reference has the highest ROUGE there is: with it, ROUGE could choose no sample as a target.
         samples = {
-            ranker: rows.remove_columns([name for name in (REFERENCE_SCORE,) if name in rows.column_names])
+            ranker: rows.remove_columns(list({REFERENCE_SCORE} & set(rows.column_names)))
             for ranker, rows in scored.items()
         }
         return {ranker: select_candidates(rows, Selection(rule="per_document")) for ranker, rows in samples.items()}

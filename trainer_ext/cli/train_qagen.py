@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--validation-file", required=True, help="likewise; chooses the checkpoint that is kept, and measures it")
     add("--output-dir", required=True, help="where the QAGen goes")
-    add("--epochs", type=float, default=2, help="passes over the data")
+    add("--epochs", type=float, default=2, help="passes over the data; the last may be a part, as in 1.5")
     add("--learning-rate", type=float, default=5e-4, help="peak; the paper has 3e-5 for BART-large")
     add("--warmup-steps", type=int, default=300, help="optimiser steps up to the peak")
     add("--tokens-per-batch", type=int, default=2048, help="source tokens, and target tokens, in a batch")

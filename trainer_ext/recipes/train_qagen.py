@@ -149,8 +149,8 @@ def _check(recipe: QAGenRecipe) -> None:
     for option in ("tokens_per_batch", "accumulation", "eval_steps", "validation_passages"):
         if getattr(recipe, option) < 1:
             raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
-    if recipe.epochs <= 0:
-        raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
+    if not 0 < recipe.epochs < math.inf:
+        raise ValueError(f"epochs is {recipe.epochs}: give a number above 0.")
     if not 0 <= recipe.label_smoothing < 1:
         raise ValueError(f"label_smoothing is {recipe.label_smoothing}: give 0 or more, and less than 1.")
     if find_spec("accelerate") is None:

@@ -440,6 +440,8 @@ def one_line(error: str) -> str:
         ({"train_file": "{train}?kind"}, "kind"),
         ({"max_tokens": 500}, "64"),
         ({"epochs": 0}, "epochs"),
+        ({"epochs": "inf"}, "epochs is inf"),
+        ({"epochs": "nan"}, "epochs is nan"),
         ({"output_dir": "{train}"}, "train.jsonl"),
         ({"label_smoothing": 5}, "label_smoothing is 5"),
         ({"validation_file": "{train}"}, "to be trained on and to validate"),
