@@ -118,8 +118,8 @@ def compare(scorer: QualsScorer, texts: Texts) -> None:
         )
         previous = time
     print(
-        f"\nFLOPs are counted over the first {_COUNTED} summaries. The machine's rate is what a 2048 x 2048 float32 "
-        f"product reached in this run, {rate / 1e9:.0f} GFLOP/s."
+        f"\nFLOPs are counted over the first {min(_COUNTED, len(texts))} summaries. The machine's rate is "
+        f"what a 2048 x 2048 float32 product reached in this run, {rate / 1e9:.0f} GFLOP/s."
     )
     plain_results = next(iter(results.values()))
     agree(plain_results, results["+ all summaries in batches: QualsScorer"])
