@@ -95,4 +95,9 @@ def main(output: Path, kind: str, qagen: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    try:
+        main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    finally:
+        # Left to the interpreter's end, gloo's threads now and then outlive what they use, and the process aborts.
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--document-words", type=int, default=300, help="words that are read of a document")
     add("--epochs", type=float, default=2.0, help="passes over the claims")
     add("--learning-rate", type=float, default=5e-5, help="peak; the paper has 2e-5 for BERT-base")
+    add("--span-weight", type=float, default=1.0, help="of the loss for pointing at why; 0 trains by labels alone")
     add("--batch-size", type=int, default=16, help="claims in a step; the paper has 12")
     add("--max-tokens", type=int, default=512, help="of document and claim together")
     add("--eval-steps", type=int, default=500, help="steps between evaluations and checkpoints")

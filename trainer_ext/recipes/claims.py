@@ -7,52 +7,20 @@ The paper also back-translates; that needs two translation models and is left ou
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trainer_ext.recipes.claim_changes import CHANGES, ENTITIES, Changed, Strangers, plain
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
 _LEAST_WORDS = 5
-# Named entities that can stand in each other's place.
-_NAMES = ("PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "PRODUCT", "EVENT", "WORK_OF_ART", "LANGUAGE", "LAW")
-_NUMBERS = ("CARDINAL", "QUANTITY", "MONEY", "PERCENT", "ORDINAL")
-_DATES = ("DATE", "TIME")
-# Pronouns by the place in a sentence that they can take; a swap stays in its row. "her" is told by its tag.
-_PRONOUNS = (
-    ("he", "she", "it", "they", "we", "i", "you"),
-    ("him", "her", "it", "them", "us", "me", "you"),
-    ("his", "her", "its", "their", "our", "my", "your"),
-    ("himself", "herself", "itself", "themselves", "ourselves", "myself", "yourself"),
-)
-_AUXILIARIES = frozenset(
-    [
-        "am",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-        "shall",
-        "should",
-        "may",
-        "might",
-        "must",
-    ]
-)
-_NOISE = 0.05  # chance of a token to be dropped, and of one to be said twice
+_NOISE = 0.05  # chance of a word to be dropped, and of one to be said twice
+_STRANGERS = 20  # entities of a kind that are remembered of the documents before
 
 
 @dataclass(frozen=True)
@@ -61,32 +29,42 @@ class Claim:
 
     Attributes:
         document: the whole text.
-        text: the claim.
-        consistent: whether the document states it, as far as its making tells.
-        kind: ``sentence``, or the change: ``names``, ``numbers``, ``dates``, ``pronouns``, ``negation``.
-        noisy: whether tokens were dropped or repeated.
+        text: the claim, words parted by single spaces.
+        kind: ``sentence``, or the change: ``names``, ``numbers``, ``dates``, ``strangers``, ``pronouns``,
+            ``negation``.
+        start, end: characters of the document that hold the sentence which the claim was made of.
+        first, last: words of the claim, counted from 0, that were changed; None in a sentence as it is.
+        noisy: whether words were dropped or repeated.
     """
 
     document: str
     text: str
-    consistent: bool
     kind: str
+    start: int
+    end: int
+    first: int | None = None
+    last: int | None = None
     noisy: bool = False
 
-
-Change = Callable[["Span", random.Random], "str | None"]
+    @property
+    def consistent(self) -> bool:
+        """Whether the document states it, as far as its making tells."""
+        return self.kind == "sentence"
 
 
 def make_claims(
     documents: Iterable[str], pipeline: Language, *, per_document: int = 4, seed: int = 17, noise: float = 0.3
 ) -> Iterator[Claim]:
-    """Claims about documents, about as many consistent as inconsistent ones.
+    """Claims about documents, in pairs: a sentence with a changed fact, and the same sentence as it is.
+
+    A pair differs in nothing but the fact, so what kind of sentence it is tells nothing.
 
     Args:
         documents: texts.
         pipeline: see :func:`qags.pipeline.load_pipeline`.
-        per_document: claims of each at most, as far as it has sentences of 5 words and facts to change.
-        seed: of all choices; a document's claims depend on it and on the document alone.
+        per_document: claims of each at most, as far as it has sentences of 5 words and facts to change; where none
+            can be changed, one sentence as it is.
+        seed: of all choices; a document's claims depend on it, on the document and on names of those before.
         noise: chance that a claim of either kind gets noise.
 
     Raises:
@@ -96,147 +74,60 @@ def make_claims(
         raise ValueError(f"per_document is {per_document}: give 1 or more.")
     if not 0 <= noise <= 1:
         raise ValueError(f"noise is {noise}: give a chance from 0 to 1.")
+    strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
     for parsed in pipeline.pipe(documents):
-        yield from _claims_of(parsed, per_document, random.Random(f"{seed} {parsed.text}"), noise)
+        yield from _claims_of(parsed, per_document, random.Random(f"{seed} {parsed.text}"), noise, strangers)
+        for entity in parsed.ents:
+            if entity.label_ in ENTITIES:
+                strangers[entity.label_].append(plain(entity.text))
 
 
-def _claims_of(parsed: Doc, count: int, rng: random.Random, noise: float) -> Iterator[Claim]:
+def _claims_of(parsed: Doc, count: int, rng: random.Random, noise: float, strangers: Strangers) -> Iterator[Claim]:
     sentences = [sentence for sentence in parsed.sents if sum(token.is_alpha for token in sentence) >= _LEAST_WORDS]
     if not sentences:
         return
     given: set[str] = set()
-    for number in range(count):
-        sentence = rng.choice(sentences)
-        text, kind = _text(sentence), "sentence"
-        if number % 2:
-            changed = _changed(sentences, rng)
-            if changed is None:
-                continue
-            text, kind = changed
-        noisy = rng.random() < noise
-        if noisy:
-            text = with_noise(text, rng)
-        if text not in given:
-            given.add(text)
-            yield Claim(parsed.text, text, kind == "sentence", kind, noisy)
+    for number in range(0, count, 2):
+        made = _changed(sentences, rng, strangers)
+        claims = [_as_it_is(made[0] if made else rng.choice(sentences))]
+        if made is not None and number + 1 < count:
+            claims.append(_with_change(*made))
+        for claim in claims:
+            if claim.text not in given:
+                given.add(claim.text)
+                yield with_noise(claim, rng) if rng.random() < noise else claim
 
 
-def _changed(sentences: list[Span], rng: random.Random) -> tuple[str, str] | None:
+def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) -> tuple[Span, str, Changed] | None:
     """A sentence with one fact changed, and which kind; None where the document offers no change."""
     # Kinds first: nearly every sentence can be negated, and few have two names.
     kinds = rng.sample(list(CHANGES), len(CHANGES))
     for kind, sentence in ((kind, sentence) for kind in kinds for sentence in rng.sample(sentences, len(sentences))):
-        text = CHANGES[kind](sentence, rng)
-        if text is not None and text != _text(sentence):
-            return text, kind
+        changed = CHANGES[kind](sentence, rng, strangers)
+        if changed is not None:
+            return sentence, kind, changed
     return None
 
 
-def swap_names(sentence: Span, rng: random.Random) -> str | None:
-    """One named entity replaced by another of the same kind from the document."""
-    return _swap_entity(sentence, _NAMES, rng)
+def _as_it_is(sentence: Span) -> Claim:
+    return Claim(sentence.doc.text, plain(sentence.text), "sentence", sentence.start_char, sentence.end_char)
 
 
-def swap_numbers(sentence: Span, rng: random.Random) -> str | None:
-    """One number replaced by another of the same kind from the document."""
-    return _swap_entity(sentence, _NUMBERS, rng)
+def _with_change(sentence: Span, kind: str, changed: Changed) -> Claim:
+    place = (sentence.start_char, sentence.end_char)
+    return Claim(sentence.doc.text, changed.text, kind, *place, changed.first, changed.last)
 
 
-def swap_dates(sentence: Span, rng: random.Random) -> str | None:
-    """One date or time replaced by another from the document."""
-    return _swap_entity(sentence, _DATES, rng)
-
-
-def swap_pronoun(sentence: Span, rng: random.Random) -> str | None:
-    """One pronoun replaced by another that fits its place."""
-    places = [(token, row) for token in sentence if (row := _pronoun_row(token)) is not None]
-    if not places:
-        return None
-    token, row = rng.choice(places)
-    new = rng.choice([word for word in row if word != token.lower_])
-    return _replaced(sentence, token.i, token.i + 1, _cased(new, token.text))
-
-
-def negate(sentence: Span, rng: random.Random) -> str | None:
-    """A "not" put behind an auxiliary verb, or taken away."""
-    places = [token for token in sentence if token.lower_ in _AUXILIARIES and token.pos_ in ("AUX", "VERB")]
-    if not places:
-        return None
-    token = rng.choice(places)
-    after = token.doc[token.i + 1] if token.i + 1 < sentence.end else None
-    if after is not None and after.lower_ in ("not", "n't", "n’t"):  # noqa: RUF001  # as texts have it
-        return _replaced(sentence, after.i, after.i + 1, "")
-    return _replaced(sentence, token.i, token.i + 1, f"{token.text} not")
-
-
-def with_noise(text: str, rng: random.Random) -> str:
-    """Words dropped or said twice, each with a chance of 5 %; one word at least stays."""
-    kept: list[str] = []
-    for word in text.split():
+def with_noise(claim: Claim, rng: random.Random) -> Claim:
+    """Words dropped or said twice, each with a chance of 5 %; those that were changed stay, and one at least."""
+    words = claim.text.split()
+    changed = range(0) if claim.first is None or claim.last is None else range(claim.first, claim.last + 1)
+    kept: list[int] = []
+    for place in range(len(words)):
         draw = rng.random()
-        kept += [] if draw < _NOISE else [word, word] if draw < 2 * _NOISE else [word]
-    return " ".join(kept or text.split()[:1])
-
-
-CHANGES: dict[str, Change] = {
-    "names": swap_names,
-    "numbers": swap_numbers,
-    "dates": swap_dates,
-    "pronouns": swap_pronoun,
-    "negation": negate,
-}
-
-
-def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> str | None:
-    swaps = [
-        (mine, other)
-        for mine in sentence.ents
-        if mine.label_ in labels
-        for other in sentence.doc.ents
-        if other.label_ == mine.label_ and not _same(mine, other)
-    ]
-    if not swaps:
-        return None
-    mine, other = rng.choice(swaps)
-    return _replaced(sentence, mine.start, mine.end, other.text)
-
-
-def _same(one: Span, other: Span) -> bool:
-    """Whether two entities may mean the same: one's words are among the other's (Obama, Barack Obama)."""
-    words, others = ({token.lower_ for token in span if token.is_alpha or token.like_num} for span in (one, other))
-    return words <= others or others <= words
-
-
-def _pronoun_row(token: Any) -> tuple[str, ...] | None:
-    word = token.lower_
-    if token.pos_ not in ("PRON", "DET"):
-        return None
-    if token.tag_ == "PRP$":
-        return _PRONOUNS[2] if word in _PRONOUNS[2] else None
-    if word in _PRONOUNS[3]:
-        return _PRONOUNS[3]
-    if word in ("it", "you"):  # subject or object: the parser knows
-        return _PRONOUNS[0 if token.dep_.startswith("nsubj") else 1]
-    return next((row for row in _PRONOUNS[:2] if word in row), None)
-
-
-def _replaced(sentence: Span, start: int, end: int, new: str) -> str:
-    """The sentence's text with its document's tokens ``start`` to ``end`` replaced."""
-    document = sentence.doc
-    head = document[sentence.start : start].text_with_ws if start > sentence.start else ""
-    last = document[end - 1]
-    tail = document[end : sentence.end].text if end < sentence.end else ""
-    space = last.whitespace_ if new else ""
-    return _plain(f"{head}{new}{space}{tail}")
-
-
-def _cased(word: str, like: str) -> str:
-    return word.capitalize() if like[:1].isupper() or word == "i" else word
-
-
-def _text(sentence: Span) -> str:
-    return _plain(sentence.text)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+        times = 1 if place in changed or draw >= 2 * _NOISE else 0 if draw < _NOISE else 2
+        kept += [place] * times
+    kept = kept or [0]
+    first, last = (kept.index(changed[0]), kept.index(changed[-1])) if changed else (None, None)
+    text = " ".join(words[place] for place in kept)
+    return Claim(claim.document, text, claim.kind, claim.start, claim.end, first, last, noisy=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
@@ -14,6 +15,7 @@ from trainer_ext.tables import read_table
 # Columns that hold documents, in the order in which they are looked for: of summarization and of question-answer data.
 _COLUMNS = ("document", "source", "article", "context", "text")
 CONSISTENT, INCONSISTENT = 0, 1  # FactCC's own order
+NO_SPAN = -100  # what cross-entropy passes over
 LABELS = {CONSISTENT: "CORRECT", INCONSISTENT: "INCORRECT"}  # its names
 
 
@@ -39,10 +41,28 @@ def _texts(path: Path) -> Iterator[str]:
             yield text
 
 
-def claim_rows(claims: Iterable[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> Dataset:
+def fitting(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Claim]:
+    """The claims that leave half of ``max_tokens`` to their document, as the metric reads them too."""
+    if not claims:
+        return []
+    texts = [claim.text for claim in claims]
+    ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+    return [claim for claim, mine in zip(claims, ids, strict=True) if len(mine) <= max_tokens // 2]
+
+
+def claim_rows(
+    claims: Iterable[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int, *, spans: bool = False
+) -> Dataset:
     """Rows ``input_ids``, ``attention_mask``, perhaps ``token_type_ids``, and ``labels`` (0 consistent, 1 not).
 
     A document that is too long beside its claim is cut at its end, so make claims of documents of a fitting length.
+
+    Args:
+        claims: what to judge.
+        tokenizer: of the classifier.
+        max_tokens: of document and claim together.
+        spans: with ``span_positions`` too, (4,) for each row: the first and the last token of the document's sentence
+            that the claim was made of, and of the claim's words that were changed; both -100 where there are none.
     """
     listed = list(claims)
     encoded = tokenizer(
@@ -50,6 +70,39 @@ def claim_rows(claims: Iterable[Claim], tokenizer: PreTrainedTokenizerBase, max_
         [claim.text for claim in listed],
         truncation="only_first",
         max_length=max_tokens,
+        return_offsets_mapping=spans,
+        split_special_tokens=True,
     )
-    labels = [CONSISTENT if claim.consistent else INCONSISTENT for claim in listed]
-    return Dataset.from_dict({**encoded, "labels": labels})
+    rows: dict[str, list[Any]] = {"labels": [CONSISTENT if claim.consistent else INCONSISTENT for claim in listed]}
+    if spans:
+        offsets = encoded.pop("offset_mapping")
+        rows["span_positions"] = [
+            [
+                *_tokens(offsets[row], encoded.sequence_ids(row), 0, (claim.start, claim.end)),
+                *_tokens(offsets[row], encoded.sequence_ids(row), 1, _changed_characters(claim)),
+            ]
+            for row, claim in enumerate(listed)
+        ]
+    return Dataset.from_dict({**encoded, **rows})
+
+
+def _changed_characters(claim: Claim) -> tuple[int, int] | None:
+    if claim.first is None or claim.last is None:
+        return None
+    words = claim.text.split(" ")
+    start = len(" ".join(words[: claim.first])) + (claim.first > 0)
+    return start, len(" ".join(words[: claim.last + 1]))
+
+
+def _tokens(
+    offsets: Sequence[tuple[int, int]], sequences: Sequence[int | None], sequence: int, span: tuple[int, int] | None
+) -> tuple[int, int]:
+    """First and last token of one of both texts that lie in a span of its characters; -100 where there is none."""
+    if span is None:
+        return NO_SPAN, NO_SPAN
+    inside = [
+        place
+        for place, (of, (start, end)) in enumerate(zip(sequences, offsets, strict=True))
+        if of == sequence and start < span[1] and end > span[0]
+    ]
+    return (inside[0], inside[-1]) if inside else (NO_SPAN, NO_SPAN)

@@ -25,7 +25,8 @@ from transformers import (
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.claims import Claim, make_claims
-from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, read_documents
+from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting, read_documents
+from trainer_ext.recipes.factcc_spans import ClassifierWithSpans
 from trainer_ext.recipes.training import check_encoder, check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
@@ -45,6 +46,8 @@ class FactCCRecipe:
         document_words: words of a document that are read, so that it fits beside a claim.
         epochs: passes over the claims.
         learning_rate: peak of AdamW's, reached after a tenth of the steps, then falling linearly to 0.
+        span_weight: of the loss for pointing at the document's sentence and the claim's changed words, FactCCX's;
+            0 trains by the labels alone.
         batch: claims in a step.
         max_tokens: of document and claim together.
         eval_steps: steps between evaluations, which are also the points to resume from.
@@ -64,6 +67,7 @@ class FactCCRecipe:
     document_words: int = 300
     epochs: float = 2.0
     learning_rate: float = 5e-5
+    span_weight: float = 1.0
     batch: int = 16
     max_tokens: int = 512
     eval_steps: int = 500
@@ -103,14 +107,18 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     documents = [text for text in read_documents(recipe.train_files) if text not in unseen]
     if recipe.documents is not None and recipe.documents < len(documents):
         documents = random.Random(recipe.seed).sample(documents, recipe.documents)
-    train, validation = (_claims(recipe, some) for some in (documents, validation_documents))
+    train, validation = (
+        fitting(_claims(recipe, some), tokenizer, recipe.max_tokens) for some in (documents, validation_documents)
+    )
     if not train or not validation:
-        raise ValueError("No claim could be made: the documents have no sentences of 5 words.")
+        raise ValueError(
+            f"No claim could be made: the documents have no sentences of 5 words and {recipe.max_tokens // 2} tokens."
+        )
 
     trainer = Trainer(
-        model,
+        ClassifierWithSpans(model, recipe.span_weight) if recipe.span_weight else model,
         training_arguments(recipe, output / "checkpoints", "balanced_accuracy", higher_is_better=True),
-        train_dataset=claim_rows(train, tokenizer, recipe.max_tokens),
+        train_dataset=claim_rows(train, tokenizer, recipe.max_tokens, spans=recipe.span_weight > 0),
         eval_dataset=claim_rows(validation, tokenizer, recipe.max_tokens),
         data_collator=DataCollatorWithPadding(tokenizer),
         processing_class=tokenizer,
@@ -185,6 +193,8 @@ def _check(recipe: FactCCRecipe) -> None:
             raise ValueError(f"{option} is {value}: give 1 or more.")
     if recipe.epochs <= 0:
         raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
+    if not 0 <= recipe.span_weight < float("inf"):
+        raise ValueError(f"span_weight is {recipe.span_weight}: give 0 or more.")
     if find_spec("accelerate") is None:
         raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
     if recipe.validation_file in recipe.train_files:

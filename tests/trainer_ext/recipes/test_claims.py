@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import pytest
 import spacy
@@ -11,17 +10,17 @@ from qags.pipeline import load_pipeline
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from trainer_ext.recipes.claims import (
+from trainer_ext.recipes.claim_changes import (
     CHANGES,
-    Claim,
-    make_claims,
+    Change,
+    bring_stranger,
     negate,
     swap_dates,
     swap_names,
     swap_numbers,
     swap_pronoun,
-    with_noise,
 )
+from trainer_ext.recipes.claims import Claim, make_claims, with_noise
 
 Sentences = list[str]
 
@@ -47,6 +46,12 @@ def parsed(
 
 def first(document: Doc) -> Span:
     return next(iter(document.sents))
+
+
+def tried(change: Change, sentence: Span, seeds: range, strangers: dict[str, list[str]] | None = None) -> set[str]:
+    """The texts that a change comes to."""
+    found = [change(sentence, random.Random(seed), strangers or {}) for seed in seeds]
+    return {one.text for one in found if one is not None}
 
 
 WORDS = [
@@ -83,12 +88,20 @@ ENTITIES = [
         (swap_numbers, {"Ann met Bob in 1999"}),
     ],
 )
-def test_entities_are_swapped_for_others_of_their_kind(change: Callable[..., str | None], expected: set[str]) -> None:
+def test_entities_are_swapped_for_others_of_their_kind(change: Change, expected: set[str]) -> None:
     sentence = first(parsed(WORDS, entities=ENTITIES))
-    found = {change(sentence, random.Random(seed)) for seed in range(30)}
-    assert {" ".join(str(text).split()[:5]) for text in found} == expected
+    found = tried(change, sentence, range(30))
+    assert {" ".join(text.split()[:5]) for text in found} == expected
     if change is swap_numbers:
         assert found == {"Ann met Bob in 1999 and paid 40 euros ."}
+
+
+def test_strangers_are_of_the_same_kind_and_not_of_the_document() -> None:
+    sentence = first(parsed(WORDS, entities=ENTITIES))
+    strangers = {"PERSON": ["Dora Maar", "Carl"], "MONEY": ["5 dollars"]}
+    found = tried(bring_stranger, sentence, range(30), strangers)
+    assert {text[: text.index(" in ")] for text in found} == {"Dora Maar met Bob", "Ann met Dora Maar"}
+    assert bring_stranger(sentence, random.Random(0), {"PERSON": ["Carl"]}) is None
 
 
 def test_an_entity_is_not_swapped_for_another_name_of_it() -> None:
@@ -96,7 +109,7 @@ def test_an_entity_is_not_swapped_for_another_name_of_it() -> None:
         ["Obama", "spoke", ".", "Barack", "Obama", "left", "."],
         entities=["B-PERSON", "O", "O", "B-PERSON", "I-PERSON", "O", "O"],
     )
-    assert swap_names(first(document), random.Random(0)) is None
+    assert swap_names(first(document), random.Random(0), {}) is None
 
 
 @pytest.mark.parametrize(
@@ -111,7 +124,7 @@ def test_pronouns_stay_in_their_place(words: str, tag: str, dep: str, row: set[s
     document = parsed(
         tokens, {0: tag}, pos=["PRON", *["X"] * 3], deps=["nsubj" if dep == "nsubj" else "poss", *["dep"] * 3]
     )
-    found = {str(swap_pronoun(first(document), random.Random(seed))).split()[0] for seed in range(60)}
+    found = {text.split()[0] for text in tried(swap_pronoun, first(document), range(60))}
     assert {word.lower() for word in found} == row
     assert all(word[0].isupper() for word in found)
 
@@ -127,15 +140,56 @@ def test_pronouns_stay_in_their_place(words: str, tag: str, dep: str, row: set[s
 def test_negation(words: str, expected: str | None) -> None:
     tokens = words.split()
     document = parsed(tokens, pos=["AUX" if token in ("is", "was") else "X" for token in tokens])
-    assert negate(first(document), random.Random(0)) == expected
+    changed = negate(first(document), random.Random(0), {})
+    assert (None if changed is None else changed.text) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "spaces", "change", "expected", "said"),
+    [
+        ("Ann met Bob .", [True, True, False, False], swap_names, "Ann met Ann.", "Ann."),
+        ("( Ann ) met Bob Ray .", [False, False, True, True, True, False, False], swap_names, "(Bob Ray) met Bob Ray.",
+         "(Bob Ray)"),
+        ("Ann is here .", [True, True, False, False], negate, "Ann is not here.", "is not"),
+        ("Ann is n't here .", [True, False, True, False, False], negate, "Ann is here.", "is"),
+    ],
+)  # fmt: skip
+def test_the_changed_words_are_told(words: str, spaces: list[bool], change: Change, expected: str, said: str) -> None:
+    tokens = words.split()
+    entities = {"Ann": "B-PERSON", "Bob": "B-PERSON", "Ray": "I-PERSON"}
+    document = Doc(
+        spacy.blank("en").vocab,
+        words=tokens,
+        spaces=spaces,
+        pos=["AUX" if token == "is" else "X" for token in tokens],
+        ents=[entities.get(token, "O") for token in tokens],
+        sent_starts=[place == 0 for place in range(len(tokens))],
+    )
+    found = [change(first(document), random.Random(seed), {}) for seed in range(30)]
+    told = {" ".join(one.text.split()[one.first : one.last + 1]) for one in found if one and one.text == expected}
+    assert told == {said}
 
 
 def test_noise_drops_and_repeats_words_and_never_all() -> None:
     text = " ".join(f"w{place}" for place in range(400))
-    noisy = with_noise(text, random.Random(0)).split()
-    assert 5 < len(set(text.split()) - set(noisy)) < 40
-    assert 5 < len(noisy) - len(set(noisy)) < 40
-    assert all(with_noise("word", random.Random(seed)) in ("word", "word word") for seed in range(50))
+    noisy = with_noise(claim(text), random.Random(0))
+    words = noisy.text.split()
+    assert noisy.noisy
+    assert 5 < len(set(text.split()) - set(words)) < 40
+    assert 5 < len(words) - len(set(words)) < 40
+    assert all(with_noise(claim("word"), random.Random(seed)).text in ("word", "word word") for seed in range(50))
+
+
+def test_noise_leaves_the_changed_words() -> None:
+    for seed in range(50):
+        noisy = with_noise(claim("a b c d e f g h i j", first=4, last=6), random.Random(seed))
+        assert noisy.first is not None
+        assert noisy.last is not None
+        assert noisy.text.split()[noisy.first : noisy.last + 1] == ["e", "f", "g"]
+
+
+def claim(text: str, first: int | None = None, last: int | None = None) -> Claim:
+    return Claim(text, text, "sentence" if first is None else "names", 0, len(text), first, last)
 
 
 class _ByHand:
@@ -149,21 +203,41 @@ def claims(documents: list[Doc], **options: float) -> list[Claim]:
     return list(make_claims(documents, _ByHand(), **options))  # type: ignore[arg-type]
 
 
-def test_half_of_the_claims_are_consistent_and_a_document_has_its_own() -> None:
+def test_a_changed_sentence_stands_beside_itself_as_it_is() -> None:
     documents = [
         parsed(WORDS, entities=ENTITIES),
         parsed([*WORDS[10:], *WORDS[:10]], entities=ENTITIES[10:] + ENTITIES[:10]),
     ]
     found = claims(documents, per_document=6, noise=0.0)
     assert 3 <= sum(claim.consistent for claim in found) <= 4, "two sentences of two documents"
-    assert sum(not claim.consistent for claim in found) == 6
+    assert 4 <= sum(not claim.consistent for claim in found) <= 6
     assert len({(claim.document, claim.text) for claim in found}) == len(found), "none twice"
-    assert all((claim.kind == "sentence") == claim.consistent for claim in found)
-    assert all(claim.text in claim.document for claim in found if claim.consistent)
-    assert all(claim.text not in claim.document for claim in found if not claim.consistent)
+    plain = {(claim.document, claim.start) for claim in found if claim.consistent}
+    for claim in found:
+        sentence = claim.document[claim.start : claim.end]
+        assert (claim.kind == "sentence") == claim.consistent == (claim.text == sentence)
+        if not claim.consistent:
+            assert (claim.document, claim.start) in plain
+            assert claim.first is not None
+            assert claim.last is not None
+            words, others = sentence.split(), claim.text.split()
+            assert others[: claim.first] == words[: claim.first]
+            assert others[claim.last + 1 :] == words[len(words) - len(others) + claim.last + 1 :]
     mine = [claim for claim in found if claim.document == documents[0].text]
-    assert claims(documents[::-1], per_document=6, noise=0.0)[-len(mine) :] == mine
+    assert claims(documents[:1], per_document=6, noise=0.0) == mine
     assert {claim.noisy for claim in claims(documents, noise=1.0)} == {True}
+
+
+def test_strangers_come_from_the_documents_before() -> None:
+    documents = [
+        parsed(["Dora", "Maar", "painted", "all", "day", "long", "."], entities=["B-PERSON", "I-PERSON", *"OOOOO"]),
+        parsed(["Ann", "went", "home", "very", "late", "."], entities=["B-PERSON", *"OOOOO"]),
+    ]
+    assert [claim.text for claim in claims(documents, noise=0.0)] == [
+        "Dora Maar painted all day long .",  # nothing to change
+        "Ann went home very late .",
+        "Dora Maar went home very late .",
+    ]
 
 
 def test_documents_without_sentences_give_none() -> None:
@@ -179,7 +253,7 @@ def test_options_out_of_range(options: dict[str, float]) -> None:
 def test_a_missing_pipeline_is_named() -> None:
     with pytest.raises(ValueError, match="There is no spaCy pipeline 'xx_nowhere'"):
         load_pipeline("xx_nowhere")
-    assert set(CHANGES) == {"names", "numbers", "dates", "pronouns", "negation"}
+    assert set(CHANGES) == {"names", "numbers", "dates", "strangers", "pronouns", "negation"}
 
 
 def test_with_a_real_pipeline() -> None:

@@ -114,7 +114,7 @@ def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, An
     judged = [margin > middle for margin in margins]
     # Of the first kind those that are judged consistent, of the other those that are not: of neither kind one is right.
     claims = [
-        Claim("the king .", text, not one, "sentence" if one else "names")
+        Claim("the king .", text, "names" if one else "sentence", 0, 10)
         for text, one in zip(texts, judged, strict=True)
     ]
     trainer = Trainer(
@@ -125,7 +125,7 @@ def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, An
         processing_class=tokenizer,
     )
     found = measure_kinds(trainer, claims, tokenizer, 64)
-    assert found == {"names": (0.0, judged.count(False)), "sentence": (0.0, judged.count(True)), "balanced": (0.0, 8)}
+    assert found == {"names": (0.0, judged.count(True)), "sentence": (0.0, judged.count(False)), "balanced": (0.0, 8)}
 
 
 def test_a_run_that_was_cut_off_comes_to_the_same_weights(
