@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,11 @@ from transformers import (
 )
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
+from trainer_ext.recipes.checks import check_recipe
 from trainer_ext.recipes.claims import Claim, make_claims
 from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting, read_documents
 from trainer_ext.recipes.factcc_spans import ClassifierWithSpans
-from trainer_ext.recipes.training import check_encoder, check_length, training_arguments
+from trainer_ext.recipes.training import check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
 
@@ -186,19 +187,7 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
 
 def _check(recipe: FactCCRecipe) -> None:
     """Refuse before the data are read what would fail after."""
-    counts = ("documents", "claims_per_document", "document_words", "batch", "eval_steps", "validation_documents")
-    for option in counts:
-        value = getattr(recipe, option)
-        if value is not None and value < 1:
-            raise ValueError(f"{option} is {value}: give 1 or more.")
-    if recipe.epochs <= 0:
-        raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
-    if not 0 <= recipe.span_weight < float("inf"):
+    if not 0 <= recipe.span_weight < math.inf:
         raise ValueError(f"span_weight is {recipe.span_weight}: give 0 or more.")
-    if find_spec("accelerate") is None:
-        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
-    if recipe.validation_file in recipe.train_files:
-        raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
-    if Path(recipe.output_dir).is_file():
-        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
-    check_encoder(recipe.model)
+    counts = ("documents", "claims_per_document", "document_words", "batch", "eval_steps", "validation_documents")
+    check_recipe(recipe, counts)

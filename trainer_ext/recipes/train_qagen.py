@@ -6,14 +6,12 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, concatenate_datasets
 from transformers import (
-    AutoConfig,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     PreTrainedModel,
@@ -23,6 +21,7 @@ from transformers import (
 )
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
+from trainer_ext.recipes.checks import check_recipe
 from trainer_ext.recipes.qagen_batches import encode_examples
 from trainer_ext.recipes.qagen_data import Example, Passage, make_examples, read_passages
 from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
@@ -146,23 +145,9 @@ def _read(name: str, split: str = "train") -> list[Passage]:
 
 def _check(recipe: QAGenRecipe) -> None:
     """Refuse before the data are read what would fail after."""
-    for option in ("tokens_per_batch", "accumulation", "eval_steps", "validation_passages"):
-        if getattr(recipe, option) < 1:
-            raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
-    if not 0 < recipe.epochs < math.inf:
-        raise ValueError(f"epochs is {recipe.epochs}: give a number above 0.")
     if not 0 <= recipe.label_smoothing < 1:
         raise ValueError(f"label_smoothing is {recipe.label_smoothing}: give 0 or more, and less than 1.")
-    if find_spec("accelerate") is None:
-        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
-    if recipe.validation_file in recipe.train_files and Path(recipe.validation_file.partition("?")[0]).is_file():
-        raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
-    if Path(recipe.output_dir).is_file():
-        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
-    try:
-        config = AutoConfig.from_pretrained(recipe.model)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"No model could be loaded from {recipe.model!r}: {error}") from error
+    config = check_recipe(recipe, ("tokens_per_batch", "accumulation", "eval_steps", "validation_passages"))
     if not config.is_encoder_decoder:
         raise ValueError(
             f"{recipe.model!r} is a {config.model_type} model, and a QAGen is an encoder-decoder: give a BART, T5 or "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -21,9 +20,10 @@ from transformers import (
 )
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
+from trainer_ext.recipes.checks import check_recipe
 from trainer_ext.recipes.qagen_data import Passage, read_passages
 from trainer_ext.recipes.reader_data import asked_questions, reader_rows
-from trainer_ext.recipes.training import check_encoder, check_length, training_arguments
+from trainer_ext.recipes.training import check_length, training_arguments
 
 
 @dataclass(frozen=True)
@@ -172,17 +172,6 @@ def measure_reader(reader: Reader, passages: Sequence[Passage]) -> ReaderQuality
 
 def _check(recipe: ReaderRecipe) -> None:
     """Refuse before the data are read what would fail after."""
-    for option in ("batch", "eval_steps", "validation_passages"):
-        if getattr(recipe, option) < 1:
-            raise ValueError(f"{option} is {getattr(recipe, option)}: give 1 or more.")
-    if recipe.epochs <= 0:
-        raise ValueError(f"epochs is {recipe.epochs}: give more than 0.")
     if not 0 <= recipe.unanswered <= 1:
         raise ValueError(f"unanswered is {recipe.unanswered}: give a share from 0 to 1.")
-    if find_spec("accelerate") is None:
-        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
-    if recipe.validation_file in recipe.train_files and Path(recipe.validation_file).is_file():
-        raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
-    if Path(recipe.output_dir).is_file():
-        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
-    check_encoder(recipe.model)
+    check_recipe(recipe, ("batch", "eval_steps", "validation_passages"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from transformers import AutoConfig, TrainingArguments
+from transformers import TrainingArguments
 
 
 class EncoderRecipe(Protocol):
@@ -35,18 +35,6 @@ class EncoderRecipe(Protocol):
     @property
     def seed(self) -> int:
         """Of the order."""
-
-
-def check_encoder(model: str) -> None:
-    """Refuse a base model that is not there before the data are read.
-
-    Raises:
-        ValueError: no config can be loaded from it.
-    """
-    try:
-        AutoConfig.from_pretrained(model)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"No model could be loaded from {model!r}: {error}") from error
 
 
 def check_length(max_tokens: int, limit: int) -> None:

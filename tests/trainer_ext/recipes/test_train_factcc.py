@@ -154,14 +154,20 @@ def test_a_run_that_was_cut_off_comes_to_the_same_weights(
     ("options", "message"),
     [
         ({"epochs": 0.0}, "epochs is 0"),
+        ({"epochs": float("inf")}, "epochs is inf"),
+        ({"span_weight": -1.0}, "span_weight is -1"),
         ({"batch": 0}, "batch is 0"),
         ({"documents": 0}, "documents is 0"),
-        ({"train_files": ["x.jsonl"], "validation_file": "x.jsonl"}, "to be trained on and to validate"),
     ],
 )
 def test_mistakes_are_found_before_the_work(setting: dict[str, Any], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         train_factcc(FactCCRecipe(**{**setting, **options}))
+
+
+def test_what_is_trained_on_does_not_validate(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="to be trained on and to validate"):
+        train_factcc(FactCCRecipe(**{**setting, "train_files": [setting["validation_file"]]}))
 
 
 def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ def test_another_recipe_is_not_gone_on_with(files: dict[str, Path], capsys: pyte
     [
         ({"unanswered": 2}, "unanswered"),
         ({"epochs": 0}, "epochs"),
+        ({"epochs": "inf"}, "epochs is inf"),
         ({"batch_size": 0}, "batch"),
         ({"model": "xx/nowhere"}, "nowhere"),
         ({"test_file": "xx-nowhere"}, "xx-nowhere"),

@@ -1,0 +1,65 @@
+"""What every recipe refuses before its data are read, because it would fail after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+from transformers import AutoConfig, PretrainedConfig
+
+
+class Recipe(Protocol):
+    """What all recipes say."""
+
+    @property
+    def model(self) -> str:
+        """Folder or Hub name of the base model."""
+
+    @property
+    def train_files(self) -> Sequence[str]:
+        """Files or data sets, perhaps with a condition behind a question mark."""
+
+    @property
+    def validation_file(self) -> str:
+        """Likewise, one."""
+
+    @property
+    def output_dir(self) -> str:
+        """The trained model goes here."""
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the data."""
+
+
+def check_recipe(recipe: Recipe, counts: Sequence[str]) -> PretrainedConfig:
+    """The base model's config, of a recipe that can be followed.
+
+    Args:
+        recipe: its options.
+        counts: the names of those that are 1 or more, or None.
+
+    Raises:
+        ValueError: an option is out of range, accelerate is missing, the validation file is trained on, the output
+            folder is a file, or no config can be loaded from the base model.
+    """
+    for option in counts:
+        value = getattr(recipe, option)
+        if value is not None and value < 1:
+            raise ValueError(f"{option} is {value}: give 1 or more.")
+    if not 0 < recipe.epochs < math.inf:
+        raise ValueError(f"epochs is {recipe.epochs}: give a number above 0.")
+    if find_spec("accelerate") is None:
+        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
+    if recipe.validation_file in recipe.train_files and Path(recipe.validation_file.partition("?")[0]).is_file():
+        raise ValueError(f"{recipe.validation_file} is to be trained on and to validate: give another file for one.")
+    if Path(recipe.output_dir).is_file():
+        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(recipe.model)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"No model could be loaded from {recipe.model!r}: {error}") from error
+    return config
