@@ -48,6 +48,12 @@ def _card(
     balanced, measured = quality["balanced"]
     credit = "\n".join(f"- {line}" for line in recipe.data_credit or [Path(name).name for name in recipe.train_files])
     base = recipe.base_credit or f"`{Path(recipe.model).name}`"
+    pointed = (
+        "\nA head, for training alone, learnt to point at the document's sentence and at the changed words, as in "
+        "FactCCX."
+        if recipe.span_weight
+        else ""
+    )
     evaluations = "\n".join(
         f"| {entry['step']} | {entry['eval_balanced_accuracy']:.3f} |"
         for entry in state.log_history
@@ -81,9 +87,10 @@ Documents:
 
 {credit}
 
-{len(claims):,} synthetic claims about {documents:,} documents of up to {recipe.document_words} words, parsed by
-`{recipe.pipeline}`: sentences as they are, and sentences with a name, number, date or pronoun swapped or negated; some
-of both with words dropped or repeated. The paper's back-translation is left out.
+{len(claims):,} synthetic claims about {documents:,} documents, cut at up to {recipe.document_words} words, parsed by
+`{recipe.pipeline}`: pairs of a sentence as it is and the same sentence with a name, number or date swapped for another
+of the document or of another document, a pronoun swapped, or negated; some of both with words dropped or repeated. The
+paper's back-translation is left out.{pointed}
 
 {state.global_step:,} steps of {recipe.batch} claims ({recipe.epochs:g} passes), AdamW, peak learning rate
 {recipe.learning_rate:g}, {"bfloat16 autocast" if recipe.bf16 else "float32"}, seed {recipe.seed}. Architecture:

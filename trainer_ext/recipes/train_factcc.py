@@ -31,6 +31,8 @@ from trainer_ext.recipes.factcc_spans import ClassifierWithSpans
 from trainer_ext.recipes.training import check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
+_LENGTHS = 5  # how many times as long as the shortest the longest document is
+
 
 @dataclass(frozen=True)
 class FactCCRecipe:
@@ -44,7 +46,7 @@ class FactCCRecipe:
         documents: documents of the training files that are used, drawn by the seed; None is all.
         pipeline: spaCy pipeline that parses the documents.
         claims_per_document: claims made of each document.
-        document_words: words of a document that are read, so that it fits beside a claim.
+        document_words: most words of a document that are read; each is cut at a length between a fifth of it and it.
         epochs: passes over the claims.
         learning_rate: peak of AdamW's, reached after a tenth of the steps, then falling linearly to 0.
         span_weight: of the loss for pointing at the document's sentence and the claim's changed words, FactCCX's;
@@ -171,7 +173,7 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
     """Claims about documents, made once: parsing tens of thousands takes minutes."""
     from trainer_ext.mining.fingerprint import fingerprint
 
-    cut = [" ".join(text.split()[: recipe.document_words]) for text in documents]
+    cut = [_shortened(text, recipe) for text in documents]
     key = fingerprint(documents=cut, pipeline=recipe.pipeline, count=recipe.claims_per_document, seed=recipe.seed)[:16]
     kept = Path(recipe.output_dir) / "checkpoints" / f"claims-{key}.jsonl"
     if kept.is_file():
@@ -183,6 +185,13 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
     with replacing(kept) as file:
         file.writelines(json_line(asdict(claim)) for claim in claims)
     return claims
+
+
+def _shortened(text: str, recipe: FactCCRecipe) -> str:
+    """The document's beginning, of a length that it draws: what is learnt on short ones helps with long ones."""
+    shortest = -(-recipe.document_words // _LENGTHS)
+    count = random.Random(f"{recipe.seed} {text}").randint(shortest, recipe.document_words)
+    return " ".join(text.split()[:count])
 
 
 def _check(recipe: FactCCRecipe) -> None:

@@ -183,4 +183,24 @@ def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: 
 
 def test_so_many_documents_and_no_more(setting: dict[str, Any]) -> None:
     folder = train_factcc(FactCCRecipe(**{**setting, "documents": 7, "epochs": 0.5}))
-    assert "claims about 7 documents" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "claims about 7 documents" in card
+    assert "learnt to point" in card
+
+
+def test_by_labels_alone(setting: dict[str, Any]) -> None:
+    folder = train_factcc(FactCCRecipe(**{**setting, "span_weight": 0.0, "epochs": 0.5}))
+    assert "learnt to point" not in (folder / "README.md").read_text()
+
+
+def test_documents_are_cut_at_various_lengths(setting: dict[str, Any]) -> None:
+    rows = [{"text": " ".join(["joshua was in paris with a red cat ."] * 8) + f" {number}"} for number in range(40)]
+    Path(setting["train_files"][0]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train_factcc(FactCCRecipe(**{**setting, "document_words": 50, "epochs": 0.1}))
+    claims = sorted(
+        (Path(setting["output_dir"]) / "checkpoints").glob("claims-*.jsonl"), key=lambda f: f.stat().st_size
+    )
+    lengths = {len(json.loads(line)["document"].split()) for line in claims[-1].read_text().splitlines()}
+    assert min(lengths) >= 10
+    assert max(lengths) <= 50
+    assert len(lengths) > 10
