@@ -73,16 +73,24 @@ def text_column(rows: Rows, column: str, option: str, path: Path) -> list[str]:
             raise ValueError(
                 f"{path}, row {number}: there is no column {column!r} (columns found: {found}); name it with {option}."
             )
-        value = row[column]
-        if not isinstance(value, str):
-            kind = "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
-            raise ValueError(f"{path}, row {number}: {column!r} is {kind}, not text; give every row a string.")
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError(
-                f"{path}, row {number}: {column!r} holds half a surrogate pair, which is no character; mend the text."
-            )
-        texts.append(value)
+        texts.append(checked_text(row[column], column, number, path))
     return texts
+
+
+def checked_text(value: Any, column: str, number: int, path: Path) -> str:
+    """A row's value, which is a text.
+
+    Raises:
+        ValueError: it is none; the message names the file, the row, from 1, and the column.
+    """
+    if not isinstance(value, str):
+        kind = "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+        raise ValueError(f"{path}, row {number}: {column!r} is {kind}, not text; give every row a string.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(
+            f"{path}, row {number}: {column!r} holds half a surrogate pair, which is no character; mend the text."
+        )
+    return value
 
 
 def column_names(rows: Rows) -> list[str]:

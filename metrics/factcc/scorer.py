@@ -75,10 +75,12 @@ class FactCCScorer:
         whole_number("window_overlap", 0 if window_overlap is None else window_overlap, 0)
         self.max_tokens = limit if max_tokens is None else max_tokens
         require(self.max_tokens <= limit, f"max_tokens is {max_tokens}: this checkpoint takes 16 to {limit}.")
-        self.window_overlap = self.max_tokens // 4 if window_overlap is None else window_overlap
+        # What is left of a window beside the longest claim; windows must move on.
+        room = self.max_tokens - self.max_tokens // 2 - self.classifier.tokenizer.num_special_tokens_to_add(pair=True)
+        self.window_overlap = min(self.max_tokens // 4, room - 1) if window_overlap is None else window_overlap
         require(
-            self.window_overlap <= self.max_tokens // 3,
-            f"window_overlap is {window_overlap}: give at most a third of the {self.max_tokens} of a window.",
+            self.window_overlap < room,
+            f"window_overlap is {window_overlap}: give less than {room}, which a claim of half of max_tokens leaves.",
         )
         self.long_sources = long_sources
         self.dtype = dtype

@@ -54,9 +54,11 @@ def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> st
     settings = {name: value for name, value in _given(asdict(recipe)).items() if name not in _AFTER_TRAINING}
     settings["data"] = hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()
     settings = json.loads(json.dumps(settings))
-    if not recipe.resume:
-        shutil.rmtree(folder, ignore_errors=True)
     note = folder / _NOTE
+    if not recipe.resume:
+        note.unlink(missing_ok=True)
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
     last = last_whole_checkpoint(folder)
     if last is not None and (not note.is_file() or _given(json.loads(note.read_text(encoding="utf-8"))) != settings):
         raise ValueError(

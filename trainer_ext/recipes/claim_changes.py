@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,14 @@ _AUXILIARIES = (
     "am", "is", "are", "was", "were", "be", "has", "have", "had", "do", "does", "did",
     "can", "could", "will", "would", "shall", "should", "may", "might", "must",
 )  # fmt: skip
+_NEGATIONS = ("not", "n't", "n’t")  # noqa: RUF001  # as texts have it
+_ARTICLES = ("the", "a", "an")
+_DIGITS = {
+    word: str(number)
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+    )
+}
 # Entities of other documents, by their label.
 Strangers = Mapping[str, Sequence[str]]
 
@@ -72,12 +81,9 @@ def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> 
         (mine, other)
         for mine in sentence.ents
         for other in strangers.get(mine.label_, ())
-        if other.casefold() not in document
+        if other.casefold() not in document and not same_entity(mine.text, other)
     ]
-    if not swaps:
-        return None
-    mine, other = rng.choice(swaps)
-    return _replaced(sentence, mine.start, mine.end, other)
+    return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
 def swap_pronoun(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
@@ -87,18 +93,21 @@ def swap_pronoun(sentence: Span, rng: random.Random, strangers: Strangers) -> Ch
         return None
     token, row = rng.choice(places)
     new = rng.choice([word for word in row if word != token.lower_])
-    return _replaced(sentence, token.i, token.i + 1, _cased(new, token.text))
+    return _replaced(sentence, token.i, token.i + 1, "I" if new == "i" else new)
 
 
 def negate(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
-    """A "not" put behind an auxiliary verb, or taken away."""
+    """A "not" taken away, or where the sentence has none put behind an auxiliary verb."""
     places = [token for token in sentence if token.lower_ in _AUXILIARIES and token.pos_ in ("AUX", "VERB")]
-    if not places:
+    # What stands before a negation without a space is a word's half: "ca" of "can't", "did" of "didnt".
+    negated = [token for token in places if token.i + 1 < sentence.end and token.nbor().lower_ in _NEGATIONS]
+    if negated:
+        token = rng.choice(negated)
+        return _replaced(sentence, token.i, token.i + 2, token.text)
+    whole = [token for token in places if token.whitespace_]
+    if not whole:
         return None
-    token = rng.choice(places)
-    after = token.doc[token.i + 1] if token.i + 1 < sentence.end else None
-    if after is not None and after.lower_ in ("not", "n't", "n’t"):  # noqa: RUF001  # as texts have it
-        return _replaced(sentence, token.i, after.i + 1, token.text)
+    token = rng.choice(whole)
     return _replaced(sentence, token.i, token.i + 1, f"{token.text} not")
 
 
@@ -119,22 +128,34 @@ def plain(text: str) -> str:
 
 def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Changed | None:
     swaps = [
-        (mine, other)
+        (mine, plain(other.text))
         for mine in sentence.ents
         if mine.label_ in labels
         for other in sentence.doc.ents
-        if other.label_ == mine.label_ and not _same(mine, other)
+        if other.label_ == mine.label_ and not same_entity(mine.text, other.text)
     ]
-    if not swaps:
-        return None
-    mine, other = rng.choice(swaps)
-    return _replaced(sentence, mine.start, mine.end, other.text)
+    return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
-def _same(one: Span, other: Span) -> bool:
-    """Whether two entities may mean the same: one's words are among the other's (Obama, Barack Obama)."""
-    words, others = ({token.lower_ for token in span if token.is_alpha or token.like_num} for span in (one, other))
-    return words <= others or others <= words
+def _with_entity(sentence: Span, mine: Span, other: str) -> Changed | None:
+    """The sentence with an entity replaced; an article is not said twice."""
+    words = other.split()
+    if mine.start > sentence.start and mine.doc[mine.start - 1].lower_ in _ARTICLES and words[0].lower() in _ARTICLES:
+        words = words[1:] or words
+    return _replaced(sentence, mine.start, mine.end, " ".join(words))
+
+
+def same_entity(one: str, other: str) -> bool:
+    """Whether two entities may mean the same: the words of one are among the other's (Obama, Barack Obama)."""
+    first, second = _entity_words(one), _entity_words(other)
+    return first <= second or second <= first
+
+
+def _entity_words(text: str) -> frozenset[str]:
+    """Without articles, possessives and plurals, numbers in digits; two-letter words keep their s (US)."""
+    words = re.findall(r"\w+", re.sub(r"['’]s\b", "", text.casefold()))  # noqa: RUF001  # as texts have it
+    told = [word for word in words if word not in _ARTICLES] or words
+    return frozenset(_DIGITS.get(word, word[:-1] if len(word) > 3 and word.endswith("s") else word) for word in told)
 
 
 def _pronoun_row(token: Any) -> tuple[str, ...] | None:
@@ -151,17 +172,15 @@ def _pronoun_row(token: Any) -> tuple[str, ...] | None:
 
 
 def _replaced(sentence: Span, start: int, end: int, new: str) -> Changed | None:
-    """The sentence with its document's tokens ``start`` to ``end`` replaced; None if that changes nothing."""
+    """The sentence with its document's tokens ``start`` to ``end`` replaced; None if the document says that too."""
     document: Doc = sentence.doc
     head = document[sentence.start : start].text_with_ws.lstrip() if start > sentence.start else ""
     tail = document[end : sentence.end].text if end < sentence.end else ""
+    if not head and document[start].text[:1].isupper():
+        new = new[:1].upper() + new[1:]
     text = plain(f"{head}{new}{document[end - 1].whitespace_}{tail}")
-    if text == plain(sentence.text):
+    if f" {text} ".casefold() in f" {plain(document.text)} ".casefold():
         return None
     # What stands before or behind without a space, a bracket or a comma, is of the same word.
     first = len(f"{head}x".split()) - 1
     return Changed(text, first, first + len(f"x{new}x".split()) - 1)
-
-
-def _cased(word: str, like: str) -> str:
-    return word.capitalize() if like[:1].isupper() or word == "i" else word

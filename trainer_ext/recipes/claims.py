@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _LEAST_WORDS = 5
 _NOISE = 0.05  # chance of a word to be dropped, and of one to be said twice
+_NEGATIONS = frozenset(["not", "no", "never", "none", "nor", "nobody", "nothing", "without", "cannot"])
+_ENDS = tuple(".!?…:;\"'”’)]")  # noqa: RUF001  # of a sentence that was not cut off
+VERSION = 2  # of the claims: another one for the same documents is made by other rules
 _STRANGERS = 20  # entities of a kind that are remembered of the documents before
 
 
@@ -34,7 +37,7 @@ class Claim:
             ``negation``.
         start, end: characters of the document that hold the sentence which the claim was made of.
         first, last: words of the claim, counted from 0, that were changed; None in a sentence as it is.
-        noisy: whether words were dropped or repeated.
+        noisy: whether a word was dropped or repeated.
     """
 
     document: str
@@ -57,21 +60,21 @@ def make_claims(
 ) -> Iterator[Claim]:
     """Claims about documents, in pairs: a sentence with a changed fact, and the same sentence as it is.
 
-    A pair differs in nothing but the fact, so what kind of sentence it is tells nothing.
+    But for noise a pair differs in nothing but the fact, so what kind of sentence it is tells nothing.
 
     Args:
-        documents: texts.
+        documents: texts. The last sentence of one is left out where it does not end as sentences do: it was cut off.
         pipeline: see :func:`qags.pipeline.load_pipeline`.
-        per_document: claims of each at most, as far as it has sentences of 5 words and facts to change; where none
-            can be changed, one sentence as it is.
+        per_document: claims of each at most, each pair of another sentence of 5 words with a fact to change; an odd
+            one more would have no partner and is not made.
         seed: of all choices; a document's claims depend on it, on the document and on names of those before.
         noise: chance that a claim of either kind gets noise.
 
     Raises:
         ValueError: an option is out of range.
     """
-    if per_document < 1:
-        raise ValueError(f"per_document is {per_document}: give 1 or more.")
+    if per_document < 2:
+        raise ValueError(f"per_document is {per_document}: give 2 or more, for claims come in pairs.")
     if not 0 <= noise <= 1:
         raise ValueError(f"noise is {noise}: give a chance from 0 to 1.")
     strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
@@ -83,19 +86,23 @@ def make_claims(
 
 
 def _claims_of(parsed: Doc, count: int, rng: random.Random, noise: float, strangers: Strangers) -> Iterator[Claim]:
-    sentences = [sentence for sentence in parsed.sents if sum(token.is_alpha for token in sentence) >= _LEAST_WORDS]
-    if not sentences:
-        return
-    given: set[str] = set()
-    for number in range(0, count, 2):
-        made = _changed(sentences, rng, strangers)
-        claims = [_as_it_is(made[0] if made else rng.choice(sentences))]
-        if made is not None and number + 1 < count:
-            claims.append(_with_change(*made))
-        for claim in claims:
-            if claim.text not in given:
-                given.add(claim.text)
-                yield with_noise(claim, rng) if rng.random() < noise else claim
+    sentences = list(parsed.sents)
+    if sentences and not sentences[-1].text.rstrip().endswith(_ENDS):
+        sentences.pop()
+    # A sentence that the document says twice stands here once.
+    left = {plain(s.text): s for s in sentences if sum(token.is_alpha for token in s) >= _LEAST_WORDS}
+    for _ in range(count // 2):
+        made = _changed(list(left.values()), rng, strangers)
+        if made is None:
+            return
+        sentence, kind, changed = made
+        del left[plain(sentence.text)]
+        place = (sentence.start_char, sentence.end_char)
+        for claim in (
+            Claim(parsed.text, plain(sentence.text), "sentence", *place),
+            Claim(parsed.text, changed.text, kind, *place, changed.first, changed.last),
+        ):
+            yield with_noise(claim, rng) if rng.random() < noise else claim
 
 
 def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) -> tuple[Span, str, Changed] | None:
@@ -109,25 +116,22 @@ def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) ->
     return None
 
 
-def _as_it_is(sentence: Span) -> Claim:
-    return Claim(sentence.doc.text, plain(sentence.text), "sentence", sentence.start_char, sentence.end_char)
-
-
-def _with_change(sentence: Span, kind: str, changed: Changed) -> Claim:
-    place = (sentence.start_char, sentence.end_char)
-    return Claim(sentence.doc.text, changed.text, kind, *place, changed.first, changed.last)
-
-
 def with_noise(claim: Claim, rng: random.Random) -> Claim:
-    """Words dropped or said twice, each with a chance of 5 %; those that were changed stay, and one at least."""
+    """Words dropped or said twice, each with a chance of 5 %; negations and what was changed stay, and one at least."""
     words = claim.text.split()
     changed = range(0) if claim.first is None or claim.last is None else range(claim.first, claim.last + 1)
     kept: list[int] = []
-    for place in range(len(words)):
+    for place, word in enumerate(words):
         draw = rng.random()
-        times = 1 if place in changed or draw >= 2 * _NOISE else 0 if draw < _NOISE else 2
-        kept += [place] * times
+        safe = place in changed or _negates(word)
+        kept += [place] * (1 if safe or draw >= 2 * _NOISE else 0 if draw < _NOISE else 2)
     kept = kept or [0]
     first, last = (kept.index(changed[0]), kept.index(changed[-1])) if changed else (None, None)
     text = " ".join(words[place] for place in kept)
-    return Claim(claim.document, text, claim.kind, claim.start, claim.end, first, last, noisy=True)
+    noisy = kept != list(range(len(words)))
+    return Claim(claim.document, text, claim.kind, claim.start, claim.end, first, last, noisy)
+
+
+def _negates(word: str) -> bool:
+    bare = word.casefold().strip(".,;:!?\"'()")
+    return bare in _NEGATIONS or bare.endswith(("n't", "n’t"))  # noqa: RUF001  # as texts have it

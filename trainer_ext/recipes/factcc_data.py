@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from trainer_ext.recipes.claims import Claim
-from trainer_ext.tables import read_table
+from trainer_ext.tables import checked_text, read_table
 
 # Columns that hold documents, in the order in which they are looked for: of summarization and of question-answer data.
 _COLUMNS = ("document", "source", "article", "context", "text")
@@ -23,7 +23,7 @@ def read_documents(files: Sequence[str]) -> list[str]:
     """The different documents of JSON lines, CSV or parquet files, in order of their first appearance.
 
     Raises:
-        ValueError: a file is no table, or has none of the columns that hold documents.
+        ValueError: a file is no table, has none of the columns that hold documents, or something else than text in one.
     """
     return list(dict.fromkeys(text for name in files for text in _texts(Path(name))))
 
@@ -34,20 +34,46 @@ def _texts(path: Path) -> Iterator[str]:
     if column is None:
         raise ValueError(f"{path} has no column of documents: name it one of {', '.join(_COLUMNS)}.")
     for number, row in enumerate(rows, start=1):
-        text = row.get(column)
-        if not isinstance(text, str):
-            raise ValueError(f"{path}, row {number}: {column!r} is no text; give every row a document.")
-        if text.strip():
+        if (text := checked_text(row.get(column), column, number, path)).strip():
             yield text
 
 
 def fitting(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Claim]:
-    """The claims that leave half of ``max_tokens`` to their document, as the metric reads them too."""
+    """The claims that can be judged from a row of ``max_tokens``.
+
+    They leave half of it to their document, as the metric reads them too, and the document's sentence that they are
+    about is not cut off.
+    """
     if not claims:
         return []
     texts = [claim.text for claim in claims]
     ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
-    return [claim for claim, mine in zip(claims, ids, strict=True) if len(mine) <= max_tokens // 2]
+    short = [claim for claim, mine in zip(claims, ids, strict=True) if len(mine) <= max_tokens // 2]
+    if not short:
+        return []
+    encoded = _encoded(short, tokenizer, max_tokens)
+    return [
+        claim
+        for row, claim in enumerate(short)
+        if _read_to(encoded["offset_mapping"][row], encoded.sequence_ids(row))
+        >= claim.start + len(claim.document[claim.start : claim.end].rstrip())
+    ]
+
+
+def _encoded(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> BatchEncoding:
+    return tokenizer(
+        [claim.document for claim in claims],
+        [claim.text for claim in claims],
+        truncation="only_first",
+        max_length=max_tokens,
+        return_offsets_mapping=True,
+        split_special_tokens=True,
+    )
+
+
+def _read_to(offsets: Sequence[tuple[int, int]], sequences: Sequence[int | None]) -> int:
+    """Where the part of the document that a row holds ends, in its characters."""
+    return max((end for of, (_, end) in zip(sequences, offsets, strict=True) if of == 0), default=0)
 
 
 def claim_rows(
@@ -55,7 +81,7 @@ def claim_rows(
 ) -> Dataset:
     """Rows ``input_ids``, ``attention_mask``, perhaps ``token_type_ids``, and ``labels`` (0 consistent, 1 not).
 
-    A document that is too long beside its claim is cut at its end, so make claims of documents of a fitting length.
+    A document that is too long beside its claim is cut at its end: see :func:`fitting`.
 
     Args:
         claims: what to judge.
@@ -65,17 +91,10 @@ def claim_rows(
             that the claim was made of, and of the claim's words that were changed; both -100 where there are none.
     """
     listed = list(claims)
-    encoded = tokenizer(
-        [claim.document for claim in listed],
-        [claim.text for claim in listed],
-        truncation="only_first",
-        max_length=max_tokens,
-        return_offsets_mapping=spans,
-        split_special_tokens=True,
-    )
+    encoded = _encoded(listed, tokenizer, max_tokens)
+    offsets = encoded.pop("offset_mapping")
     rows: dict[str, list[Any]] = {"labels": [CONSISTENT if claim.consistent else INCONSISTENT for claim in listed]}
     if spans:
-        offsets = encoded.pop("offset_mapping")
         rows["span_positions"] = [
             [
                 *_tokens(offsets[row], encoded.sequence_ids(row), 0, (claim.start, claim.end)),

@@ -21,7 +21,7 @@ class ClassifierWithSpans(nn.Module):
 
     Args:
         classifier: of sequences, with a BERT-like encoder.
-        weight: of the spans' loss, the mean over the four heads, beside the classifier's.
+        weight: of the spans' loss, the mean over all places in the batch that are pointed at, beside the classifier's.
     """
 
     def __init__(self, classifier: PreTrainedModel, weight: float) -> None:

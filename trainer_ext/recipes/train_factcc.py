@@ -25,12 +25,13 @@ from transformers import (
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.checks import check_recipe
-from trainer_ext.recipes.claims import Claim, make_claims
+from trainer_ext.recipes.claims import VERSION, Claim, make_claims
 from trainer_ext.recipes.factcc_data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting, read_documents
 from trainer_ext.recipes.factcc_spans import ClassifierWithSpans
 from trainer_ext.recipes.training import check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
+_LEAST_TOKENS = 16  # as in the metric
 _LENGTHS = 5  # how many times as long as the shortest the longest document is
 
 
@@ -100,6 +101,9 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     set_seed(recipe.seed)
     output = Path(recipe.output_dir)
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    if not tokenizer.is_fast:
+        raise ValueError(f"The tokenizer of {recipe.model!r} cannot say where its tokens stand: give one that is fast.")
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # places in a row stay where they are
     model = AutoModelForSequenceClassification.from_pretrained(
         recipe.model, num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
         dtype=torch.float32, use_safetensors=True,
@@ -174,8 +178,8 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
     from trainer_ext.mining.fingerprint import fingerprint
 
     cut = [_shortened(text, recipe) for text in documents]
-    key = fingerprint(documents=cut, pipeline=recipe.pipeline, count=recipe.claims_per_document, seed=recipe.seed)[:16]
-    kept = Path(recipe.output_dir) / "checkpoints" / f"claims-{key}.jsonl"
+    rules = (VERSION, recipe.pipeline, recipe.claims_per_document, recipe.seed)
+    kept = Path(recipe.output_dir) / "checkpoints" / f"claims-{fingerprint(documents=cut, rules=rules)[:16]}.jsonl"
     if kept.is_file():
         with kept.open(encoding="utf-8") as lines:
             return [Claim(**json.loads(line)) for line in lines]
@@ -198,5 +202,10 @@ def _check(recipe: FactCCRecipe) -> None:
     """Refuse before the data are read what would fail after."""
     if not 0 <= recipe.span_weight < math.inf:
         raise ValueError(f"span_weight is {recipe.span_weight}: give 0 or more.")
-    counts = ("documents", "claims_per_document", "document_words", "batch", "eval_steps", "validation_documents")
-    check_recipe(recipe, counts)
+    if recipe.claims_per_document < 2:
+        raise ValueError(f"claims_per_document is {recipe.claims_per_document}: give 2 or more; they come in pairs.")
+    if recipe.max_tokens < _LEAST_TOKENS:
+        raise ValueError(f"max_tokens is {recipe.max_tokens}: give {_LEAST_TOKENS} or more.")
+    config = check_recipe(recipe, ("documents", "document_words", "batch", "eval_steps", "validation_documents"))
+    if config.is_encoder_decoder:
+        raise ValueError(f"{recipe.model!r} is a {config.model_type} model: give an encoder alone, such as BERT.")

@@ -15,6 +15,7 @@ from trainer_ext.recipes.claim_changes import (
     Change,
     bring_stranger,
     negate,
+    same_entity,
     swap_dates,
     swap_names,
     swap_numbers,
@@ -135,6 +136,7 @@ def test_pronouns_stay_in_their_place(words: str, tag: str, dep: str, row: set[s
         ("The cat is here .", "The cat is not here ."),
         ("The cat was not here .", "The cat was here ."),
         ("Cats sleep .", None),
+        ("She is right , he was not .", "She is right , he was ."),
     ],
 )
 def test_negation(words: str, expected: str | None) -> None:
@@ -152,6 +154,7 @@ def test_negation(words: str, expected: str | None) -> None:
          "(Bob Ray)"),
         ("Ann is here .", [True, True, False, False], negate, "Ann is not here.", "is not"),
         ("Ann is n't here .", [True, False, True, False, False], negate, "Ann is here.", "is"),
+        ("Ann is nt here .", [True, False, True, False, False], negate, None, None),
     ],
 )  # fmt: skip
 def test_the_changed_words_are_told(words: str, spaces: list[bool], change: Change, expected: str, said: str) -> None:
@@ -166,6 +169,9 @@ def test_the_changed_words_are_told(words: str, spaces: list[bool], change: Chan
         sent_starts=[place == 0 for place in range(len(tokens))],
     )
     found = [change(first(document), random.Random(seed), {}) for seed in range(30)]
+    if expected is None:
+        assert found == [None] * 30
+        return
     told = {" ".join(one.text.split()[one.first : one.last + 1]) for one in found if one and one.text == expected}
     assert told == {said}
 
@@ -186,6 +192,17 @@ def test_noise_leaves_the_changed_words() -> None:
         assert noisy.first is not None
         assert noisy.last is not None
         assert noisy.text.split()[noisy.first : noisy.last + 1] == ["e", "f", "g"]
+
+
+def test_noise_drops_no_negation() -> None:
+    words = ["not", "isn't", "never", "no", "without,", "nothing"]
+    for seed in range(50):
+        assert with_noise(claim(" ".join(words)), random.Random(seed)).text.split() == words
+
+
+def test_what_the_noise_left_alone_is_not_noisy() -> None:
+    assert {with_noise(claim("a b"), random.Random(seed)).noisy for seed in range(50)} == {True, False}
+    assert not any(with_noise(claim("not"), random.Random(seed)).noisy for seed in range(50))
 
 
 def claim(text: str, first: int | None = None, last: int | None = None) -> Claim:
@@ -209,23 +226,23 @@ def test_a_changed_sentence_stands_beside_itself_as_it_is() -> None:
         parsed([*WORDS[10:], *WORDS[:10]], entities=ENTITIES[10:] + ENTITIES[:10]),
     ]
     found = claims(documents, per_document=6, noise=0.0)
-    assert 3 <= sum(claim.consistent for claim in found) <= 4, "two sentences of two documents"
-    assert 4 <= sum(not claim.consistent for claim in found) <= 6
-    assert len({(claim.document, claim.text) for claim in found}) == len(found), "none twice"
-    plain = {(claim.document, claim.start) for claim in found if claim.consistent}
-    for claim in found:
-        sentence = claim.document[claim.start : claim.end]
-        assert (claim.kind == "sentence") == claim.consistent == (claim.text == sentence)
-        if not claim.consistent:
-            assert (claim.document, claim.start) in plain
-            assert claim.first is not None
-            assert claim.last is not None
-            words, others = sentence.split(), claim.text.split()
-            assert others[: claim.first] == words[: claim.first]
-            assert others[claim.last + 1 :] == words[len(words) - len(others) + claim.last + 1 :]
+    assert len(found) == 8, "two sentences of two documents, none twice"
+    for plain, changed in zip(found[::2], found[1::2], strict=True):
+        sentence = plain.document[plain.start : plain.end]
+        assert (plain.kind, plain.text, plain.first) == ("sentence", sentence, None)
+        assert plain.consistent
+        assert not changed.consistent
+        assert (changed.document, changed.start, changed.end) == (plain.document, plain.start, plain.end)
+        assert changed.text not in changed.document
+        assert changed.first is not None
+        assert changed.last is not None
+        words, others = sentence.split(), changed.text.split()
+        assert others[: changed.first] == words[: changed.first]
+        assert others[changed.last + 1 :] == words[len(words) - len(others) + changed.last + 1 :]
     mine = [claim for claim in found if claim.document == documents[0].text]
     assert claims(documents[:1], per_document=6, noise=0.0) == mine
-    assert {claim.noisy for claim in claims(documents, noise=1.0)} == {True}
+    assert len(claims(documents, per_document=3)) == 4
+    assert any(claim.noisy for claim in claims(documents, noise=1.0))
 
 
 def test_strangers_come_from_the_documents_before() -> None:
@@ -234,17 +251,58 @@ def test_strangers_come_from_the_documents_before() -> None:
         parsed(["Ann", "went", "home", "very", "late", "."], entities=["B-PERSON", *"OOOOO"]),
     ]
     assert [claim.text for claim in claims(documents, noise=0.0)] == [
-        "Dora Maar painted all day long .",  # nothing to change
         "Ann went home very late .",
         "Dora Maar went home very late .",
-    ]
+    ], "in the first there was nothing to change"
+
+
+def test_a_last_sentence_that_was_cut_off_is_left_out() -> None:
+    whole, cut = parsed(WORDS, entities=ENTITIES), parsed(WORDS[:-2], entities=ENTITIES[:-2])
+    assert {claim.start for claim in claims([whole], per_document=6)} == {0, 39}
+    assert {claim.start for claim in claims([cut], per_document=6)} == {0}
+
+
+def test_what_the_document_says_too_is_no_change() -> None:
+    words = ["Ann", "scored", "in", "London", ".", "Bob", "scored", "in", "London", "."]
+    entities = ["B-PERSON", *"OOOO", "B-PERSON", *"OOOO"]
+    assert swap_names(first(parsed(words, entities=entities)), random.Random(0), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Obama", "Barack Obama", True),
+        ("UK", "the UK", True),
+        ("two", "2", True),
+        ("Americans", "American", True),
+        ("Ann's", "Ann", True),
+        ("U.S.", "France", False),
+        ("US", "U", False),
+        ("two", "three", False),
+        ("the", "a", False),
+    ],
+)
+def test_what_may_mean_the_same(one: str, other: str, same: bool) -> None:
+    assert same_entity(one, other) == same_entity(other, one) == same
+
+
+def test_an_article_is_not_said_twice_and_sentences_begin_large() -> None:
+    words = ["The", "BBC", "met", "Ann", ".", "Later", "the", "Times", "came", "."]
+    entities = ["B-ORG", "I-ORG", "O", "O", "O", "O", "B-ORG", "I-ORG", "O", "O"]
+    swapped = tried(swap_names, first(parsed(words, entities=entities)), range(5))
+    assert swapped == {"The Times met Ann ."}
+    words, entities = (
+        ["So", "the", "BBC", "met", "Ann", ".", "Then", "the", "Times", "came", "."],
+        ["O", "O", "B-ORG", *"OOOO", "B-ORG", "I-ORG", "O", "O"],
+    )
+    assert tried(swap_names, first(parsed(words, entities=entities)), range(5)) == {"So the Times met Ann ."}
 
 
 def test_documents_without_sentences_give_none() -> None:
     assert claims([parsed(["Hi", "."])]) == []
 
 
-@pytest.mark.parametrize("options", [{"per_document": 0}, {"noise": 1.5}])
+@pytest.mark.parametrize("options", [{"per_document": 1}, {"noise": 1.5}])
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give"):
         claims([parsed(WORDS)], **options)
@@ -265,6 +323,6 @@ def test_with_a_real_pipeline() -> None:
         "Anthony Joshua beat Wladimir Klitschko at Wembley in April 2017. He was not hurt, and his promoter said that "
         "90,000 people had watched. Three years later he lost to Oleksandr Usyk in London."
     )
-    found = list(make_claims([text], pipeline, per_document=60, noise=0.0))
+    found = [claim for seed in range(12) for claim in make_claims([text], pipeline, seed=seed, noise=0.0)]
     assert {claim.kind for claim in found} >= {"sentence", "names", "dates", "pronouns", "negation"}
     assert all(claim.text not in " ".join(text.split()) for claim in found if not claim.consistent)

@@ -49,6 +49,16 @@ def test_claims_that_are_too_long_are_left_out(folder: Path) -> None:
     long = Claim(DOCUMENT, "the king was in paris . " * 4, "sentence", 18, 41)
     assert fitting([AS_IT_IS, long, CHANGED], tokenizer, 40) == [AS_IT_IS, CHANGED]
     assert fitting([], tokenizer, 40) == []
+    assert fitting([long], tokenizer, 40) == []
+
+
+def test_claims_about_what_was_cut_off_are_left_out(folder: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    early = Claim(DOCUMENT, "the cat was red .", "sentence", 0, 17)
+    assert fitting([AS_IT_IS, early], tokenizer, 15) == [early]
+    whole = len(tokenizer(DOCUMENT, AS_IT_IS.text)["input_ids"])
+    assert fitting([AS_IT_IS], tokenizer, whole) == [AS_IT_IS]
+    assert fitting([AS_IT_IS], tokenizer, whole - 1) == []
 
 
 def test_the_loss_is_the_labels_and_the_mean_of_the_pointers(folder: Path) -> None:

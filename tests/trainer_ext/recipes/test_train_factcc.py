@@ -11,7 +11,7 @@ import pytest
 import spacy
 import torch
 from spacy.language import Language
-from tiny import WORDS, tiny_tokenizer
+from tiny import WORDS, tiny_model, tiny_tokenizer
 from tokenizers import processors
 from transformers import (
     AutoModelForSequenceClassification,
@@ -158,6 +158,8 @@ def test_a_run_that_was_cut_off_comes_to_the_same_weights(
         ({"span_weight": -1.0}, "span_weight is -1"),
         ({"batch": 0}, "batch is 0"),
         ({"documents": 0}, "documents is 0"),
+        ({"claims_per_document": 1}, "come in pairs"),
+        ({"max_tokens": 0}, "max_tokens is 0"),
     ],
 )
 def test_mistakes_are_found_before_the_work(setting: dict[str, Any], options: dict[str, Any], message: str) -> None:
@@ -170,6 +172,32 @@ def test_what_is_trained_on_does_not_validate(setting: dict[str, Any]) -> None:
         train_factcc(FactCCRecipe(**{**setting, "train_files": [setting["validation_file"]]}))
 
 
+def test_an_encoder_decoder_is_refused_before_the_work(setting: dict[str, Any], tmp_path: Path) -> None:
+    tiny_model("bart").save_pretrained(tmp_path / "bart")
+    with pytest.raises(ValueError, match="is a bart model: give an encoder alone"):
+        train_factcc(FactCCRecipe(**{**setting, "model": str(tmp_path / "bart")}))
+
+
+def test_a_tokenizer_that_pads_on_the_left_is_turned(setting: dict[str, Any]) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(setting["model"])
+    tokenizer.padding_side = "left"
+    tokenizer.save_pretrained(setting["model"])
+    folder = train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2}))
+    assert AutoTokenizer.from_pretrained(folder).padding_side == "right"
+
+
+def test_begun_anew_the_claims_are_kept(setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = FactCCRecipe(**{**setting, "epochs": 0.2})
+    folder = train_factcc(recipe)
+    before = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr("trainer_ext.recipes.train_factcc.load_pipeline", None)
+    train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2, "resume": False}))
+    assert (folder / "model.safetensors").read_bytes() == before
+    monkeypatch.setattr("trainer_ext.recipes.train_factcc.VERSION", 0)
+    with pytest.raises(TypeError):  # claims of other rules are made anew, with the pipeline
+        train_factcc(recipe)
+
+
 def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: Path) -> None:
     first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     first.write_text('{"context": "one", "question": "?"}\n{"context": "one", "question": "!"}\n{"context": " "}\n')
@@ -178,6 +206,12 @@ def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: 
     bad = tmp_path / "c.jsonl"
     bad.write_text('{"summary": "t"}\n')
     with pytest.raises(ValueError, match="no column of documents"):
+        read_documents([str(bad)])
+    bad.write_text('{"text": "t"}\n{"text": "\\ud800"}\n')
+    with pytest.raises(ValueError, match=r"row 2.*half a surrogate"):
+        read_documents([str(bad)])
+    bad.write_text('{"text": "t"}\n{"title": "t"}\n')
+    with pytest.raises(ValueError, match=r"row 2.*null, not text"):
         read_documents([str(bad)])
 
 
