@@ -98,6 +98,6 @@ if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
     finally:
-        # Left to the interpreter's end, gloo's threads now and then outlive what they use, and the process aborts.
+        # Left to the interpreter's end, gloo's threads now and then abort the process (pytorch issue 190489).
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
