@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import torch
-from tiny import WORDS, tiny_tokenizer
+from tiny import WORDS, one_thread, tiny_tokenizer
 from tokenizers import processors
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 
@@ -48,10 +48,9 @@ def save_reader(folder: Path, model: BertForQuestionAnswering) -> Path:
     return folder
 
 
+@one_thread()
 def train_reader_that_finds(folder: Path, steps: int = 600) -> Path:
     """A reader that answers "who did WORD ?" with WORD where the text has it, and with nothing where not."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums come out in another order on more
     tokenizer, model = pair_tokenizer(), tiny_reader().train()
     rng = random.Random(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -73,5 +72,4 @@ def train_reader_that_finds(folder: Path, steps: int = 600) -> Path:
         model(**batch, start_positions=places, end_positions=places).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    torch.set_num_threads(threads)
     return save_reader(folder, model.eval())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -112,12 +113,22 @@ def save_tiny_qagen(folder: Path, kind: str = "bart", seed: int = 0) -> Path:
     return folder
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """On more threads sums come out in another order, and hundreds of steps make another model of that."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def train_tiny_qagen(
     folder: Path, ask: Callable[[random.Random, list[str]], str], kind: str = "bart", longest: int = 8, steps: int = 250
 ) -> Path:
     """A tiny QAGen that has learned to ask as ``ask`` does of a text's words, so that its pairs survive the filter."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums come out in another order on more, and hundreds of steps make another model of that
     tokenizer, model = tiny_tokenizer(), tiny_model(kind).train()
     rng = random.Random(0)
     content = [word for word in WORDS if word.isalpha() and len(word) > 2]
@@ -135,7 +146,6 @@ def train_tiny_qagen(
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    torch.set_num_threads(threads)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

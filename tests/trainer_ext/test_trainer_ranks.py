@@ -22,7 +22,12 @@ def run(folder: Path, kind: str, qagen: Path, processes: int) -> dict[str, Any]:
     paths = [REPOSITORY, REPOSITORY / "metrics", REPOSITORY / "tests", WORKER.parent]
     environment = {name: value for name, value in os.environ.items() if name not in _OF_A_LAUNCHER}
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"] if processes > 1 else []
+    environment |= {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    launcher = (
+        ["-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", f"--nproc_per_node={processes}"]
+        if processes > 1
+        else []
+    )
     done = subprocess.run(
         [sys.executable, *launcher, str(WORKER), str(output), kind, str(qagen)],
         env=environment,

@@ -75,9 +75,17 @@ def _given(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:
-    """The newest of a trainer's checkpoints; one without the trainer's state, which is written last, is removed."""
+    """The newest of a trainer's checkpoints; one without the trainer's whole state, written last, is removed."""
     for checkpoint in folder.glob("checkpoint-*"):
-        if not (checkpoint / "trainer_state.json").is_file():
+        if not _is_whole(checkpoint / "trainer_state.json"):
             shutil.rmtree(checkpoint)
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     return str(last) if last is not None else None
+
+
+def _is_whole(state: Path) -> bool:
+    try:
+        json.loads(state.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # killed before it was written, or while
+        return False
+    return True

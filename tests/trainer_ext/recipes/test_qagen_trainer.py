@@ -201,7 +201,7 @@ def test_label_smoothing_is_applied_in_training(tmp_path: Path) -> None:
 
 RANK = """
 import faulthandler, json, sys
-faulthandler.dump_traceback_later(100, exit=True)  # a rank that waits for the other says where, and ends
+faulthandler.dump_traceback_later(280, exit=True)  # a rank that waits for the other says where, and ends
 from pathlib import Path
 import torch
 from tiny import tiny_model
@@ -245,7 +245,7 @@ def test_two_ranks_are_the_same_as_two_accumulated_batches(tmp_path: Path) -> No
         for rank in range(2)
     ]
     try:
-        printed = [process.communicate(timeout=120)[0] for process in processes]
+        printed = [process.communicate(timeout=300)[0] for process in processes]
     finally:
         for process in processes:
             process.kill()

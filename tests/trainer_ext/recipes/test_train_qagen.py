@@ -156,7 +156,7 @@ def step_of(checkpoint: Path) -> int:
 
 def last_state(output: Path) -> dict[str, Any]:
     """The trainer's state in the newest checkpoint that has one; it is the last file of a checkpoint."""
-    states = (output / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    states = filter(is_json, (output / "checkpoints").glob("checkpoint-*/trainer_state.json"))
     state: dict[str, Any] = json.loads(max(states, key=lambda file: step_of(file.parent)).read_text())
     return state
 
@@ -237,6 +237,14 @@ def test_card_states_data_steps_and_quality(data: tuple[Path, Path], unbroken: P
     assert not re.search(r"\b(None|nan|inf)\b|[{}]", card)
 
 
+def is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
 def train_and_kill(arguments: list[str], output: Path) -> None:
     """Run the command in a process of its own, and kill it once it has written its first checkpoint."""
     code = "import sys; from trainer_ext.cli.main import main; raise SystemExit(main(sys.argv[1:]))"
@@ -246,9 +254,10 @@ def train_and_kill(arguments: list[str], output: Path) -> None:
     try:
         # The state is the last file of a checkpoint.
         first = output / "checkpoints" / f"checkpoint-{EVAL_STEPS}" / "trainer_state.json"
-        patience = time.monotonic() + 120
-        while not first.is_file() and process.poll() is None and time.monotonic() < patience:
+        patience = time.monotonic() + 300
+        while not is_json(first) and process.poll() is None and time.monotonic() < patience:
             time.sleep(0.002)
+        assert is_json(first), log.read_text()
         time.sleep(0.05)  # a few steps on, which are lost
     finally:
         process.kill()
@@ -265,7 +274,7 @@ def test_killed_and_run_again_gives_the_same_weights(
     train_and_kill(arguments, output)
     state = last_state(output)
     assert 0 < state["global_step"] < last_state(unbroken)["global_step"]
-    for file in (output / "checkpoints").glob("checkpoint-*/trainer_state.json"):
+    for file in filter(is_json, (output / "checkpoints").glob("checkpoint-*/trainer_state.json")):
         noted = json.loads(file.read_text())
         noted["log_history"].append({"step": noted["global_step"], "killed": 1})
         file.write_text(json.dumps(noted))

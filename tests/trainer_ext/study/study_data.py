@@ -65,7 +65,7 @@ class Server:
         self, method: str, path: str, token: str | None = None, body: bytes | None = None, **headers: str
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, content (parsed where it is JSON) and headers; a header's underscores stand for hyphens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent.setdefault("Authorization", f"Bearer {token}")
@@ -100,7 +100,7 @@ def serving(path: Path, port: int = 0, *options: str) -> Iterator[Server]:
         process.communicate()
 
 
-def wait_until(condition: Any, seconds: float = 20.0) -> None:
+def wait_until(condition: Any, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -269,5 +269,5 @@ def test_serving_imports_nothing_heavy(tmp_path: Path) -> None:
         "if name in sys.modules])\n"
     )
     command = [sys.executable, "-c", code + RUN, "study", "serve", str(tmp_path / "a.sqlite")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.stdout == "[]\n", done.stderr
