@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--pipeline", default="en_core_web_sm", help="spaCy pipeline with tagger, parser and named entities")
     add("--claims-per-document", type=int, default=4, help="half of them consistent")
     add("--document-words", type=int, default=300, help="most words that are read of a document; a fifth at least")
+    add("--shortened", type=float, default=0.8, help="share of claims that leave out parts of their sentence")
     add("--epochs", type=float, default=2.0, help="passes over the claims")
     add("--learning-rate", type=float, default=5e-5, help="peak; the paper has 2e-5 for BERT-base")
     add("--span-weight", type=float, default=1.0, help="of the loss for pointing at why; 0 trains by labels alone")

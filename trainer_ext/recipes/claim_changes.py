@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spacy.tokens import Doc, Span
+    from spacy.tokens import Span
 
 # Named entities that can stand in each other's place.
 _NAMES = ("PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "PRODUCT", "EVENT", "WORK_OF_ART", "LANGUAGE", "LAW")
@@ -40,38 +40,33 @@ Strangers = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Changed:
-    """A sentence with another fact.
+class Edit:
+    """Tokens of a document, ``start`` to before ``end``, that say another fact when ``new`` stands in their place."""
 
-    Attributes:
-        text: the sentence, words parted by single spaces.
-        first, last: its words, counted from 0, that say the other fact.
-    """
-
-    text: str
-    first: int
-    last: int
+    start: int
+    end: int
+    new: str
 
 
-Change = Callable[["Span", random.Random, Strangers], "Changed | None"]
+Change = Callable[["Span", random.Random, Strangers], "Edit | None"]
 
 
-def swap_names(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
+def swap_names(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One named entity replaced by another of the same kind from the document."""
     return _swap_entity(sentence, _NAMES, rng)
 
 
-def swap_numbers(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
+def swap_numbers(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One number replaced by another of the same kind from the document."""
     return _swap_entity(sentence, _NUMBERS, rng)
 
 
-def swap_dates(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
+def swap_dates(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One date or time replaced by another from the document."""
     return _swap_entity(sentence, _DATES, rng)
 
 
-def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
+def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One name, number or date replaced by another of the same kind that the document does not have.
 
     Not among FactCC's changes, but the commonest mistake of summarizers: what they add is not in the source.
@@ -86,29 +81,29 @@ def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> 
     return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
-def swap_pronoun(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
+def swap_pronoun(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One pronoun replaced by another that fits its place."""
     places = [(token, row) for token in sentence if (row := _pronoun_row(token)) is not None]
     if not places:
         return None
     token, row = rng.choice(places)
     new = rng.choice([word for word in row if word != token.lower_])
-    return _replaced(sentence, token.i, token.i + 1, "I" if new == "i" else new)
+    return Edit(token.i, token.i + 1, "I" if new == "i" else new)
 
 
-def negate(sentence: Span, rng: random.Random, strangers: Strangers) -> Changed | None:
+def negate(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """A "not" taken away, or where the sentence has none put behind an auxiliary verb."""
     places = [token for token in sentence if token.lower_ in _AUXILIARIES and token.pos_ in ("AUX", "VERB")]
     # What stands before a negation without a space is a word's half: "ca" of "can't", "did" of "didnt".
     negated = [token for token in places if token.i + 1 < sentence.end and token.nbor().lower_ in _NEGATIONS]
     if negated:
         token = rng.choice(negated)
-        return _replaced(sentence, token.i, token.i + 2, token.text)
+        return Edit(token.i, token.i + 2, token.text)
     whole = [token for token in places if token.whitespace_]
     if not whole:
         return None
     token = rng.choice(whole)
-    return _replaced(sentence, token.i, token.i + 1, f"{token.text} not")
+    return Edit(token.i, token.i + 1, f"{token.text} not")
 
 
 CHANGES: dict[str, Change] = {
@@ -121,14 +116,9 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def plain(text: str) -> str:
-    """Words parted by single spaces."""
-    return " ".join(text.split())
-
-
-def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Changed | None:
+def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Edit | None:
     swaps = [
-        (mine, plain(other.text))
+        (mine, " ".join(other.text.split()))
         for mine in sentence.ents
         if mine.label_ in labels
         for other in sentence.doc.ents
@@ -137,12 +127,12 @@ def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) ->
     return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
-def _with_entity(sentence: Span, mine: Span, other: str) -> Changed | None:
-    """The sentence with an entity replaced; an article is not said twice."""
+def _with_entity(sentence: Span, mine: Span, other: str) -> Edit:
+    """An entity replaced; an article is not said twice."""
     words = other.split()
     if mine.start > sentence.start and mine.doc[mine.start - 1].lower_ in _ARTICLES and words[0].lower() in _ARTICLES:
         words = words[1:] or words
-    return _replaced(sentence, mine.start, mine.end, " ".join(words))
+    return Edit(mine.start, mine.end, " ".join(words))
 
 
 def same_entity(one: str, other: str) -> bool:
@@ -169,18 +159,3 @@ def _pronoun_row(token: Any) -> tuple[str, ...] | None:
     if word in ("it", "you"):  # subject or object: the parser knows
         return _PRONOUNS[0 if token.dep_.startswith("nsubj") else 1]
     return next((row for row in _PRONOUNS[:2] if word in row), None)
-
-
-def _replaced(sentence: Span, start: int, end: int, new: str) -> Changed | None:
-    """The sentence with its document's tokens ``start`` to ``end`` replaced; None if the document says that too."""
-    document: Doc = sentence.doc
-    head = document[sentence.start : start].text_with_ws.lstrip() if start > sentence.start else ""
-    tail = document[end : sentence.end].text if end < sentence.end else ""
-    if not head and document[start].text[:1].isupper():
-        new = new[:1].upper() + new[1:]
-    text = plain(f"{head}{new}{document[end - 1].whitespace_}{tail}")
-    if f" {text} ".casefold() in f" {plain(document.text)} ".casefold():
-        return None
-    # What stands before or behind without a space, a bracket or a comma, is of the same word.
-    first = len(f"{head}x".split()) - 1
-    return Changed(text, first, first + len(f"x{new}x".split()) - 1)

@@ -1,7 +1,7 @@
 """Synthetic claims for training a consistency classifier (FactCC, Kryscinski et al. 2020, section 3.1).
 
-A claim is a sentence of a document, as it is or with noise (consistent), or with a fact of it changed (inconsistent).
-The paper also back-translates; that needs two translation models and is left out here.
+A claim is a sentence of a document, as it is, shortened or with noise (consistent), or with a fact of it changed too
+(inconsistent). The paper back-translates, which needs two translation models; here parts of the sentence are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainer_ext.recipes.claim_changes import CHANGES, ENTITIES, Changed, Strangers, plain
+from trainer_ext.recipes.claim_changes import CHANGES, ENTITIES, Edit, Strangers
+from trainer_ext.recipes.claim_texts import Said, droppable, plain, said
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -22,7 +23,7 @@ _LEAST_WORDS = 5
 _NOISE = 0.05  # chance of a word to be dropped, and of one to be said twice
 _NEGATIONS = frozenset(["not", "no", "never", "none", "nor", "nobody", "nothing", "without", "cannot"])
 _ENDS = tuple(".!?…:;\"'”’)]")  # noqa: RUF001  # of a sentence that was not cut off
-VERSION = 2  # of the claims: another one for the same documents is made by other rules
+VERSION = 3  # of the claims: another one for the same documents is made by other rules
 _STRANGERS = 20  # entities of a kind that are remembered of the documents before
 
 
@@ -56,7 +57,13 @@ class Claim:
 
 
 def make_claims(
-    documents: Iterable[str], pipeline: Language, *, per_document: int = 4, seed: int = 17, noise: float = 0.3
+    documents: Iterable[str],
+    pipeline: Language,
+    *,
+    per_document: int = 4,
+    seed: int = 17,
+    noise: float = 0.3,
+    shortened: float = 0.8,
 ) -> Iterator[Claim]:
     """Claims about documents, in pairs: a sentence with a changed fact, and the same sentence as it is.
 
@@ -69,51 +76,63 @@ def make_claims(
             one more would have no partner and is not made.
         seed: of all choices; a document's claims depend on it, on the document and on names of those before.
         noise: chance that a claim of either kind gets noise.
+        shortened: chance that both claims of a pair leave out parts of the sentence, where it has parts that can go.
 
     Raises:
         ValueError: an option is out of range.
     """
     if per_document < 2:
         raise ValueError(f"per_document is {per_document}: give 2 or more, for claims come in pairs.")
-    if not 0 <= noise <= 1:
-        raise ValueError(f"noise is {noise}: give a chance from 0 to 1.")
+    for name, chance in (("noise", noise), ("shortened", shortened)):
+        if not 0 <= chance <= 1:
+            raise ValueError(f"{name} is {chance}: give a chance from 0 to 1.")
     strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
     for parsed in pipeline.pipe(documents):
-        yield from _claims_of(parsed, per_document, random.Random(f"{seed} {parsed.text}"), noise, strangers)
+        rng = random.Random(f"{seed} {parsed.text}")
+        for pair in _pairs_of(parsed, per_document // 2, rng, shortened, strangers):
+            yield from (with_noise(claim, rng) if rng.random() < noise else claim for claim in pair)
         for entity in parsed.ents:
             if entity.label_ in ENTITIES:
                 strangers[entity.label_].append(plain(entity.text))
 
 
-def _claims_of(parsed: Doc, count: int, rng: random.Random, noise: float, strangers: Strangers) -> Iterator[Claim]:
+def _pairs_of(
+    parsed: Doc, count: int, rng: random.Random, shortened: float, strangers: Strangers
+) -> Iterator[tuple[Claim, Claim]]:
     sentences = list(parsed.sents)
     if sentences and not sentences[-1].text.rstrip().endswith(_ENDS):
         sentences.pop()
     # A sentence that the document says twice stands here once.
     left = {plain(s.text): s for s in sentences if sum(token.is_alpha for token in s) >= _LEAST_WORDS}
-    for _ in range(count // 2):
+    for _ in range(count):
         made = _changed(list(left.values()), rng, strangers)
         if made is None:
             return
-        sentence, kind, changed = made
+        sentence, kind, edit = made
         del left[plain(sentence.text)]
+        left_out = droppable(sentence, edit, rng) if rng.random() < shortened else frozenset[int]()
+        true, false = said(sentence, None, left_out), said(sentence, edit, left_out)
         place = (sentence.start_char, sentence.end_char)
-        for claim in (
-            Claim(parsed.text, plain(sentence.text), "sentence", *place),
-            Claim(parsed.text, changed.text, kind, *place, changed.first, changed.last),
-        ):
-            yield with_noise(claim, rng) if rng.random() < noise else claim
+        yield (
+            Claim(parsed.text, true.text, "sentence", *place),
+            Claim(parsed.text, false.text, kind, *place, false.first, false.last),
+        )
 
 
-def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) -> tuple[Span, str, Changed] | None:
-    """A sentence with one fact changed, and which kind; None where the document offers no change."""
+def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) -> tuple[Span, str, Edit] | None:
+    """A sentence, which kind of fact of it to change, and how; None where the document offers no change."""
     # Kinds first: nearly every sentence can be negated, and few have two names.
     kinds = rng.sample(list(CHANGES), len(CHANGES))
     for kind, sentence in ((kind, sentence) for kind in kinds for sentence in rng.sample(sentences, len(sentences))):
-        changed = CHANGES[kind](sentence, rng, strangers)
-        if changed is not None:
-            return sentence, kind, changed
+        edit = CHANGES[kind](sentence, rng, strangers)
+        if edit is not None and not _states(sentence.doc, said(sentence, edit)):
+            return sentence, kind, edit
     return None
+
+
+def _states(document: Doc, claim: Said) -> bool:
+    """Whether the document has the claim word for word."""
+    return f" {claim.text} ".casefold() in f" {plain(document.text)} ".casefold()
 
 
 def with_noise(claim: Claim, rng: random.Random) -> Claim:

@@ -48,6 +48,7 @@ def _card(
     balanced, measured = quality["balanced"]
     credit = "\n".join(f"- {line}" for line in recipe.data_credit or [Path(name).name for name in recipe.train_files])
     base = recipe.base_credit or f"`{Path(recipe.model).name}`"
+    passes = "1 pass" if recipe.epochs == 1 else f"{recipe.epochs:g} passes"
     pointed = (
         "\nA head, for training alone, learnt to point at the document's sentence and at the changed words, as in "
         "FactCCX."
@@ -89,13 +90,14 @@ Documents:
 
 {len(claims):,} synthetic claims about {documents:,} documents, cut at up to {recipe.document_words} words, parsed by
 `{recipe.pipeline}`: pairs of a sentence as it is and the same sentence with a name, number or date swapped for another
-of the document or of another document, a pronoun swapped, or negated; some of both with words dropped or repeated. The
-paper's back-translation is left out.{pointed}
+of the document or of another document, a pronoun swapped, or negated; some of both with words dropped or repeated, and
+both of some pairs without clauses or other parts that the sentence can miss ({recipe.shortened:.0%}, where it has such
+parts). The paper's back-translation is left out.{pointed}
 
-{state.global_step:,} steps of {recipe.batch} claims ({recipe.epochs:g} passes), AdamW, peak learning rate
-{recipe.learning_rate:g}, {"bfloat16 autocast" if recipe.bf16 else "float32"}, seed {recipe.seed}. Architecture:
-{config.model_type}; weights stored in {recipe.dtype}. Kept is the checkpoint with the best balanced accuracy on claims
-about documents that were not trained on:
+{state.global_step:,} steps of {recipe.batch} claims ({passes}), AdamW, peak learning rate {recipe.learning_rate:g},
+{"bfloat16 autocast" if recipe.bf16 else "float32"}, seed {recipe.seed}. Architecture: {config.model_type}; weights
+stored in {recipe.dtype}. Kept is the checkpoint with the best balanced accuracy on claims about documents that were not
+trained on:
 
 | step | balanced accuracy |
 |---:|---:|
@@ -103,7 +105,7 @@ about documents that were not trained on:
 
 ## Quality
 
-On {measured:,} claims about documents of {Path(recipe.validation_file).name} that were not trained on, balanced
+On the {measured:,} claims that chose the checkpoint, about documents of {Path(recipe.validation_file).name}, balanced
 accuracy {balanced:.3f}. By kind:
 
 | kind | claims in training | judged right | of |

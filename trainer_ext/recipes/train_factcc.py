@@ -48,6 +48,7 @@ class FactCCRecipe:
         pipeline: spaCy pipeline that parses the documents.
         claims_per_document: claims made of each document.
         document_words: most words of a document that are read; each is cut at a length between a fifth of it and it.
+        shortened: chance that a claim leaves out parts of its sentence, as summaries do.
         epochs: passes over the claims.
         learning_rate: peak of AdamW's, reached after a tenth of the steps, then falling linearly to 0.
         span_weight: of the loss for pointing at the document's sentence and the claim's changed words, FactCCX's;
@@ -69,6 +70,7 @@ class FactCCRecipe:
     pipeline: str = PIPELINE
     claims_per_document: int = 4
     document_words: int = 300
+    shortened: float = 0.8
     epochs: float = 2.0
     learning_rate: float = 5e-5
     span_weight: float = 1.0
@@ -178,13 +180,16 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str]) -> list[Claim]:
     from trainer_ext.mining.fingerprint import fingerprint
 
     cut = [_shortened(text, recipe) for text in documents]
-    rules = (VERSION, recipe.pipeline, recipe.claims_per_document, recipe.seed)
+    rules = (VERSION, recipe.pipeline, recipe.claims_per_document, recipe.shortened, recipe.seed)
     kept = Path(recipe.output_dir) / "checkpoints" / f"claims-{fingerprint(documents=cut, rules=rules)[:16]}.jsonl"
     if kept.is_file():
         with kept.open(encoding="utf-8") as lines:
             return [Claim(**json.loads(line)) for line in lines]
     pipeline = load_pipeline(recipe.pipeline)
-    claims = list(make_claims(cut, pipeline, per_document=recipe.claims_per_document, seed=recipe.seed))
+    made = make_claims(
+        cut, pipeline, per_document=recipe.claims_per_document, seed=recipe.seed, shortened=recipe.shortened
+    )
+    claims = list(made)
     kept.parent.mkdir(parents=True, exist_ok=True)
     with replacing(kept) as file:
         file.writelines(json_line(asdict(claim)) for claim in claims)
@@ -202,6 +207,8 @@ def _check(recipe: FactCCRecipe) -> None:
     """Refuse before the data are read what would fail after."""
     if not 0 <= recipe.span_weight < math.inf:
         raise ValueError(f"span_weight is {recipe.span_weight}: give 0 or more.")
+    if not 0 <= recipe.shortened <= 1:
+        raise ValueError(f"shortened is {recipe.shortened}: give a share from 0 to 1.")
     if recipe.claims_per_document < 2:
         raise ValueError(f"claims_per_document is {recipe.claims_per_document}: give 2 or more; they come in pairs.")
     if recipe.max_tokens < _LEAST_TOKENS:

@@ -13,6 +13,7 @@ from spacy.tokens import Doc, Span
 from trainer_ext.recipes.claim_changes import (
     CHANGES,
     Change,
+    Edit,
     bring_stranger,
     negate,
     same_entity,
@@ -21,6 +22,7 @@ from trainer_ext.recipes.claim_changes import (
     swap_numbers,
     swap_pronoun,
 )
+from trainer_ext.recipes.claim_texts import Said, droppable, said
 from trainer_ext.recipes.claims import Claim, make_claims, with_noise
 
 Sentences = list[str]
@@ -52,7 +54,7 @@ def first(document: Doc) -> Span:
 def tried(change: Change, sentence: Span, seeds: range, strangers: dict[str, list[str]] | None = None) -> set[str]:
     """The texts that a change comes to."""
     found = [change(sentence, random.Random(seed), strangers or {}) for seed in seeds]
-    return {one.text for one in found if one is not None}
+    return {said(sentence, one).text for one in found if one is not None}
 
 
 WORDS = [
@@ -142,12 +144,11 @@ def test_pronouns_stay_in_their_place(words: str, tag: str, dep: str, row: set[s
 def test_negation(words: str, expected: str | None) -> None:
     tokens = words.split()
     document = parsed(tokens, pos=["AUX" if token in ("is", "was") else "X" for token in tokens])
-    changed = negate(first(document), random.Random(0), {})
-    assert (None if changed is None else changed.text) == expected
+    assert tried(negate, first(document), range(3)) == ({expected} if expected else set())
 
 
 @pytest.mark.parametrize(
-    ("words", "spaces", "change", "expected", "said"),
+    ("words", "spaces", "change", "expected", "changed"),
     [
         ("Ann met Bob .", [True, True, False, False], swap_names, "Ann met Ann.", "Ann."),
         ("( Ann ) met Bob Ray .", [False, False, True, True, True, False, False], swap_names, "(Bob Ray) met Bob Ray.",
@@ -157,7 +158,9 @@ def test_negation(words: str, expected: str | None) -> None:
         ("Ann is nt here .", [True, False, True, False, False], negate, None, None),
     ],
 )  # fmt: skip
-def test_the_changed_words_are_told(words: str, spaces: list[bool], change: Change, expected: str, said: str) -> None:
+def test_the_changed_words_are_told(
+    words: str, spaces: list[bool], change: Change, expected: str, changed: str
+) -> None:
     tokens = words.split()
     entities = {"Ann": "B-PERSON", "Bob": "B-PERSON", "Ray": "I-PERSON"}
     document = Doc(
@@ -168,12 +171,14 @@ def test_the_changed_words_are_told(words: str, spaces: list[bool], change: Chan
         ents=[entities.get(token, "O") for token in tokens],
         sent_starts=[place == 0 for place in range(len(tokens))],
     )
-    found = [change(first(document), random.Random(seed), {}) for seed in range(30)]
+    sentence = first(document)
+    edits = [change(sentence, random.Random(seed), {}) for seed in range(30)]
     if expected is None:
-        assert found == [None] * 30
+        assert edits == [None] * 30
         return
-    told = {" ".join(one.text.split()[one.first : one.last + 1]) for one in found if one and one.text == expected}
-    assert told == {said}
+    found = [said(sentence, edit) for edit in edits]
+    told = {" ".join(one.text.split()[one.first : one.last + 1]) for one in found if one.text == expected}  # type: ignore[operator]
+    assert told == {changed}
 
 
 def test_noise_drops_and_repeats_words_and_never_all() -> None:
@@ -264,8 +269,9 @@ def test_a_last_sentence_that_was_cut_off_is_left_out() -> None:
 
 def test_what_the_document_says_too_is_no_change() -> None:
     words = ["Ann", "scored", "in", "London", ".", "Bob", "scored", "in", "London", "."]
-    entities = ["B-PERSON", *"OOOO", "B-PERSON", *"OOOO"]
-    assert swap_names(first(parsed(words, entities=entities)), random.Random(0), {}) is None
+    document = parsed(words, entities=["B-PERSON", *"OOOO", "B-PERSON", *"OOOO"])
+    assert tried(swap_names, first(document), range(3)) == {"Bob scored in London ."}
+    assert claims([document]) == []
 
 
 @pytest.mark.parametrize(
@@ -302,7 +308,7 @@ def test_documents_without_sentences_give_none() -> None:
     assert claims([parsed(["Hi", "."])]) == []
 
 
-@pytest.mark.parametrize("options", [{"per_document": 1}, {"noise": 1.5}])
+@pytest.mark.parametrize("options", [{"per_document": 1}, {"noise": 1.5}, {"shortened": -1}])
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="give"):
         claims([parsed(WORDS)], **options)
@@ -312,6 +318,64 @@ def test_a_missing_pipeline_is_named() -> None:
     with pytest.raises(ValueError, match="There is no spaCy pipeline 'xx_nowhere'"):
         load_pipeline("xx_nowhere")
     assert set(CHANGES) == {"names", "numbers", "dates", "strangers", "pronouns", "negation"}
+
+
+LONG = ["Ann", ",", "who", "sang", ",", "met", "Bob", "in", "Paris", "."]
+PARSE = {
+    "pos": ["X", "X", "X", "VERB", "X", "VERB", "X", "X", "X", "X"],
+    "deps": ["nsubj", "punct", "nsubj", "relcl", "punct", "ROOT", "dobj", "prep", "pobj", "punct"],
+    "heads": [5, 0, 3, 0, 0, 5, 5, 5, 7, 5],
+}
+
+
+def long_sentence(words: list[str] = LONG, spaces: list[bool] | None = None) -> Span:
+    entities = ["B-PERSON", *"OOOOO", "B-PERSON", "O", "B-GPE", "O"]
+    vocab = spacy.blank("en").vocab
+    return first(Doc(vocab, words=words, spaces=spaces or [True] * len(words), ents=entities, **PARSE))  # type: ignore[arg-type]
+
+
+def test_parts_that_the_sentence_can_miss_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer_ext.recipes.claim_texts._LEAST_WORDS", 3)
+    sentence = long_sentence()
+    found = {said(sentence, None, droppable(sentence, None, random.Random(seed))).text for seed in range(40)}
+    assert found == {"Ann met Bob in Paris .", "Ann , who sang , met Bob .", "Ann met Bob ."}
+    edit = Edit(8, 9, "London")
+    found = {said(sentence, edit, droppable(sentence, edit, random.Random(seed))).text for seed in range(40)}
+    assert found == {"Ann met Bob in London ."}, "what was changed stays"
+
+
+def test_a_sentence_stays_long_enough() -> None:
+    sentence = long_sentence()
+    assert {droppable(sentence, None, random.Random(seed)) for seed in range(40)} == {
+        frozenset({1, 2, 3, 4}),
+        frozenset({7, 8}),
+    }
+
+
+def test_nothing_is_left_out_where_less_may_be_false(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer_ext.recipes.claim_texts._LEAST_WORDS", 1)
+    for place, word in ((2, "only"), (6, "nobody"), (8, "all")):
+        words = [*LONG[:place], word, *LONG[place + 1 :]]
+        assert droppable(long_sentence(words), None, random.Random(0)) == frozenset()
+    without = long_sentence([*LONG[:7], "without", *LONG[8:]])
+    assert droppable(without, None, random.Random(0)) == frozenset()
+
+
+def test_spaces_and_places_are_right_behind_what_was_left_out() -> None:
+    sentence = long_sentence(spaces=[False, True, True, False, True, True, True, True, False, False])
+    assert said(sentence, Edit(6, 7, "Carl Orff"), {7, 8}) == Said("Ann, who sang, met Carl Orff.", 4, 5)
+    shorter = said(sentence, Edit(0, 1, "carl"), {1, 2, 3, 4, 7, 8})
+    assert (shorter.first, shorter.last) == (0, 0)
+    assert shorter.text == "Carl met Bob."
+
+
+def test_both_claims_of_a_pair_are_shortened() -> None:
+    document = long_sentence().doc
+    pairs = [claims([document], seed=seed, noise=0.0, shortened=1.0) for seed in range(20)]
+    assert {len(pair) for pair in pairs} == {2}
+    assert {len(pair[0].text.split()) for pair in pairs} == {6, 8}
+    assert all(len(true.text.split()) == len(false.text.split()) for true, false in pairs)
+    assert {pair[0].text for pair in (claims([document], noise=0.0, shortened=0.0),)} == {" ".join(LONG)}
 
 
 def test_with_a_real_pipeline() -> None:
