@@ -53,7 +53,7 @@ Args:
 
 The second argument of evaluate.load, config_name, is the classifier: a folder or a model of the Hub, one class of which
 is called "correct", "consistent", "supported", "entailment" or "factual". By default it is factcc-mini in the metric's
-own folder, where there is one.
+own folder, which the repository has and the installed package has not.
 
 Returns:
     factcc (float): mean of the scores that are not NaN; NaN if all are. From 0 to 1, higher is better.

@@ -1,0 +1,44 @@
+"""The classifier in the repository, on texts that it was not trained on."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import pytest
+from factcc import FactCCScorer
+from factcc.factcc import FactCC
+from quals.example_texts import EXAMPLES, SOURCE
+from tiny import REPOSITORY
+
+BRIDGE, _ = EXAMPLES["The bridge: right"]
+
+
+@pytest.fixture(scope="module")
+def scorer() -> FactCCScorer:
+    return FactCCScorer(str(REPOSITORY / "metrics" / "factcc" / "factcc-mini"))
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        (BRIDGE, "Inspectors had found cracks in March.", "Inspectors had found cracks in June."),
+        (BRIDGE, "Helen Marsh runs the bakery beside the bridge.", "Tamworth Ferry runs the bakery beside the bridge."),
+        (BRIDGE, "Helen Marsh said that she feared for her trade.", "Tom Brown said that she feared for her trade."),
+        (SOURCE, "About 90,000 people are expected at Wembley.", "About 27 people are expected at Wembley."),
+        (SOURCE, "Klitschko lost his titles to Tyson Fury.", "Klitschko did not lose his titles to Tyson Fury."),
+        (SOURCE, "Klitschko laughed when the remark was put to him.", "Joshua laughed when the remark was put to him."),
+    ],
+)  # fmt: skip
+def test_a_changed_fact_is_found_out(scorer: FactCCScorer, source: str, right: str, wrong: str) -> None:
+    first, second = scorer.score([source, source], [right, wrong])
+    assert first.score > 0.5 > second.score
+
+
+def test_the_examples_in_the_metrics_texts_are_true(evaluate_caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    examples = doctest.DocTestParser().get_doctest(FactCC().inputs_description, {}, "factcc", None, None)
+    failures: list[str] = []
+    result = doctest.DocTestRunner().run(examples, out=failures.append)
+    assert "".join(failures) == ""
+    assert result.attempted > 4
