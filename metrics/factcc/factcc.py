@@ -43,7 +43,8 @@ Args:
         window that supports it best, which can only raise a score; "truncate" reads its beginning, as the paper does.
         Defaults to "windows".
     max_tokens (int): tokens of source, or window, and sentence together. Defaults to the classifier's limit.
-    window_overlap (int): tokens that neighbouring windows share. Defaults to a quarter of max_tokens.
+    window_overlap (int): tokens that neighbouring windows share. Defaults to a quarter of max_tokens, or less where
+        that leaves a window too little.
     batch_tokens (int): most tokens that the classifier takes in one pass, which bounds memory and changes scores by
         rounding alone. Defaults to 4,096 on a CPU, else 32,768.
     device (str): "cuda", "mps", "cpu", ... By default the model stays where it is; it is first loaded on the first of

@@ -43,7 +43,8 @@ class FactCCScorer:
             window that supports it best; a maximum over windows can only raise a score. ``"truncate"`` reads the
             source's beginning, as the paper does.
         max_tokens: of source, or window, and sentence together; None is the model's limit.
-        window_overlap: tokens that neighbouring windows share; None is a quarter of ``max_tokens``.
+        window_overlap: tokens that neighbouring windows share; None is a quarter of ``max_tokens``, or
+            less where that leaves a window too little.
 
     Raises:
         ValueError: an option is out of range, or the checkpoint is no classifier of claims.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import math
 import os
@@ -101,18 +100,6 @@ def test_evaluate_loads_the_folder(classifier: Path, tmp_path: Path, path: str) 
     assert module.startswith("evaluate_modules.metrics.factcc.")
     wanted = FactCCScorer(str(classifier)).score(SOURCES, SUMMARIES)
     assert result["scores"] == pytest.approx([one.score for one in wanted], abs=1e-5, nan_ok=True)
-
-
-def test_the_examples_in_its_texts_are_true(
-    metric: FactCC, classifier: Path, evaluate_caches: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    text = metric.inputs_description.replace('("./metrics/factcc")', f'("./metrics/factcc", {str(classifier)!r})')
-    examples = doctest.DocTestParser().get_doctest(text, {}, "factcc", None, None)
-    failures: list[str] = []
-    result = doctest.DocTestRunner().run(examples, out=failures.append)
-    assert "".join(failures) == ""
-    assert result.attempted > 4
 
 
 def test_it_combines_with_quals(metric: FactCC, tiny_asking: Path, tmp_path: Path) -> None:

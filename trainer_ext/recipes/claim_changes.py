@@ -27,7 +27,7 @@ _AUXILIARIES = (
     "am", "is", "are", "was", "were", "be", "has", "have", "had", "do", "does", "did",
     "can", "could", "will", "would", "shall", "should", "may", "might", "must",
 )  # fmt: skip
-_NEGATIONS = ("not", "n't", "n’t")  # noqa: RUF001  # as texts have it
+_NOT = ("not", "n't", "n’t")  # noqa: RUF001  # as texts have it
 _ARTICLES = ("the", "a", "an")
 _DIGITS = {
     word: str(number)
@@ -69,7 +69,7 @@ def swap_dates(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit
 def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One name, number or date replaced by another of the same kind that the document does not have.
 
-    Not among FactCC's changes, but the commonest mistake of summarizers: what they add is not in the source.
+    Not among FactCC's changes, which stay within the document; summarizers do not.
     """
     document = sentence.doc.text.casefold()
     swaps = [
@@ -95,7 +95,7 @@ def negate(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | N
     """A "not" taken away, or where the sentence has none put behind an auxiliary verb."""
     places = [token for token in sentence if token.lower_ in _AUXILIARIES and token.pos_ in ("AUX", "VERB")]
     # What stands before a negation without a space is a word's half: "ca" of "can't", "did" of "didnt".
-    negated = [token for token in places if token.i + 1 < sentence.end and token.nbor().lower_ in _NEGATIONS]
+    negated = [token for token in places if token.i + 1 < sentence.end and token.nbor().lower_ in _NOT]
     if negated:
         token = rng.choice(negated)
         return Edit(token.i, token.i + 2, token.text)
@@ -118,7 +118,7 @@ CHANGES: dict[str, Change] = {
 
 def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Edit | None:
     swaps = [
-        (mine, " ".join(other.text.split()))
+        (mine, other.text)
         for mine in sentence.ents
         if mine.label_ in labels
         for other in sentence.doc.ents

@@ -18,17 +18,18 @@ _LEAST_WORDS = 5  # that stay
 _CLAUSES = ("relcl", "appos", "acl", "advcl")
 _CONDITIONS = ("if", "unless", "whether", "though", "although", "until", "lest", "like", "than")
 _NEEDED = ("of", "without", "except", "unlike", "against")  # prepositions that change what they stand with
+NEGATIONS = frozenset(("not", "no", "never", "none", "nor", "nobody", "nothing", "without", "cannot"))
 # Where one of these stands, less may be false: "not in March" is not "not".
-_SCOPES = frozenset(
+_SCOPES = NEGATIONS.union(
     (
-        "not", "n't", "n’t", "no", "never", "none", "nor", "neither", "nobody", "nothing", "without", "cannot",  # noqa: RUF001
+        "n't", "n’t", "neither",  # noqa: RUF001  # as texts have it
         "only", "few", "little", "hardly", "if", "unless", "all", "every", "each", "any", "most", "would", "could",
     )
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Said:
+class ClaimText:
     """A claim's text.
 
     Attributes:
@@ -46,7 +47,7 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def said(sentence: Span, edit: Edit | None = None, left_out: Collection[int] = ()) -> Said:
+def claim_text(sentence: Span, edit: Edit | None = None, left_out: Collection[int] = ()) -> ClaimText:
     """The sentence's text with an edit and without some of its document's tokens."""
     text, span = "", None
     for token in sentence:
@@ -62,10 +63,10 @@ def said(sentence: Span, edit: Edit | None = None, left_out: Collection[int] = (
             first = len(f"{text}x".split()) - 1
             span = first, first + len(f"x{new}x".split()) - 1
             text += new + sentence.doc[edit.end - 1].whitespace_
-    return Said(plain(text), *(span or (None, None)))
+    return ClaimText(plain(text), *(span or (None, None)))
 
 
-def droppable(sentence: Span, edit: Edit | None, rng: random.Random) -> frozenset[int]:
+def omissible_tokens(sentence: Span, edit: Edit | None, rng: random.Random) -> frozenset[int]:
     """Tokens without which the sentence still says what is so, with or without the edit; none where that is unsure.
 
     Summaries leave out, so claims should: up to three clauses, appositions, second predicates and what prepositions

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainer_ext.recipes.claim_changes import CHANGES, ENTITIES, Edit, Strangers
-from trainer_ext.recipes.claim_texts import Said, droppable, plain, said
+from trainer_ext.recipes.claim_texts import NEGATIONS, ClaimText, claim_text, omissible_tokens, plain
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _LEAST_WORDS = 5
 _NOISE = 0.05  # chance of a word to be dropped, and of one to be said twice
-_NEGATIONS = frozenset(["not", "no", "never", "none", "nor", "nobody", "nothing", "without", "cannot"])
 _ENDS = tuple(".!?…:;\"'”’)]")  # noqa: RUF001  # of a sentence that was not cut off
 VERSION = 3  # of the claims: another one for the same documents is made by other rules
 _STRANGERS = 20  # entities of a kind that are remembered of the documents before
@@ -65,7 +64,7 @@ def make_claims(
     noise: float = 0.3,
     shortened: float = 0.8,
 ) -> Iterator[Claim]:
-    """Claims about documents, in pairs: a sentence with a changed fact, and the same sentence as it is.
+    """Claims about documents, in pairs: a sentence as it is or shortened, and the same words with a changed fact.
 
     But for noise a pair differs in nothing but the fact, so what kind of sentence it is tells nothing.
 
@@ -110,8 +109,8 @@ def _pairs_of(
             return
         sentence, kind, edit = made
         del left[plain(sentence.text)]
-        left_out = droppable(sentence, edit, rng) if rng.random() < shortened else frozenset[int]()
-        true, false = said(sentence, None, left_out), said(sentence, edit, left_out)
+        left_out = omissible_tokens(sentence, edit, rng) if rng.random() < shortened else frozenset[int]()
+        true, false = claim_text(sentence, None, left_out), claim_text(sentence, edit, left_out)
         place = (sentence.start_char, sentence.end_char)
         yield (
             Claim(parsed.text, true.text, "sentence", *place),
@@ -125,12 +124,12 @@ def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) ->
     kinds = rng.sample(list(CHANGES), len(CHANGES))
     for kind, sentence in ((kind, sentence) for kind in kinds for sentence in rng.sample(sentences, len(sentences))):
         edit = CHANGES[kind](sentence, rng, strangers)
-        if edit is not None and not _states(sentence.doc, said(sentence, edit)):
+        if edit is not None and not _states(sentence.doc, claim_text(sentence, edit)):
             return sentence, kind, edit
     return None
 
 
-def _states(document: Doc, claim: Said) -> bool:
+def _states(document: Doc, claim: ClaimText) -> bool:
     """Whether the document has the claim word for word."""
     return f" {claim.text} ".casefold() in f" {plain(document.text)} ".casefold()
 
@@ -153,4 +152,4 @@ def with_noise(claim: Claim, rng: random.Random) -> Claim:
 
 def _negates(word: str) -> bool:
     bare = word.casefold().strip(".,;:!?\"'()")
-    return bare in _NEGATIONS or bare.endswith(("n't", "n’t"))  # noqa: RUF001  # as texts have it
+    return bare in NEGATIONS or bare.endswith(("n't", "n’t"))  # noqa: RUF001  # as texts have it

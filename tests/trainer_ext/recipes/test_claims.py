@@ -22,7 +22,7 @@ from trainer_ext.recipes.claim_changes import (
     swap_numbers,
     swap_pronoun,
 )
-from trainer_ext.recipes.claim_texts import Said, droppable, said
+from trainer_ext.recipes.claim_texts import ClaimText, claim_text, omissible_tokens
 from trainer_ext.recipes.claims import Claim, make_claims, with_noise
 
 Sentences = list[str]
@@ -54,7 +54,7 @@ def first(document: Doc) -> Span:
 def tried(change: Change, sentence: Span, seeds: range, strangers: dict[str, list[str]] | None = None) -> set[str]:
     """The texts that a change comes to."""
     found = [change(sentence, random.Random(seed), strangers or {}) for seed in seeds]
-    return {said(sentence, one).text for one in found if one is not None}
+    return {claim_text(sentence, one).text for one in found if one is not None}
 
 
 WORDS = [
@@ -176,7 +176,7 @@ def test_the_changed_words_are_told(
     if expected is None:
         assert edits == [None] * 30
         return
-    found = [said(sentence, edit) for edit in edits]
+    found = [claim_text(sentence, edit) for edit in edits]
     told = {" ".join(one.text.split()[one.first : one.last + 1]) for one in found if one.text == expected}  # type: ignore[operator]
     assert told == {changed}
 
@@ -334,19 +334,29 @@ def long_sentence(words: list[str] = LONG, spaces: list[bool] | None = None) -> 
     return first(Doc(vocab, words=words, spaces=spaces or [True] * len(words), ents=entities, **PARSE))  # type: ignore[arg-type]
 
 
+def shortened(sentence: Span, edit: Edit | None) -> set[str]:
+    """The texts that leaving out comes to."""
+    rngs = map(random.Random, range(40))
+    return {claim_text(sentence, edit, omissible_tokens(sentence, edit, rng)).text for rng in rngs}
+
+
 def test_parts_that_the_sentence_can_miss_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainer_ext.recipes.claim_texts._LEAST_WORDS", 3)
     sentence = long_sentence()
-    found = {said(sentence, None, droppable(sentence, None, random.Random(seed))).text for seed in range(40)}
+    found = {
+        claim_text(sentence, None, omissible_tokens(sentence, None, random.Random(seed))).text for seed in range(40)
+    }
     assert found == {"Ann met Bob in Paris .", "Ann , who sang , met Bob .", "Ann met Bob ."}
     edit = Edit(8, 9, "London")
-    found = {said(sentence, edit, droppable(sentence, edit, random.Random(seed))).text for seed in range(40)}
+    found = {
+        claim_text(sentence, edit, omissible_tokens(sentence, edit, random.Random(seed))).text for seed in range(40)
+    }
     assert found == {"Ann met Bob in London ."}, "what was changed stays"
 
 
 def test_a_sentence_stays_long_enough() -> None:
     sentence = long_sentence()
-    assert {droppable(sentence, None, random.Random(seed)) for seed in range(40)} == {
+    assert {omissible_tokens(sentence, None, random.Random(seed)) for seed in range(40)} == {
         frozenset({1, 2, 3, 4}),
         frozenset({7, 8}),
     }
@@ -356,15 +366,15 @@ def test_nothing_is_left_out_where_less_may_be_false(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("trainer_ext.recipes.claim_texts._LEAST_WORDS", 1)
     for place, word in ((2, "only"), (6, "nobody"), (8, "all")):
         words = [*LONG[:place], word, *LONG[place + 1 :]]
-        assert droppable(long_sentence(words), None, random.Random(0)) == frozenset()
+        assert omissible_tokens(long_sentence(words), None, random.Random(0)) == frozenset()
     without = long_sentence([*LONG[:7], "without", *LONG[8:]])
-    assert droppable(without, None, random.Random(0)) == frozenset()
+    assert omissible_tokens(without, None, random.Random(0)) == frozenset()
 
 
 def test_spaces_and_places_are_right_behind_what_was_left_out() -> None:
     sentence = long_sentence(spaces=[False, True, True, False, True, True, True, True, False, False])
-    assert said(sentence, Edit(6, 7, "Carl Orff"), {7, 8}) == Said("Ann, who sang, met Carl Orff.", 4, 5)
-    shorter = said(sentence, Edit(0, 1, "carl"), {1, 2, 3, 4, 7, 8})
+    assert claim_text(sentence, Edit(6, 7, "Carl Orff"), {7, 8}) == ClaimText("Ann, who sang, met Carl Orff.", 4, 5)
+    shorter = claim_text(sentence, Edit(0, 1, "carl"), {1, 2, 3, 4, 7, 8})
     assert (shorter.first, shorter.last) == (0, 0)
     assert shorter.text == "Carl met Bob."
 

@@ -200,7 +200,8 @@ function describeEnd() {
       ? "Your last answers are being saved. Keep this page open."
       : "All your answers are saved. You can close this page, or go back and change an answer.";
   // A button that is put in another's place while it is pressed gets no click.
-  if (element("open").textContent === open.join("")) return;
+  if (element("open").dataset.places === open.join(" ")) return;
+  element("open").dataset.places = open.join(" ");
   element("open").replaceChildren(
     ...open.map((place) => {
       const item = document.createElement("li");
