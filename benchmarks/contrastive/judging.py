@@ -1,4 +1,4 @@
-"""What is measured of summaries, document by document; each judge's scores are kept on disk."""
+"""What is measured of summaries, document by document; each judge's scores are kept on disk, text by text."""
 
 from __future__ import annotations
 
@@ -72,18 +72,24 @@ def scorer_judge(label: str, scorer: object) -> Judge:
 def judged(
     judges: Mapping[str, Judge], summaries: Sequence[str], examples: Sequence[Example], folder: Path
 ) -> dict[str, Floats]:
-    """Every judge's scores, ``(documents,)``, NaN being none; those that ``folder`` has are not computed again."""
-    sources, references = [e.document for e in examples], [e.summary for e in examples]
-    texts = hashlib.sha256(json.dumps([sources, list(summaries), references]).encode()).hexdigest()[:16]
+    """Every judge's scores, ``(documents,)``, NaN being none.
+
+    ``folder`` keeps them text by text: what several arms say of a document in the same words is scored once.
+    """
+    rows = [(e.document, text, e.summary) for e, text in zip(examples, summaries, strict=True)]
+    keys = [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:24] for row in rows]
     found = {}
     for name, judge in judges.items():
         signature = hashlib.sha256(judge.signature.encode()).hexdigest()[:8]
-        file = folder / f"{name}-{signature}-{texts}.json"
-        if not file.is_file():
-            scores = judge.score(sources, list(summaries), references)
+        file = folder / f"{name}-{signature}.json"
+        known: dict[str, float | None] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+        if missing:
+            sources, texts, references = map(list, zip(*missing.values(), strict=True))
+            scores = judge.score(sources, texts, references)
+            known |= {key: None if math.isnan(score) else score for key, score in zip(missing, scores, strict=True)}
             folder.mkdir(parents=True, exist_ok=True)
             with replacing(file) as out:
-                out.write(json.dumps([None if math.isnan(score) else score for score in scores]).encode())
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        found[name] = np.array(kept, dtype=float)  # None is NaN
+                out.write(json.dumps(known).encode())
+        found[name] = np.array([known[key] for key in keys], dtype=float)  # None is NaN
     return found
