@@ -63,8 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--ranker-dtype",
         choices=tuple(DTYPES),
         default="float32",
-        help="of QUALS where it ranks; where it judges: float32",
+        help="of QUALS where it ranks",
     )
+    add("--judge-dtype", choices=tuple(DTYPES), default="float32", help="of the models that judge")
     add("--judges", nargs="*", choices=JUDGES, default=list(JUDGES), help="models that judge, besides ROUGE and floors")
     add("--questioner", help="QAGS's question generator; without it the embedded one")
     add("--reader", help="QAGS's reader; without it the embedded one")
@@ -110,7 +111,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(markdown(found[name], {key: judge.label for key, judge in judges.items()}), "\n", flush=True)
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds.")
     print(f"Candidates ranked by {ranker.signature} ({arguments.ranker_dtype}).")
-    print("Scores: " + "; ".join(judge.signature for key, judge in judges.items() if key in JUDGES))
+    signatures = [judge.signature for key, judge in judges.items() if key in JUDGES]
+    print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
     if arguments.output:
         with replacing(arguments.output) as file:
             file.writelines(json_line(row) for row in rows)
@@ -155,18 +157,19 @@ def _one_set(
 def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Judge]:
     """Loaded before the work, so that one that is missing is known at once."""
     found: dict[str, Judge] = {}
+    dtype = arguments.judge_dtype
     if "qags" in arguments.judges:
         from qags import QAGSScorer
 
         found["qags"] = scorer_judge(
-            "QAGS", QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline)
+            "QAGS", QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline, dtype=dtype)
         )
     if "factcc" in arguments.judges:
         from factcc import FactCCScorer
 
-        found["factcc"] = scorer_judge("FactCC", FactCCScorer(arguments.classifier))
+        found["factcc"] = scorer_judge("FactCC", FactCCScorer(arguments.classifier, dtype=dtype))
     if "quals" in arguments.judges:
-        judge = ranker if ranker.dtype == "float32" else QualsScorer()
+        judge = ranker if ranker.dtype == dtype else QualsScorer(dtype=dtype)
         found["quals"] = scorer_judge("QUALS, nats a token", judge)
     return found | free_judges()
 

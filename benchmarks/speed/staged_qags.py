@@ -18,7 +18,7 @@ from qags.questioner import LONGEST_QUESTION, Question
 from qags.reader import LONGEST_ANSWER, OVERLAP
 from qags.scorer import LEAST_WORDS
 
-from benchmarks.speed.ways import Texts
+from benchmarks.speed.ways import Texts, ordinary_products
 
 _BATCH = 64  # features in a pass of the reader
 _NBEST = 20  # starts and ends that are looked at
@@ -35,6 +35,7 @@ class StagedQags:
     def __init__(self, scorer: QAGSScorer, padding: str = "max_length") -> None:
         self.scorer, self.padding = scorer, padding
 
+    @ordinary_products()
     @torch.inference_mode()
     def score(self, texts: Texts) -> list[float]:
         """QAGS of each (source, summary), NaN where no question survives."""

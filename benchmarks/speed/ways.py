@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import torch
 from quals import QualsScorer
 
 from benchmarks.speed.plain import PlainQuals, PlainResult, Techniques
@@ -31,15 +35,38 @@ def read_texts(path: Path) -> Texts:
     return texts
 
 
+@contextmanager
+def ordinary_products() -> Iterator[None]:
+    """Inside this context the scorers multiply matrices as torch does by itself, see :mod:`quals.inference`."""
+    setting: Any = getattr(torch.backends.mkldnn, "matmul", None)
+    if not hasattr(setting, "fp32_precision"):  # of an older torch, which the scorers leave alone
+        yield
+        return
+    before = setting.fp32_precision
+    setting.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        setting.fp32_precision = before
+
+
 def run_plain(scorer: QualsScorer, techniques: Techniques, texts: Texts) -> list[PlainResult]:
     """One at a time, with some of the techniques."""
     plain = PlainQuals(scorer, techniques)
-    return [plain.score(source, summary) for source, summary in texts]
+    with ordinary_products():
+        return [plain.score(source, summary) for source, summary in texts]
 
 
 def run_alone(scorer: QualsScorer, texts: Texts) -> list[float]:
     """The scorer, called for one summary at a time."""
-    return [run_ours(scorer, [text])[0] for text in texts]
+    with ordinary_products():
+        return [run_ours(scorer, [text])[0] for text in texts]
+
+
+def run_batches(scorer: QualsScorer, texts: Texts) -> list[float]:
+    """The scorer, called once, with the ordinary products."""
+    with ordinary_products():
+        return run_ours(scorer, texts)
 
 
 def run_ours(scorer: QualsScorer, texts: Texts) -> list[float]:

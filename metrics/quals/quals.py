@@ -15,6 +15,7 @@ from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
 from .embedded import embedded_folder as embedded_folder
 from .fingerprint import fingerprint as fingerprint
+from .inference import inference as inference
 from .inputs import require as require
 from .loading import load_checkpoint as load_checkpoint
 from .pairs import Pair as Pair

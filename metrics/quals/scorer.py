@@ -17,6 +17,7 @@ from .batching import encode_texts, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .chunks import score_in_chunks
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
+from .inference import inference
 from .inputs import require, whole_number
 from .loading import require_loaded_as
 from .pairs import Pair, Word, find_answer, fold, select
@@ -313,7 +314,7 @@ class QualsScorer:
 
     def _encode(self, sequences: Sequence[Sequence[int]]) -> EncodedTexts:
         ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
-        with torch.inference_mode():
+        with inference():
             return encode(self.qagen.model, ids, mask)
 
 

@@ -31,7 +31,8 @@ def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.
     sizes = ["--precision", "--summaries", "3", "--many", "2", "4", "--words", "5", "10"]
     assert main([str(texts), "--checkpoint", str(asking_qagen), *sizes]) == 0
     shown = capsys.readouterr().out
-    assert "| + all summaries in batches: QualsScorer |" in shown
+    assert "| + all summaries in batches |" in shown
+    assert "| + float32 products by oneDNN where that is as exact: QualsScorer |" in shown
     assert "Largest difference of a score from the plain way's:" in shown
     for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |", "| bfloat16 |"):
         assert line in shown
