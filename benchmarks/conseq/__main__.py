@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import quals
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
 from quals.scorer import DTYPES
+from quals.windows import LONG_SOURCES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.command import exit_status
@@ -70,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--questioner", help="QAGS's question generator; without it the embedded one")
     add("--reader", help="QAGS's reader; without it the embedded one")
     add("--classifier", help="FactCC's classifier; without it the embedded one")
+    add("--qags-documents", type=int, help="of each set's test documents that the slow QAGS judges; all without it")
+    add("--qags-sources", choices=LONG_SOURCES, default="windows", help="how QAGS reads long documents")
     add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
     add("--output", type=Path, help="write every document's scores here, as JSON lines")
     add("--figure", type=Path, help="draw the changes here, as .png or .svg")
@@ -161,9 +164,14 @@ def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Jud
     if "qags" in arguments.judges:
         from qags import QAGSScorer
 
-        found["qags"] = scorer_judge(
-            "QAGS", QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline, dtype=dtype)
+        scorer = QAGSScorer(
+            arguments.questioner,
+            arguments.reader,
+            pipeline=arguments.pipeline,
+            dtype=dtype,
+            long_sources=arguments.qags_sources,
         )
+        found["qags"] = replace(scorer_judge("QAGS", scorer), documents=arguments.qags_documents)
     if "factcc" in arguments.judges:
         from factcc import FactCCScorer
 

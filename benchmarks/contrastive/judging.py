@@ -29,11 +29,13 @@ class Judge:
         label: for the table.
         signature: of its settings: scores with one signature can be compared.
         score: see :data:`Score`.
+        documents: it judges the first so many only, None all.
     """
 
     label: str
     signature: str
     score: Score
+    documents: int | None = None
 
 
 def free_judges() -> dict[str, Judge]:
@@ -83,7 +85,8 @@ def judged(
         signature = hashlib.sha256(judge.signature.encode()).hexdigest()[:8]
         file = folder / f"{name}-{signature}.json"
         known: dict[str, float | None] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        missing = {key: row for key, row in zip(keys, rows, strict=True) if key not in known}
+        mine = slice(judge.documents)
+        missing = {key: row for key, row in zip(keys[mine], rows[mine], strict=True) if key not in known}
         if missing:
             sources, texts, references = map(list, zip(*missing.values(), strict=True))
             scores = judge.score(sources, texts, references)
@@ -91,5 +94,6 @@ def judged(
             folder.mkdir(parents=True, exist_ok=True)
             with replacing(file) as out:
                 out.write(json.dumps(known).encode())
-        found[name] = np.array([known[key] for key in keys], dtype=float)  # None is NaN
+        found[name] = np.full(len(rows), np.nan)
+        found[name][mine] = np.array([known[key] for key in keys[mine]], dtype=float)  # None is NaN
     return found

@@ -114,6 +114,9 @@ def test_scores_are_kept_by_texts_and_signature(tmp_path: Path) -> None:
         assert found["one"][0] == 1
         assert np.isnan(found["one"][1])
     assert asked == ["x", "", "x", "", "y"], "an arm that says the same costs nothing"
+    found = judged({"one": Judge("One", "3", score, documents=1)}, ["x", "z"], [example, example], tmp_path)
+    assert (found["one"][0], asked[-1]) == (1, "x"), "it judges the first document only"
+    assert np.isnan(found["one"][1])
     free = judged(free_judges(), ["a b"], [Example("a b c", "a")], tmp_path)
     assert free["bigrams"] == [1.0]
     assert free["words"] == [2.0]
