@@ -18,6 +18,7 @@ import numpy as np
 import quals
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
+from quals.inputs import whole_number
 from quals.scorer import DTYPES
 from quals.windows import LONG_SOURCES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -161,6 +162,8 @@ def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Jud
     """Loaded before the work, so that one that is missing is known at once."""
     found: dict[str, Judge] = {}
     dtype = arguments.judge_dtype
+    if arguments.qags_documents is not None:
+        whole_number("--qags-documents", arguments.qags_documents, 1)
     if "qags" in arguments.judges:
         from qags import QAGSScorer
 

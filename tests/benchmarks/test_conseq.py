@@ -98,6 +98,8 @@ def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.Captu
     assert "NAME=FILE" in capsys.readouterr().err
     assert main(["--set", f"a={tmp_path / 'none.jsonl'}", *work]) == 2
     assert "none.jsonl" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--qags-documents", "0"]) == 2
+    assert "--qags-documents" in capsys.readouterr().err
     assert not (tmp_path / "w").exists(), "a typo does not take the folder"
 
 
