@@ -206,7 +206,8 @@ def _choose_among(
         row = rows[:, group]  # (A,)
         candidates = ids[row]  # (A, k)
         penalised = log_probs[row] - penalties.diversity * counts.gather(1, candidates)  # (A, k)
-        best, place = penalised.max(1, keepdim=True)  # (A, 1); the first of equals, which has the lowest id
+        place = penalised.argmax(1, keepdim=True)  # (A, 1); the first of equals, which has the lowest id
+        best = penalised.gather(1, place)  # (A, 1)
         choice = candidates.gather(1, place)[:, 0]  # (A,)
         counts[texts, choice] += live[:, group].to(counts.dtype)
         certain &= (best[:, 0] > boundary[row]) | ~live[:, group]
