@@ -76,7 +76,8 @@ def judged(
 ) -> dict[str, Floats]:
     """Every judge's scores, ``(documents,)``, NaN being none.
 
-    ``folder`` keeps them text by text: what several arms say of a document in the same words is scored once.
+    ``folder`` keeps them text by text: what several arms say of a document in the same words is scored once. It is
+    for one process at a time; of two, one's scores would be lost and computed again.
     """
     rows = [(e.document, text, e.summary) for e, text in zip(examples, summaries, strict=True)]
     keys = [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:24] for row in rows]

@@ -33,7 +33,7 @@ LADDER = {
     "+ choices among the top tokens": Techniques(shared_states=True, top_tokens=True),
     "+ each text encoded once": Techniques(shared_states=True, top_tokens=True, text_once=True),
 }
-OURS = "+ float32 products by oneDNN where that is as exact: QualsScorer"
+OURS = "+ float32 products by oneDNN: QualsScorer"
 
 SAME = 1e-4  # nats: scores that differ by less are equal, and choices closer than this are near ties
 _COUNTED = 8  # summaries whose FLOPs are counted
@@ -120,7 +120,7 @@ def compare(scorer: QualsScorer, texts: Texts) -> None:
         previous = time
     print(
         f"\nFLOPs are counted over the first {min(_COUNTED, len(texts))} summaries. The machine's rate is "
-        f"what a 2048 x 2048 float32 product reached in this run, {rate / 1e9:.0f} GFLOP/s."
+        f"what a 2048 x 2048 float32 product reached in this run as QualsScorer multiplies, {rate / 1e9:.0f} GFLOP/s."
     )
     plain_results = next(iter(results.values()))
     agree(plain_results, results[OURS])

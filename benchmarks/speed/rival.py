@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from benchmarks.speed.measure import flops, seconds
 from benchmarks.speed.staged_qags import StagedQags
-from benchmarks.speed.ways import Texts, run_ours
+from benchmarks.speed.ways import Texts, ordinary_products, run_ours
 
 SAME = 1e-4  # F1: scores that differ by less are equal
 _ROUNDS = 3
@@ -29,8 +29,9 @@ def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> Non
     ways: dict[str, Callable[[Texts], list[float]]] = {
         "QAGS stage by stage, as its authors: one answer a `generate`, reading padded": StagedQags(qags).score,
         "+ reading padded no more than a batch needs": StagedQags(qags, "longest").score,
-        "QAGS in batches: QAGSScorer": partial(_run_qags, qags),
-        "QUALS: QualsScorer": partial(run_ours, quals),
+        "QAGS in batches": partial(_run_batches, qags),
+        "+ float32 products by oneDNN: QAGSScorer": partial(_run_qags, qags),
+        "QUALS, by oneDNN too: QualsScorer": partial(run_ours, quals),
     }
     scores = {name: work(texts[:2]) for name, work in ways.items()}  # first calls pay for set-up
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -39,7 +40,7 @@ def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> Non
             time, scores[name] = seconds(partial(work, texts))
             times[name].append(time)
     counts = {name: flops(partial(work, texts)) for name, work in ways.items()}
-    staged, _, batched, of_quals = scores.values()
+    staged, _, _, batched, of_quals = scores.values()
     _agree(staged, batched)
     *_, last = ways
     print(f"| {len(texts)} summaries | time, of QUALS's | FLOPs, of QUALS's | FLOPs a second, of QUALS's |")
@@ -62,6 +63,11 @@ def _results(scorer: QAGSScorer, texts: Texts) -> list[QAGSScore]:
 
 def _run_qags(scorer: QAGSScorer, texts: Texts) -> list[float]:
     return [result.score for result in _results(scorer, texts)]
+
+
+def _run_batches(scorer: QAGSScorer, texts: Texts) -> list[float]:
+    with ordinary_products():
+        return _run_qags(scorer, texts)
 
 
 def _millions(model: PreTrainedModel) -> str:

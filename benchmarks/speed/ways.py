@@ -37,7 +37,7 @@ def read_texts(path: Path) -> Texts:
 
 @contextmanager
 def ordinary_products() -> Iterator[None]:
-    """Inside this context the scorers multiply matrices as torch does by itself, see :mod:`quals.inference`."""
+    """Inside this context the scorers multiply matrices as torch does by itself, see :mod:`quals.products`."""
     setting: Any = getattr(torch.backends.mkldnn, "matmul", None)
     if not hasattr(setting, "fp32_precision"):  # of an older torch, which the scorers leave alone
         yield

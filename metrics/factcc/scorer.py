@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import torch
 from quals.batching import token_budget_batches
 from quals.chunks import score_in_chunks
-from quals.inference import inference
 from quals.inputs import require, whole_number
 from quals.loading import require_loaded_as
+from quals.products import fast_products
 from quals.scorer import DTYPES, usable_device
 from quals.windows import LONG_SOURCES
 
@@ -195,7 +196,7 @@ class FactCCScorer:
         batch = tokenizer.pad(
             {name: [values[place] for place in places] for name, values in rows.items()}, return_tensors="pt"
         ).to(self.device)
-        with inference():
+        with fast_products(self.classifier.model), torch.inference_mode():
             logits = self.classifier.model(**batch).logits  # (B, classes)
         found: list[float] = logits.float().softmax(-1)[:, self.classifier.supported].tolist()
         return found

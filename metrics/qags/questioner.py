@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from quals.batching import encode_texts
 from quals.fingerprint import fingerprint
-from quals.inference import inference
 from quals.loading import Kind, load_checkpoint, longest_input
+from quals.products import fast_products
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _QUESTIONER = Kind(
@@ -144,7 +144,7 @@ class Questioner:
         ids, mask = encode_texts(inputs, config.pad_token_id, device)  # (B, S)
         start = torch.tensor([list(prefix) for prefix in prefixes], device=device)  # (B, P)
         settings = self.search(beams, longest)
-        with inference():
+        with fast_products(self.model), torch.inference_mode():
             output = self.model.generate(  # type: ignore[operator]
                 input_ids=ids, attention_mask=mask, decoder_input_ids=start, generation_config=settings
             )

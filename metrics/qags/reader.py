@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from quals.batching import token_budget_batches
 from quals.fingerprint import fingerprint
-from quals.inference import inference
 from quals.loading import Kind, load_checkpoint, longest_input
+from quals.products import fast_products
 from torch import Tensor
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -139,7 +139,7 @@ class Reader:
         batch = self.tokenizer.pad(
             {name: [values[place] for place in places] for name, values in rows.items()}, return_tensors="pt"
         ).to(self.model.device)
-        with inference():
+        with fast_products(self.model), torch.inference_mode():
             output = self.model(**batch)
         starts, ends = output.start_logits.float(), output.end_logits.float()  # (B, T)
         none = (starts[:, 0] + ends[:, 0]).tolist()

@@ -15,7 +15,6 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
-from .inference import inference
 from .projection import OutputProjection
 
 
@@ -63,7 +62,7 @@ def encode(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) ->
     return EncodedTexts(states, attention_mask)
 
 
-@inference()
+@torch.inference_mode()
 def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: DecodingSettings) -> list[list[Hypothesis]]:
     """Generate ``num_groups`` sequences for each text.
 
@@ -229,7 +228,7 @@ def _hypotheses(ids: Tensor, log_probs: Tensor) -> list[list[Hypothesis]]:
     ]
 
 
-@inference()
+@torch.inference_mode()
 def teacher_forced(
     model: PreTrainedModel, texts: EncodedTexts, row_texts: Tensor, targets: Sequence[Sequence[int]]
 ) -> list[tuple[float, ...]]:

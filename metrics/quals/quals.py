@@ -15,10 +15,10 @@ from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
 from .embedded import embedded_folder as embedded_folder
 from .fingerprint import fingerprint as fingerprint
-from .inference import inference as inference
 from .inputs import require as require
 from .loading import load_checkpoint as load_checkpoint
 from .pairs import Pair as Pair
+from .products import fast_products as fast_products
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
 from .results import ScoredPair

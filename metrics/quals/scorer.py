@@ -17,10 +17,10 @@ from .batching import encode_texts, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .chunks import score_in_chunks
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
-from .inference import inference
 from .inputs import require, whole_number
 from .loading import require_loaded_as
 from .pairs import Pair, Word, find_answer, fold, select
+from .products import fast_products
 from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
 from .windows import LONG_SOURCES, Windows, all_windows, first_window
 
@@ -200,7 +200,9 @@ class QualsScorer:
         lengths, rows = [len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)
         for batch in token_budget_batches(lengths, rows, [1] * len(ids), self.batch_tokens):
             texts = self._encode([ids[index] for index in batch])
-            for index, hypotheses in zip(batch, diverse_greedy(self.qagen.model, texts, self.decoding), strict=True):
+            with fast_products(self.qagen.model):
+                generated = diverse_greedy(self.qagen.model, texts, self.decoding)
+            for index, hypotheses in zip(batch, generated, strict=True):
                 found[index] = self.parse(summaries[index], hypotheses)
             bar.update(len(batch))
         return found
@@ -310,11 +312,12 @@ class QualsScorer:
             rows: (place in ``texts``, target token ids); places ascend, and each text has one row at least.
         """
         places = torch.tensor([place for place, _ in rows], device=self.device)
-        return teacher_forced(self.qagen.model, self._encode(texts), places, [target for _, target in rows])
+        with fast_products(self.qagen.model):
+            return teacher_forced(self.qagen.model, self._encode(texts), places, [target for _, target in rows])
 
     def _encode(self, sequences: Sequence[Sequence[int]]) -> EncodedTexts:
         ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
-        with inference():
+        with fast_products(self.qagen.model), torch.inference_mode():
             return encode(self.qagen.model, ids, mask)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from quals import products
 from tiny import WORDS
 
 from benchmarks.speed.__main__ import agree, main
 from benchmarks.speed.measure import flops, peak_memory
 from benchmarks.speed.plain import PlainResult
+from benchmarks.speed.ways import ordinary_products
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 
@@ -32,11 +36,21 @@ def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.
     assert main([str(texts), "--checkpoint", str(asking_qagen), *sizes]) == 0
     shown = capsys.readouterr().out
     assert "| + all summaries in batches |" in shown
-    assert "| + float32 products by oneDNN where that is as exact: QualsScorer |" in shown
+    assert "| + float32 products by oneDNN: QualsScorer |" in shown
     assert "Largest difference of a score from the plain way's:" in shown
     for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |", "| bfloat16 |"):
         assert line in shown
     assert "nan" not in shown
+
+
+def test_ordinary_products_are_the_ordinary_ones_for_the_scorers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
+    if not hasattr(matmul, "fp32_precision"):
+        pytest.skip("this torch has no such setting")
+    monkeypatch.setattr(products, "_worth_it", True)
+    with ordinary_products(), products.fast_products(torch.nn.Linear(2, 2)):
+        assert matmul.fp32_precision == "ieee"
+    assert matmul.fp32_precision == "none"
 
 
 def test_too_few_texts_are_refused_in_one_line(texts: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from quals.batching import encode_texts
-from quals.inference import fast_products
+from quals.products import fast_products
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
@@ -114,7 +114,7 @@ def generate_labels(
     pad = ends[0] or 0 if config.pad_token_id is None else config.pad_token_id
     ids, mask = encode_texts(sources, pad, next(model.parameters()).device)  # (B, S)
     generate: Any = model.generate
-    with torch.no_grad(), fast_products():
+    with torch.no_grad(), fast_products(model):
         rows = generate(input_ids=ids, attention_mask=mask, generation_config=config).tolist()  # (B * K, T)
     labels = [_labels(row, set(ends), pad) for row in rows]
     many = config.num_return_sequences or 1
