@@ -15,7 +15,7 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
-from .projection import OutputProjection
+from .projection import OutputProjection, normaliser
 
 
 @dataclass(frozen=True)
@@ -179,17 +179,19 @@ def _most_likely(
     """The ``width`` highest log-probabilities of each row and their tokens, in the order of the tokens' ids."""
     found = []
     for _, logits in projection.slices(hidden):
-        normaliser = logits.logsumexp(1, keepdim=True)  # of all tokens: what is banned here is still likely
         if banned is not None:
+            allowed = logits[:, banned].clone()  # (r,)
             logits[:, banned] = -torch.inf
-        values, ids = logits.topk(width, dim=1, sorted=False)
+        values, ids = logits.topk(width, dim=1, sorted=False)  # (r, k)
+        if banned is not None:
+            logits[:, banned] = allowed  # it is still likely, and counts among all tokens
         ids, by_id = ids.sort(1)
-        found.append((values.gather(1, by_id) - normaliser, ids))
+        found.append((values.gather(1, by_id) - normaliser(logits)[:, None], ids))
     return torch.cat([values for values, _ in found]), torch.cat([ids for _, ids in found])
 
 
 def _end_log_probs(projection: OutputProjection, hidden: Tensor, eos: int) -> Tensor:  # (R,)
-    return torch.cat([logits[:, eos] - logits.logsumexp(1) for _, logits in projection.slices(hidden)])
+    return torch.cat([logits[:, eos].clone() - normaliser(logits) for _, logits in projection.slices(hidden)])
 
 
 def _choose_among(
@@ -258,6 +260,6 @@ def teacher_forced(
         )[real]  # (real tokens, d)
     wanted = padded[real][:, None]  # (real tokens, 1)
     log_probs = torch.cat(
-        [logits.gather(1, wanted[rows])[:, 0] - logits.logsumexp(1) for rows, logits in projection.slices(hidden)]
+        [logits.gather(1, wanted[rows])[:, 0] - normaliser(logits) for rows, logits in projection.slices(hidden)]
     )  # (real tokens,)
     return [tuple(scores.tolist()) for scores in log_probs.split(lengths.tolist())]

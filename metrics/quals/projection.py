@@ -48,10 +48,23 @@ class OutputProjection:
         return caught[0]
 
     def slices(self, hidden: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """Float32 logits of ``(n, d)`` hidden states, a few rows at a time: (rows, ``(rows, V)``)."""
+        """Float32 logits of ``(n, d)`` hidden states, a few rows at a time, to do with as one likes.
+
+        Yields:
+            rows, and their logits ``(rows, V)``.
+        """
         budget = _SLICE_BYTES if hidden.device.type == "cpu" else _SLICE_BYTES_ON_DEVICE
         size = max(1, budget // (4 * self.vocabulary))
         for first in range(0, hidden.shape[0], size):
             rows = slice(first, first + size)
             logits = self.head(hidden[rows])  # (rows, V)
             yield rows, (logits if self.bias is None else logits + self.bias).float()
+
+
+def normaliser(logits: Tensor) -> Tensor:  # (n,)
+    """Log-sum-exp of each row of ``(n, V)``, computed in the memory of ``logits``, which are lost.
+
+    Temporaries of this size would be fetched from the system anew each time, page by page.
+    """
+    top = logits.amax(1, keepdim=True)  # (n, 1)
+    return logits.sub_(top).exp_().sum(1).log_() + top[:, 0]
