@@ -31,7 +31,7 @@ def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> Non
         "+ reading padded no more than a batch needs": StagedQags(qags, "longest").score,
         "QAGS in batches": partial(_run_batches, qags),
         "+ float32 products by oneDNN: QAGSScorer": partial(_run_qags, qags),
-        "QUALS, by oneDNN too: QualsScorer": partial(run_ours, quals),
+        "QUALS: QualsScorer": partial(run_ours, quals),
     }
     scores = {name: work(texts[:2]) for name, work in ways.items()}  # first calls pay for set-up
     times: dict[str, list[float]] = {name: [] for name in ways}

@@ -37,7 +37,7 @@ def test_both_ways_compute_the_same(scorer: QAGSScorer) -> None:
 def test_the_table_has_both_and_quals(scorer: QAGSScorer, tiny_qagen: Path, capsys: pytest.CaptureFixture[str]) -> None:
     compare_with_qags(QualsScorer(str(tiny_qagen)), scorer, TEXTS)
     shown = capsys.readouterr().out
-    for name in ("QAGS stage by stage", "QAGS in batches", "QUALS: QualsScorer"):
+    for name in ("QAGS stage by stage", "QAGS in batches", "+ float32 products by oneDNN: QAGS", "QUALS: QualsScorer"):
         assert f"| {name}" in shown
     assert "QAGS for 2, by 1.3 questions each" in shown
     assert "give the same for 3 of 3" in shown
