@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,11 +24,21 @@ from quals.windows import LONG_SOURCES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.command import exit_status
-from benchmarks.conseq.stages import RANKERS, SELECTIONS, Settings, arms, contrastive, fine_tuned, selections, summaries
-from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, write_figure
+from benchmarks.conseq.stages import (
+    RANKERS,
+    SELECTIONS,
+    Arm,
+    Settings,
+    fine_tuned,
+    selections,
+    side_by_side,
+    summaries,
+)
+from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, variants_table, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.differences import RESAMPLES
 from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
+from benchmarks.contrastive.variants import Variant
 from benchmarks.contrastive.work_folder import keep_to, texts_hash
 from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import json_line, replacing
@@ -47,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--validation-documents", type=int, default=150, help="of each set, that end the fine-tuning")
     add("--train-documents", type=int, help="of each set at most; all without it")
     add("--documents", type=int, default=1500, help="that candidates are sampled for, at most")
+    add("--temperature", type=float, default=1.0, help="of the sampling; below 1 is more cautious")
     add("--mle-epochs", type=float, default=10.0, help="at most")
     add("--mle-learning-rate", type=float, default=3e-4)
     add("--epochs", type=float, default=2.0, help="of contrastive training")
@@ -68,6 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="of QUALS where it ranks",
     )
     add("--judge-dtype", choices=tuple(DTYPES), default="float32", help="of the models that judge")
+    add(
+        "--variant",
+        action="append",
+        default=[],
+        dest="variants",
+        metavar="NAME=VALUE[,NAME=VALUE]",
+        help="train by QUALS with the first seed in another way too, on the same candidates; may be given again",
+    )
     add("--judges", nargs="*", choices=JUDGES, default=list(JUDGES), help="models that judge, besides ROUGE and floors")
     add("--questioner", help="QAGS's question generator; without it the embedded one")
     add("--reader", help="QAGS's reader; without it the embedded one")
@@ -75,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--qags-documents", type=int, help="of each set's test documents that the slow QAGS judges; all without it")
     add("--qags-sources", choices=LONG_SOURCES, default="windows", help="how QAGS reads long documents")
     add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
+    add("--processes", type=int, default=1, help="seeds' and rankers' trainings at a time, which share the threads")
     add("--output", type=Path, help="write every document's scores here, as JSON lines")
     add("--figure", type=Path, help="draw the changes here, as .png or .svg")
     arguments = parser.parse_args(argv)
@@ -90,6 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
         mle_epochs=arguments.mle_epochs,
         mle_learning_rate=arguments.mle_learning_rate,
         documents=arguments.documents,
+        temperature=arguments.temperature,
         selection=arguments.selection,
         fraction=arguments.fraction,
         epochs=arguments.epochs,
@@ -98,22 +119,33 @@ def run(arguments: argparse.Namespace) -> None:
         weight=arguments.weight,
         seeds=tuple(arguments.seeds),
     )
+    whole_number("--processes", arguments.processes, 1)
+    variants = {variant: settings.varied(variant) for variant in map(Variant.of, arguments.variants)}
     sets = {name: read_examples(files) for name, files in map(_named_files, arguments.sets)}
     ranker = QualsScorer(dtype=arguments.ranker_dtype)
     judges = _judges(arguments, ranker)
     _keep_to(settings, arguments, sets, ranker.signature)
     tokenizer = AutoTokenizer.from_pretrained(model)
+    experiment = _Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
+    labels = {key: judge.label for key, judge in judges.items()}
     found: dict[str, Found] = {}
     rows: list[dict[str, object]] = []
     for name, examples in sets.items():
         train, test = split(examples, arguments.test_documents)
         train, validation = split(train, arguments.validation_documents)
         train = train[: arguments.train_documents]
-        data = tuple(train), tuple(validation), tuple(test)
-        found[name] = _one_set(settings, name, data, tokenizer, ranker, judges, rows)
+        scores = experiment.one_set(name, (train, validation, test), rows)
+        found[name] = {
+            method: {key: mean_of_seeds([seed[key] for seed in scores[method]]) for key in judges}
+            for method in (MLE, *RANKERS)
+        }
         print(f"## {name}\n\n{len(train):,} training documents, {len(test):,} test documents.\n")
-        print(markdown(found[name], {key: judge.label for key, judge in judges.items()}), "\n", flush=True)
-    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds.")
+        print(markdown(found[name], labels), "\n", flush=True)
+        if variants:
+            first_seed = {method: seeds[0] for method, seeds in scores.items()}
+            print(variants_table(first_seed, labels, changes_of=JUDGES), "\n", flush=True)
+    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds"
+          + (f", variants with seed {settings.seeds[0]} alone." if variants else "."))  # fmt: skip
     print(f"Candidates ranked by {ranker.signature} ({arguments.ranker_dtype}).")
     signatures = [judge.signature for key, judge in judges.items() if key in JUDGES]
     print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
@@ -121,41 +153,57 @@ def run(arguments: argparse.Namespace) -> None:
         with replacing(arguments.output) as file:
             file.writelines(json_line(row) for row in rows)
     if arguments.figure:
-        write_figure(found, {key: judge.label for key, judge in judges.items() if key != "words"}, arguments.figure)
+        write_figure(found, {key: label for key, label in labels.items() if key != "words"}, arguments.figure)
 
 
-def _one_set(
-    settings: Settings,
-    name: str,
-    data: tuple[tuple[Example, ...], ...],
-    tokenizer: PreTrainedTokenizerBase,
-    ranker: QualsScorer,
-    judges: dict[str, Judge],
-    rows: list[dict[str, object]],
-) -> Found:
-    """Each method's scores of the test documents; ``rows`` gets one for every summary."""
-    sizes = settings.max_source, settings.max_target
-    train, validation, test = (tokenized(part, tokenizer, *sizes) for part in data)
-    mle = fine_tuned(settings, name, train, validation, tokenizer)
-    selected = selections(settings, name, mle, train, tokenizer, ranker)
-    folders = [(MLE, 0, mle)] + [
-        (method, seed, contrastive(settings, name, method, seed, mle, selected[method], tokenizer))
-        for method, seed in arms(settings)
-    ]
-    scores: dict[str, list[dict[str, Floats]]] = {}
-    for method, seed, folder in folders:
-        texts = summaries(settings, folder, test, tokenizer)
-        mine = judged(judges, texts, data[2], settings.work / name / "scores")
-        scores.setdefault(method, []).append(mine)
-        rows += [
-            {"set": name, "method": method, "seed": seed, "document": place, "summary": text}
-            | {key: float(values[place]) if np.isfinite(values[place]) else None for key, values in mine.items()}
-            for place, text in enumerate(texts)
+@dataclass(frozen=True)
+class _Experiment:
+    """What all data sets share."""
+
+    settings: Settings
+    variants: Mapping[Variant, Settings]
+    tokenizer: PreTrainedTokenizerBase
+    ranker: QualsScorer
+    judges: Mapping[str, Judge]
+    processes: int
+
+    def one_set(
+        self, name: str, data: Sequence[Sequence[Example]], rows: list[dict[str, object]]
+    ) -> dict[str, list[dict[str, Floats]]]:
+        """Of each method, and of each variant, each seed's scores of the test documents.
+
+        Args:
+            name: of the set.
+            data: its training, validation and test documents.
+            rows: gets one for every summary.
+        """
+        settings = self.settings
+        sizes = settings.max_source, settings.max_target
+        train, validation, test = (tokenized(part, self.tokenizer, *sizes) for part in data)
+        mle = fine_tuned(settings, name, train, validation, self.tokenizer)
+        select = partial(selections, name=name, mle=mle, train=train, tokenizer=self.tokenizer, scorer=self.ranker)
+        selected = select(settings)
+        arms = [
+            Arm(settings, name, ranker, seed, mle, selected[ranker], test, self.tokenizer)
+            for ranker in RANKERS
+            for seed in settings.seeds
         ]
-    return {
-        method: {key: mean_of_seeds([seed[key] for seed in scores[method]]) for key in judges}
-        for method in (MLE, *RANKERS)
-    }
+        for variant, varied in self.variants.items():
+            rows_of = select(varied, variant=variant)["quals"]
+            arms.append(Arm(varied, name, "quals", settings.seeds[0], mle, rows_of, test, self.tokenizer, variant))
+        side_by_side(arms, self.processes)
+        folders = [(MLE, 0, mle)] + [(str(arm.variant) or arm.ranker, arm.seed, arm.folder) for arm in arms]
+        scores: dict[str, list[dict[str, Floats]]] = {}
+        for method, seed, folder in folders:
+            texts = summaries(settings, folder, test, self.tokenizer)
+            mine = judged(self.judges, texts, data[2], settings.work / name / "scores")
+            scores.setdefault(method, []).append(mine)
+            rows += [
+                {"set": name, "method": method, "seed": seed, "document": place, "summary": text}
+                | {key: float(values[place]) if np.isfinite(values[place]) else None for key, values in mine.items()}
+                for place, text in enumerate(texts)
+            ]
+        return scores
 
 
 def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Judge]:

@@ -6,8 +6,11 @@ Each is done once, and goes on where it was killed.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +21,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load, summarized
+from benchmarks.contrastive.variants import Variant
 from benchmarks.contrastive.work_folder import DONE, finish
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.columns import REFERENCE_SCORE
@@ -34,6 +38,7 @@ from trainer_ext.mining import (
 from trainer_ext.mining.generation import special_tokens
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
+AS_IT_IS = Variant()
 RANKERS = ("rouge", "quals")
 SELECTIONS = ("paper", "per_document")
 
@@ -48,10 +53,12 @@ class Settings:
         mle_epochs: passes at most; training stops when the validation loss did not fall in a pass.
         mle_learning_rate: of the fine-tuning.
         documents: that candidates are sampled for, at most.
+        temperature: of the sampling; below 1 is more cautious.
         selection: ``paper`` trains towards references, on documents selected by either side's score;
             ``per_document`` towards the best of a document's samples, which are all that is ranked, on every document
             whose samples differ in score.
         fraction: of documents selected by QUALS on either side; ROUGE's selection is as large. For ``paper``.
+        negatives: worst samples of a document that are trained away from.
         epochs, learning_rate, loss, weight: of the contrastive training.
         seeds: of the contrastive training, which each ranker's arm is repeated with.
         batch: documents in a step.
@@ -63,8 +70,10 @@ class Settings:
     mle_epochs: float = 10.0
     mle_learning_rate: float = 3e-4
     documents: int = 1500
+    temperature: float = 1.0
     selection: Literal["paper", "per_document"] = "paper"
     fraction: float = 0.3
+    negatives: int = 1
     epochs: float = 2.0
     learning_rate: float = 3e-5
     loss: str = "unlikelihood"
@@ -73,6 +82,20 @@ class Settings:
     batch: int = 8
     max_source: int = 400
     max_target: int = 64
+
+    def varied(self, variant: Variant) -> Settings:
+        """These settings with a variant's changes of the contrastive stage.
+
+        Raises:
+            ValueError: its selection is none of this experiment's.
+        """
+        changes = {name: value for name, value in asdict(variant).items() if value is not None}
+        if "selection" in changes:
+            names = {"two_sided": "paper", "per_document": "per_document"}
+            if changes["selection"] not in names:
+                raise ValueError(f"--variant has selection={changes['selection']}: give one of {', '.join(names)}.")
+            changes["selection"] = names[changes["selection"]]
+        return replace(self, **changes)
 
     def decoding(self) -> Decoding:
         """What :func:`benchmarks.contrastive.stages.load` wants to know."""
@@ -112,16 +135,27 @@ def fine_tuned(
 
 
 def selections(
-    settings: Settings, name: str, mle: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase, scorer: QualsScorer
+    settings: Settings,
+    name: str,
+    mle: Path,
+    train: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    scorer: QualsScorer,
+    variant: Variant = AS_IT_IS,
 ) -> dict[str, Path]:
-    """For each ranker the folder of the rows that it selects, out of one pool of candidates."""
-    folders = {ranker: settings.work / name / f"selected-{ranker}" for ranker in RANKERS}
+    """For each ranker the folder of the rows that it selects, out of one pool of candidates that variants share."""
+    folders = {ranker: settings.work / name / _named(f"selected-{ranker}", variant) for ranker in RANKERS}
     if all((folder / DONE).is_file() for folder in folders.values()):
         return folders
     model = load(mle, settings.decoding())
     pool = random_documents(train, settings.documents, settings.seeds[0])
     mining = settings.work / name / "mining"
-    sampling = SamplingSettings(max_length=settings.max_target, seed=settings.seeds[0])
+    sampling = SamplingSettings(
+        temperature=settings.temperature,
+        max_length=settings.max_target,
+        batch_tokens=32768,
+        seed=settings.seeds[0],
+    )
     sampled = sample_candidates(model, pool, sampling, folder=mining)
     rouge_l = check_summarizer(sampled, tokenizer, special_tokens(model))
     scored = {
@@ -153,28 +187,59 @@ def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dat
             ranker: rows.remove_columns(list({REFERENCE_SCORE} & set(rows.column_names)))
             for ranker, rows in scored.items()
         }
-        return {ranker: select_candidates(rows, Selection(rule="per_document")) for ranker, rows in samples.items()}
-    chosen = {"quals": select_candidates(scored["quals"], Selection(fraction=settings.fraction))}
+        best = Selection(rule="per_document", num_negatives=settings.negatives)
+        return {ranker: select_candidates(rows, best) for ranker, rows in samples.items()}
+    sides = Selection(fraction=settings.fraction, num_negatives=settings.negatives)
+    chosen = {"quals": select_candidates(scored["quals"], sides)}
     # One-sided selection keeps 1 - (1 - fraction)^2 of the documents: as many as QUALS's two sides together.
     share = len(chosen["quals"]) / len(scored["quals"])
-    one_sided = Selection(rule="one_sided", fraction=1 - (1 - share) ** 0.5)
+    one_sided = replace(sides, rule="one_sided", fraction=1 - (1 - share) ** 0.5)
     chosen["rouge"] = select_candidates(scored["rouge"], one_sided, needs_reference=True)
     return chosen
 
 
-def contrastive(
-    settings: Settings, name: str, ranker: str, seed: int, mle: Path, selected: Path, tokenizer: PreTrainedTokenizerBase
-) -> Path:
-    """One arm: trained towards the targets of the selected rows and away from their worst candidates."""
-    folder = settings.work / name / f"{ranker}-{seed}"
-    if (folder / DONE).is_file():
-        return folder
-    rows = load_from_disk(str(selected))
+def summaries(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """The model's summaries of the test documents, generated once."""
+    return summarized(settings.decoding(), folder, test, tokenizer)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A contrastive training: which ranker's rows, with which seed; the rest is what all arms of a set share."""
+
+    settings: Settings
+    name: str
+    ranker: str
+    seed: int
+    mle: Path
+    selected: Path
+    test: Dataset
+    tokenizer: PreTrainedTokenizerBase
+    variant: Variant = AS_IT_IS
+
+    @property
+    def folder(self) -> Path:
+        """Where its model and summaries are."""
+        return self.settings.work / self.name / _named(f"{self.ranker}-{self.seed}", self.variant)
+
+
+def trained_and_summarized(arm: Arm) -> None:
+    """Fill the arm's folder with its model and its summaries of the test documents."""
+    contrastive(arm)
+    summaries(arm.settings, arm.folder, arm.test, arm.tokenizer)
+
+
+def contrastive(arm: Arm) -> None:
+    """Train the arm's model towards the targets of the selected rows and away from their worst candidates."""
+    settings = arm.settings
+    if (arm.folder / DONE).is_file():
+        return
+    rows = load_from_disk(str(arm.selected))
     assert isinstance(rows, Dataset)
     arguments = _arguments(
         settings,
-        folder,
-        seed=seed,
+        arm.folder,
+        seed=arm.seed,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         contrastive_loss=settings.loss,
@@ -183,20 +248,26 @@ def contrastive(
         save_total_limit=1,
     )
     trainer = ContrastiveSeq2SeqTrainer(
-        load(mle, settings.decoding()), arguments, train_dataset=rows, processing_class=tokenizer
+        load(arm.mle, settings.decoding()), arguments, train_dataset=rows, processing_class=arm.tokenizer
     )
-    _train(trainer, folder, {"documents": len(rows)})
-    return folder
+    _train(trainer, arm.folder, {"documents": len(rows)})
 
 
-def summaries(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """The model's summaries of the test documents, generated once."""
-    return summarized(settings.decoding(), folder, test, tokenizer)
+def side_by_side(arms: Sequence[Arm], processes: int) -> None:
+    """Make the arms, so many at a time, each with its share of the threads."""
+    if processes == 1:
+        for arm in arms:
+            trained_and_summarized(arm)
+        return
+    share = max(1, torch.get_num_threads() // processes)
+    # A forked process would hang in the parent's thread pools.
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+        list(pool.map(trained_and_summarized, arms))
 
 
-def arms(settings: Settings) -> list[tuple[str, int]]:
-    """Ranker and seed of each contrastive arm."""
-    return [(ranker, seed) for ranker in RANKERS for seed in settings.seeds]
+def _named(part: str, variant: Variant) -> str:
+    return part if variant == AS_IT_IS else f"{part}-{variant}"
 
 
 def _arguments(settings: Settings, folder: Path, **options: Any) -> ContrastiveSeq2SeqTrainingArguments:

@@ -12,6 +12,7 @@ from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import replacing
 
 MLE = "mle"
+_METHODS = {MLE: "likelihood", "rouge": "ROUGE-ranked", "quals": "QUALS-ranked"}
 Found = Mapping[str, Mapping[str, Floats]]
 """Of each method each measure's scores, ``(documents,)``, a mean over seeds; NaN where there is none."""
 
@@ -40,6 +41,19 @@ def markdown(found: Found, labels: Mapping[str, str]) -> str:
         counts = [int((~np.isnan(found[method][name])).sum()) for method in (MLE, "rouge", "quals")]
         cells.append("/".join(map(str, counts)))
         lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def variants_table(found: Found, labels: Mapping[str, str], changes_of: Sequence[str]) -> str:
+    """A row for each method and variant: the measures' means, with the change against likelihood of some of them."""
+    lines = [f"| | {' | '.join(labels.values())} |", "|---|" + "---:|" * len(labels)]
+    for method, scores in found.items():
+        cells = []
+        for name in labels:
+            change, low, high = difference(scores[name], found[MLE][name])
+            shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in changes_of and method != MLE else ""
+            cells.append(f"{mean_of(scores[name]):.3f}{shown}")
+        lines.append(f"| {_METHODS.get(method, method)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from benchmarks.conseq.stages import Settings, chosen_rows
 from benchmarks.conseq.table import MLE, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split
 from benchmarks.contrastive.judging import Judge, free_judges, judged
+from trainer_ext.mining import SamplingSettings, sample_candidates
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 
@@ -49,29 +51,42 @@ def test_a_whole_run_and_its_resumption(
         "--classifier",
         str(save_classifier(tmp_path / "c")),
     ]
-    options += ["--output", str(scores), "--figure", str(figure)]
+    options += ["--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"]
+    variants = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
+    options += [option for variant in variants for option in ("--variant", variant)]
+    drawn: list[SamplingSettings] = []
+
+    def recording(model: object, pool: object, sampling: SamplingSettings, **more: object) -> Dataset:
+        drawn.append(sampling)
+        return sample_candidates(model, pool, sampling, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("benchmarks.conseq.stages.sample_candidates", recording)
     assert main(options) == 0, capsys.readouterr().err
+    assert {sampling.temperature for sampling in drawn} == {0.8}
     printed = capsys.readouterr().out
     assert "32 training documents, 4 test documents." in printed
     for label in ("FactCC", "QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
         assert f"| {label}" in printed
     rows = [json.loads(line) for line in scores.read_text().splitlines()]
-    assert len(rows) == 4 * (1 + 2 * 2)
-    assert {(row["method"], row["seed"]) for row in rows} == {
-        (MLE, 0),
-        *((r, s) for r in ("rouge", "quals") for s in (3, 4)),
-    }
+    arms = {(MLE, 0), *((r, s) for r in ("rouge", "quals") for s in (3, 4)), *((variant, 3) for variant in variants)}
+    assert Counter((row["method"], row["seed"]) for row in rows) == dict.fromkeys(arms, 4)
+    assert all(f"| {variant} |" in printed for variant in variants)
     assert figure.read_bytes().startswith(b"\x89PNG")
     # As many rows are selected by either ranker, out of the same documents, none of them of the test.
     chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
     assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
+    varied = [load_from_disk(str(work / "tiny" / f"selected-quals-{variant}")) for variant in variants]
+    assert [max(map(len, rows["candidate_labels"])) for rows in varied] == [1, 1, 2]
+    assert varied[0]["labels"][:] == chosen["quals"]["labels"][:] != varied[1]["labels"][:]
     _, test = split(read_examples([pairs]), 4)
     assert not {example.document for example in test} & {*chosen["rouge"]["document"], *chosen["quals"]["document"]}
     # A second run only prints.
     monkeypatch.setattr("benchmarks.conseq.stages.ContrastiveSeq2SeqTrainer", None)
     monkeypatch.setattr("factcc.FactCCScorer.score", None)
-    assert main(options) == 0
+    assert main([*options, "--processes", "1"]) == 0
     assert capsys.readouterr().out == printed
+    assert main([*options, "--variant", "selection=all"]) == 2
+    assert "selection=all" in capsys.readouterr().err
     assert main([*options, "--weight", "2"]) == 2
     assert "other settings" in capsys.readouterr().err
 

@@ -12,9 +12,9 @@ from tiny import WORDS, train_tiny_qagen
 
 from benchmarks.contrastive import ablation
 from benchmarks.contrastive.__main__ import ARMS, main, quality_table
-from benchmarks.contrastive.ablation import Variant
 from benchmarks.contrastive.data import read_examples, split
 from benchmarks.contrastive.judging import Judge
+from benchmarks.contrastive.variants import Variant
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 
