@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         dest="variants",
         metavar="NAME=VALUE[,NAME=VALUE]",
-        help="train by QUALS with the first seed in another way too, on the same candidates; may be given again",
+        help="train by QUALS with the first seed in another way too, on the same candidates; may be given again; "
+        "selection is two_sided, which is the paper's, or per_document",
     )
     add("--judges", nargs="*", choices=JUDGES, default=list(JUDGES), help="models that judge, besides ROUGE and floors")
     add("--questioner", help="QAGS's question generator; without it the embedded one")
