@@ -2,8 +2,8 @@
 
     python -m benchmarks.conseq --set news=BBC.jsonl,XSUM.jsonl --set dialogue=SAMSUM.jsonl --work FOLDER
 
-The files have a ``document`` and a ``summary`` in each line. Many hours on two CPU cores; killed, it goes on where it
-was. QAGS and FactCC judge and never select.
+The files have a ``document`` and a ``summary`` in each line, those of ``--leads`` a ``document``. Many hours on two CPU
+cores; killed, it goes on where it was. QAGS and FactCC judge and never select.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from quals.windows import LONG_SOURCES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.command import exit_status
+from benchmarks.conseq.leads import lead_pairs
 from benchmarks.conseq.stages import (
     RANKERS,
     SELECTIONS,
@@ -60,6 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--temperature", type=float, default=1.0, help="of the sampling; below 1 is more cautious")
     add("--mle-epochs", type=float, default=10.0, help="at most")
     add("--mle-learning-rate", type=float, default=3e-4)
+    add(
+        "--leads",
+        action="append",
+        default=[],
+        metavar="NAME=FILE[,FILE]",
+        help="articles without summaries, whose first sentences fine-tuning on the set NAME begins with",
+    )
+    add("--lead-epochs", type=float, default=1.0, help="passes over them")
+    add("--max-source", type=int, default=400, help="tokens of a document that the summarizer reads")
     add("--epochs", type=float, default=2.0, help="of contrastive training")
     add("--learning-rate", type=float, default=3e-5, help="of contrastive training; the paper's tenth")
     add(
@@ -110,6 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
         work=arguments.work,
         mle_epochs=arguments.mle_epochs,
         mle_learning_rate=arguments.mle_learning_rate,
+        lead_epochs=arguments.lead_epochs,
+        max_source=arguments.max_source,
         documents=arguments.documents,
         temperature=arguments.temperature,
         selection=arguments.selection,
@@ -121,11 +133,16 @@ def run(arguments: argparse.Namespace) -> None:
         seeds=tuple(arguments.seeds),
     )
     whole_number("--processes", arguments.processes, 1)
+    whole_number("--max-source", arguments.max_source, 1)
     variants = {variant: settings.varied(variant) for variant in map(Variant.of, arguments.variants)}
-    sets = {name: read_examples(files) for name, files in map(_named_files, arguments.sets)}
+    sets = {name: read_examples(files) for name, files in (_named_files("--set", text) for text in arguments.sets)}
+    lead_files = dict(_named_files("--leads", text) for text in arguments.leads)
+    if unknown := lead_files.keys() - sets.keys():
+        raise ValueError(f"--leads names {', '.join(sorted(unknown))}, which no --set names: give a set's name.")
+    leads = {name: lead_pairs(files) for name, files in lead_files.items()}
     ranker = QualsScorer(dtype=arguments.ranker_dtype)
     judges = _judges(arguments, ranker)
-    _keep_to(settings, arguments, sets, ranker.signature)
+    _keep_to(settings, arguments, sets, leads, ranker.signature)
     tokenizer = AutoTokenizer.from_pretrained(model)
     experiment = _Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
     labels = {key: judge.label for key, judge in judges.items()}
@@ -135,12 +152,13 @@ def run(arguments: argparse.Namespace) -> None:
         train, test = split(examples, arguments.test_documents)
         train, validation = split(train, arguments.validation_documents)
         train = train[: arguments.train_documents]
-        scores = experiment.one_set(name, (train, validation, test), rows)
+        scores = experiment.one_set(name, (train, validation, test), leads.get(name, []), rows)
         found[name] = {
             method: {key: mean_of_seeds([seed[key] for seed in scores[method]]) for key in judges}
             for method in (MLE, *RANKERS)
         }
-        print(f"## {name}\n\n{len(train):,} training documents, {len(test):,} test documents.\n")
+        begun = f"Begun with the first sentences of {len(leads[name]):,} articles. " if name in leads else ""
+        print(f"## {name}\n\n{begun}{len(train):,} training documents, {len(test):,} test documents.\n")
         print(markdown(found[name], labels), "\n", flush=True)
         if variants:
             first_seed = {method: seeds[0] for method, seeds in scores.items()}
@@ -169,19 +187,25 @@ class _Experiment:
     processes: int
 
     def one_set(
-        self, name: str, data: Sequence[Sequence[Example]], rows: list[dict[str, object]]
+        self,
+        name: str,
+        data: Sequence[Sequence[Example]],
+        leads: Sequence[Example],
+        rows: list[dict[str, object]],
     ) -> dict[str, list[dict[str, Floats]]]:
         """Of each method, and of each variant, each seed's scores of the test documents.
 
         Args:
             name: of the set.
             data: its training, validation and test documents.
+            leads: articles with their first sentences, to begin with, if any.
             rows: gets one for every summary.
         """
         settings = self.settings
         sizes = settings.max_source, settings.max_target
         train, validation, test = (tokenized(part, self.tokenizer, *sizes) for part in data)
-        mle = fine_tuned(settings, name, train, validation, self.tokenizer)
+        first = tokenized(leads, self.tokenizer, *sizes) if leads else None
+        mle = fine_tuned(settings, name, train, validation, self.tokenizer, first)
         select = partial(selections, name=name, mle=mle, train=train, tokenizer=self.tokenizer, scorer=self.ranker)
         selected = select(settings)
         arms = [
@@ -234,15 +258,19 @@ def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Jud
     return found | free_judges()
 
 
-def _named_files(text: str) -> tuple[str, list[Path]]:
+def _named_files(option: str, text: str) -> tuple[str, list[Path]]:
     name, equals, files = text.partition("=")
     if not equals or not name or not files:
-        raise ValueError(f"--set is {text!r}: give NAME=FILE, or NAME=FILE,FILE.")
+        raise ValueError(f"{option} is {text!r}: give NAME=FILE, or NAME=FILE,FILE.")
     return name, [Path(file) for file in files.split(",")]
 
 
 def _keep_to(
-    settings: Settings, arguments: argparse.Namespace, sets: Mapping[str, Sequence[Example]], ranked_by: str
+    settings: Settings,
+    arguments: argparse.Namespace,
+    sets: Mapping[str, Sequence[Example]],
+    leads: Mapping[str, Sequence[Example]],
+    ranked_by: str,
 ) -> None:
     """The folder belongs to one run's settings, texts and ranker; judges may change.
 
@@ -253,8 +281,9 @@ def _keep_to(
     wanted |= {
         name: str(getattr(arguments, name)) for name in ("test_documents", "validation_documents", "train_documents")
     }
-    texts = {name: list(map(asdict, examples)) for name, examples in sets.items()}
-    wanted |= {"sets": texts_hash(texts), "ranked_by": ranked_by}
+    for option, named in {"sets": sets, "leads": leads}.items():
+        wanted[option] = texts_hash({name: list(map(asdict, examples)) for name, examples in named.items()})
+    wanted["ranked_by"] = ranked_by
     keep_to(settings.work, wanted)
 
 

@@ -52,6 +52,7 @@ class Settings:
         work: folder of checkpoints, candidates and summaries, one below it for each data set.
         mle_epochs: passes at most; training stops when the validation loss did not fall in a pass.
         mle_learning_rate: of the fine-tuning.
+        lead_epochs: passes over articles' first sentences before it, where there are such.
         documents: that candidates are sampled for, at most.
         temperature: of the sampling; below 1 is more cautious.
         selection: ``paper`` trains towards references, on documents selected by either side's score;
@@ -69,6 +70,7 @@ class Settings:
     work: Path
     mle_epochs: float = 10.0
     mle_learning_rate: float = 3e-4
+    lead_epochs: float = 1.0
     documents: int = 1500
     temperature: float = 1.0
     selection: Literal["paper", "per_document"] = "paper"
@@ -103,17 +105,41 @@ class Settings:
 
 
 def fine_tuned(
-    settings: Settings, name: str, train: Dataset, validation: Dataset, tokenizer: PreTrainedTokenizerBase
+    settings: Settings,
+    name: str,
+    train: Dataset,
+    validation: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    leads: Dataset | None = None,
 ) -> Path:
-    """The summarizer that all arms start from, trained by likelihood until the validation loss stops falling."""
+    """The summarizer that all arms start from, trained by likelihood until the validation loss stops falling.
+
+    With ``leads``, articles with their first sentences, it learns from them before.
+    """
+    model: str | Path = settings.model
+    if leads is not None:
+        folder = settings.work / name / "leads"
+        model = _by_likelihood(settings, model, folder, leads, validation, tokenizer, settings.lead_epochs)
     folder = settings.work / name / "mle"
+    return _by_likelihood(settings, model, folder, train, validation, tokenizer, settings.mle_epochs)
+
+
+def _by_likelihood(
+    settings: Settings,
+    model: str | Path,
+    folder: Path,
+    train: Dataset,
+    validation: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    epochs: float,
+) -> Path:
     if (folder / DONE).is_file():
         return folder
     arguments = _arguments(
         settings,
         folder,
         seed=settings.seeds[0],
-        num_train_epochs=settings.mle_epochs,
+        num_train_epochs=epochs,
         learning_rate=settings.mle_learning_rate,
         eval_strategy="epoch",
         save_strategy="epoch",
@@ -123,7 +149,7 @@ def fine_tuned(
         save_total_limit=2,
     )
     trainer = ContrastiveSeq2SeqTrainer(
-        load(settings.model, settings.decoding()),
+        load(model, settings.decoding()),
         arguments,
         train_dataset=train,
         eval_dataset=validation,

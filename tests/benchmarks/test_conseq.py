@@ -12,12 +12,15 @@ import pytest
 from classifiers import save_classifier
 from datasets import Dataset, load_from_disk
 from tiny import WORDS, train_tiny_qagen
+from transformers import PreTrainedModel
 
 from benchmarks.conseq.__main__ import main
 from benchmarks.conseq.stages import Settings, chosen_rows
 from benchmarks.conseq.table import MLE, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split
 from benchmarks.contrastive.judging import Judge, free_judges, judged
+from benchmarks.contrastive.stages import Settings as Decoding
+from benchmarks.contrastive.stages import load
 from trainer_ext.mining import SamplingSettings, sample_candidates
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
@@ -51,6 +54,11 @@ def test_a_whole_run_and_its_resumption(
         "--classifier",
         str(save_classifier(tmp_path / "c")),
     ]
+    rng = random.Random(1)
+    halves = [[" ".join(rng.choice(CONTENT) for _ in range(size)) for size in (8, 30)] for _ in range(16)]
+    articles = tmp_path / "articles.jsonl"
+    articles.write_text("".join(json.dumps({"document": f"{lead}. The {rest}"}) + "\n" for lead, rest in halves))
+    options += ["--leads", f"tiny={articles}", "--max-source", "24"]
     options += ["--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"]
     variants = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
     options += [option for variant in variants for option in ("--variant", variant)]
@@ -61,10 +69,20 @@ def test_a_whole_run_and_its_resumption(
         return sample_candidates(model, pool, sampling, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr("benchmarks.conseq.stages.sample_candidates", recording)
+    begun: list[str | Path] = []
+
+    def loading(folder: str | Path, settings: Decoding) -> PreTrainedModel:
+        begun.append(folder)
+        return load(folder, settings)
+
+    monkeypatch.setattr("benchmarks.conseq.stages.load", loading)
     assert main(options) == 0, capsys.readouterr().err
     assert {sampling.temperature for sampling in drawn} == {0.8}
     printed = capsys.readouterr().out
-    assert "32 training documents, 4 test documents." in printed
+    assert "the first sentences of 16 articles. 32 training documents, 4 test documents." in printed
+    notes = [json.loads((work / "tiny" / stage / "done.json").read_text()) for stage in ("leads", "mle")]
+    assert [note["steps"] for note in notes] == [2, 8], "16 articles once, then 32 documents twice, eight in a step"
+    assert begun[:2] == [str(model), work / "tiny" / "leads"]
     for label in ("FactCC", "QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
         assert f"| {label}" in printed
     rows = [json.loads(line) for line in scores.read_text().splitlines()]
@@ -87,8 +105,11 @@ def test_a_whole_run_and_its_resumption(
     assert capsys.readouterr().out == printed
     assert main([*options, "--variant", "selection=all"]) == 2
     assert "selection=all" in capsys.readouterr().err
-    assert main([*options, "--weight", "2"]) == 2
-    assert "other settings" in capsys.readouterr().err
+    fewer = tmp_path / "fewer.jsonl"
+    fewer.write_text("".join(articles.read_text().splitlines(keepends=True)[:8]))
+    for others in (["--weight", "2"], ["--leads", f"tiny={fewer}"]):
+        assert main([*options, *others]) == 2
+        assert "other settings" in capsys.readouterr().err
 
 
 def test_each_document_may_have_its_best_sample_as_the_target(tmp_path: Path) -> None:
@@ -113,6 +134,10 @@ def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.Captu
     assert "NAME=FILE" in capsys.readouterr().err
     assert main(["--set", f"a={tmp_path / 'none.jsonl'}", *work]) == 2
     assert "none.jsonl" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--leads", f"b={pairs}"]) == 2
+    assert "--leads names b" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--leads", f"a={pairs}"]) == 2
+    assert "no articles" in capsys.readouterr().err
     assert main(["--set", f"a={pairs}", *work, "--qags-documents", "0"]) == 2
     assert "--qags-documents" in capsys.readouterr().err
     assert not (tmp_path / "w").exists(), "a typo does not take the folder"
