@@ -24,6 +24,7 @@ from quals.windows import LONG_SOURCES
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.command import exit_status
+from benchmarks.conseq.chosen import chosen_texts
 from benchmarks.conseq.leads import lead_pairs
 from benchmarks.conseq.stages import (
     RANKERS,
@@ -31,11 +32,20 @@ from benchmarks.conseq.stages import (
     Arm,
     Settings,
     fine_tuned,
+    selected_folders,
     selections,
     side_by_side,
     summaries,
 )
-from benchmarks.conseq.table import MLE, Found, markdown, mean_of_seeds, variants_table, write_figure
+from benchmarks.conseq.table import (
+    MLE,
+    Found,
+    chosen_table,
+    markdown,
+    mean_of_seeds,
+    variants_table,
+    write_figure,
+)
 from benchmarks.contrastive.data import Example, read_examples, split, tokenized
 from benchmarks.contrastive.differences import RESAMPLES
 from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
@@ -59,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--train-documents", type=int, help="of each set at most; all without it")
     add("--documents", type=int, default=1500, help="that candidates are sampled for, at most")
     add("--temperature", type=float, default=1.0, help="of the sampling; below 1 is more cautious")
-    add("--mle-epochs", type=float, default=10.0, help="at most")
+    add("--mle-epochs", type=float, default=10.0, help="at most; 0 where --model is a summarizer already")
     add("--mle-learning-rate", type=float, default=3e-4)
     add(
         "--leads",
@@ -102,6 +112,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--questioner", help="QAGS's question generator; without it the embedded one")
     add("--reader", help="QAGS's reader; without it the embedded one")
     add("--classifier", help="FactCC's classifier; without it the embedded one")
+    add(
+        "--chosen-documents",
+        type=int,
+        default=100,
+        help="of each set that candidates were ranked for: judge what the rankers chose there too; 0: of none",
+    )
     add("--qags-documents", type=int, help="of each set's test documents that the slow QAGS judges; all without it")
     add("--qags-sources", choices=LONG_SOURCES, default="windows", help="how QAGS reads long documents")
     add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
@@ -134,6 +150,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     whole_number("--processes", arguments.processes, 1)
     whole_number("--max-source", arguments.max_source, 1)
+    whole_number("--chosen-documents", arguments.chosen_documents, 0)
     variants = {variant: settings.varied(variant) for variant in map(Variant.of, arguments.variants)}
     sets = {name: read_examples(files) for name, files in (_named_files("--set", text) for text in arguments.sets)}
     lead_files = dict(_named_files("--leads", text) for text in arguments.leads)
@@ -160,6 +177,8 @@ def run(arguments: argparse.Namespace) -> None:
         begun = f"Begun with the first sentences of {len(leads[name]):,} articles. " if name in leads else ""
         print(f"## {name}\n\n{begun}{len(train):,} training documents, {len(test):,} test documents.\n")
         print(markdown(found[name], labels), "\n", flush=True)
+        if arguments.chosen_documents:
+            print(experiment.chosen(name, train, arguments.chosen_documents), "\n", flush=True)
         if variants:
             first_seed = {method: seeds[0] for method, seeds in scores.items()}
             print(variants_table(first_seed, labels, changes_of=JUDGES), "\n", flush=True)
@@ -229,6 +248,19 @@ class _Experiment:
                 for place, text in enumerate(texts)
             ]
         return scores
+
+    def chosen(self, name: str, train: Sequence[Example], documents: int) -> str:
+        """A table of what the judges say of the rankers' targets and negatives, for so many documents at most."""
+        examples, texts = chosen_texts(selected_folders(self.settings, name), train, documents, self.tokenizer)
+        if not examples:
+            return "There is no document that both rankers selected."
+        folder = self.settings.work / name / "scores"
+        found = {
+            ranker: (judged(self.judges, targets, examples, folder), judged(self.judges, negatives, examples, folder))
+            for ranker, (targets, negatives) in texts.items()
+        }
+        labels = {key: judge.label for key, judge in self.judges.items()}
+        return f"What was chosen of {len(examples)} documents' candidates:\n\n{chosen_table(found, labels)}"
 
 
 def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Judge]:

@@ -50,7 +50,8 @@ class Settings:
     Attributes:
         model: where fine-tuning starts.
         work: folder of checkpoints, candidates and summaries, one below it for each data set.
-        mle_epochs: passes at most; training stops when the validation loss did not fall in a pass.
+        mle_epochs: passes at most; training stops when the validation loss did not fall in a pass. 0 takes the model
+            as it is.
         mle_learning_rate: of the fine-tuning.
         lead_epochs: passes over articles' first sentences before it, where there are such.
         documents: that candidates are sampled for, at most.
@@ -135,6 +136,11 @@ def _by_likelihood(
 ) -> Path:
     if (folder / DONE).is_file():
         return folder
+    if not epochs:
+        load(model, settings.decoding()).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        finish(folder, {"steps": 0})
+        return folder
     arguments = _arguments(
         settings,
         folder,
@@ -160,6 +166,11 @@ def _by_likelihood(
     return folder
 
 
+def selected_folders(settings: Settings, name: str, variant: Variant = AS_IT_IS) -> dict[str, Path]:
+    """For each ranker the folder of the rows that it selects, or will."""
+    return {ranker: settings.work / name / _named(f"selected-{ranker}", variant) for ranker in RANKERS}
+
+
 def selections(
     settings: Settings,
     name: str,
@@ -170,7 +181,7 @@ def selections(
     variant: Variant = AS_IT_IS,
 ) -> dict[str, Path]:
     """For each ranker the folder of the rows that it selects, out of one pool of candidates that variants share."""
-    folders = {ranker: settings.work / name / _named(f"selected-{ranker}", variant) for ranker in RANKERS}
+    folders = selected_folders(settings, name, variant)
     if all((folder / DONE).is_file() for folder in folders.values()):
         return folders
     model = load(mle, settings.decoding())

@@ -57,6 +57,22 @@ def variants_table(found: Found, labels: Mapping[str, str], changes_of: Sequence
     return "\n".join(lines)
 
 
+def chosen_table(
+    chosen: Mapping[str, tuple[Mapping[str, Floats], Mapping[str, Floats]]], labels: Mapping[str, str]
+) -> str:
+    """A row for each measure: of each ranker's targets, of its negatives, and the difference over documents."""
+    heads = [f"{_METHODS[ranker]} {kind}" for ranker in chosen for kind in ("targets", "negatives", "difference")]
+    lines = [f"| | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
+    for name, label in labels.items():
+        cells = []
+        for targets, negatives in chosen.values():
+            change, low, high = difference(targets[name], negatives[name])
+            means = [f"{mean_of(scores[name]):.3f}" for scores in (targets, negatives)]
+            cells += [*means, f"{change:+.3f} [{low:+.3f}, {high:+.3f}]"]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Path) -> None:
     """What each ranker's training changed, in units of the mean before it, a panel for each data set."""
     import matplotlib

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from classifiers import save_classifier
 from datasets import Dataset, load_from_disk
-from tiny import WORDS, train_tiny_qagen
-from transformers import PreTrainedModel
+from tiny import WORDS, save_tiny_qagen, tiny_tokenizer, train_tiny_qagen
+from transformers import AutoTokenizer, PreTrainedModel
 
 from benchmarks.conseq.__main__ import main
-from benchmarks.conseq.stages import Settings, chosen_rows
-from benchmarks.conseq.table import MLE, markdown, mean_of_seeds, write_figure
+from benchmarks.conseq.chosen import chosen_texts
+from benchmarks.conseq.stages import Settings, chosen_rows, fine_tuned
+from benchmarks.conseq.table import MLE, chosen_table, markdown, mean_of_seeds, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split
 from benchmarks.contrastive.judging import Judge, free_judges, judged
 from benchmarks.contrastive.stages import Settings as Decoding
@@ -93,6 +95,11 @@ def test_a_whole_run_and_its_resumption(
     # As many rows are selected by either ranker, out of the same documents, none of them of the test.
     chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
     assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
+    both = {*chosen["rouge"]["document"]} & {*chosen["quals"]["document"]}
+    if both:
+        assert f"What was chosen of {len(both)} documents' candidates:" in printed
+    else:
+        assert "no document that both rankers selected" in printed
     varied = [load_from_disk(str(work / "tiny" / f"selected-quals-{variant}")) for variant in variants]
     assert [max(map(len, rows["candidate_labels"])) for rows in varied] == [1, 1, 2]
     assert varied[0]["labels"][:] == chosen["quals"]["labels"][:] != varied[1]["labels"][:]
@@ -126,6 +133,49 @@ def test_each_document_may_have_its_best_sample_as_the_target(tmp_path: Path) ->
     assert chosen["rouge"]["labels"][:] == [[2], [4]]
     by_paper = chosen_rows(Settings("model", tmp_path, fraction=0.4), scored)
     assert {label for rows in by_paper.values() for [label] in rows["labels"]} == {9}
+
+
+def test_a_summarizer_may_be_taken_as_it_is(tmp_path: Path) -> None:
+    """Such as that of an earlier round; its own folder is left alone."""
+    folder = save_tiny_qagen(tmp_path / "model")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    settings = Settings(str(folder), tmp_path / "work", mle_epochs=0)
+    nothing = Dataset.from_dict({})
+    mle = fine_tuned(settings, "set", nothing, nothing, tiny_tokenizer())
+    models = [load(place, settings.decoding()).state_dict() for place in (folder, mle)]
+    assert all(torch.equal(models[0][name], value) for name, value in models[1].items())
+    assert mle == fine_tuned(settings, "set", nothing, nothing, tiny_tokenizer())
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert len(AutoTokenizer.from_pretrained(mle)) == len(tiny_tokenizer())
+
+
+def test_what_was_chosen_is_judged_where_all_rankers_chose(tmp_path: Path) -> None:
+    """The worst of several negatives; a document that one ranker left out is nowhere."""
+    tokenizer = tiny_tokenizer()
+    rows = {
+        "rouge": [("b", "cat", ["dog", "mat"]), ("a", "cat", ["dog"])],
+        "quals": [("c", "cat", ["dog"]), ("b", "red", ["blue"])],
+    }
+    for ranker, mine in rows.items():
+        dataset = Dataset.from_list(
+            [
+                {
+                    "document": document,
+                    "labels": tokenizer(target)["input_ids"],
+                    "candidate_labels": tokenizer(negatives)["input_ids"],
+                }
+                for document, target, negatives in mine
+            ]
+        )
+        dataset.save_to_disk(str(tmp_path / ranker))
+    examples = [Example(document, "reference") for document in "abc"]
+    folders = {ranker: tmp_path / ranker for ranker in rows}
+    found, texts = chosen_texts(folders, examples, 2, tokenizer)
+    assert found == [examples[1]]
+    assert texts == {"rouge": (["cat"], ["mat"]), "quals": (["red"], ["blue"])}
+    scores = {"m": np.array([2.0, 4.0])}, {"m": np.array([1.0, 1.0])}
+    row = chosen_table({"quals": scores}, {"m": "A measure"}).splitlines()[2]
+    assert row.startswith("| A measure | 3.000 | 1.000 | +2.000 [")
 
 
 def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
