@@ -10,7 +10,7 @@ from tiny import WORDS, one_thread, tiny_tokenizer
 from tokenizers import processors
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 
-CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2 and word != "the"]  # answers have no articles
 
 
 def pair_tokenizer() -> PreTrainedTokenizerFast:

@@ -64,6 +64,7 @@ def load_classifier(
         device=device,
         dtype=dtype,
     )
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # windows and their order do not depend on its config
     if not tokenizer.is_fast:
         raise _CLASSIFIER.refused(name, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
     (supported,) = _supported(model.config)

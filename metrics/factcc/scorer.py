@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from quals.batching import token_budget_batches
+from quals.batching import sliced, token_budget_batches
 from quals.chunks import score_in_chunks
 from quals.inputs import require, whole_number
 from quals.loading import require_loaded_as
@@ -124,7 +124,8 @@ class FactCCScorer:
             for (source, summary), mine in zip(chunk, spans, strict=True)
             for start, end in mine
         ]
-        judged = iter(self._judge(claims))
+        slices = sliced([len(source) + len(text) for source, text in claims])
+        judged = (one for some in slices for one in self._judge(claims[some]))
         for (_, summary), mine in zip(chunk, spans, strict=True):
             found = list(islice(judged, len(mine)))
             sentences = tuple(
@@ -141,8 +142,6 @@ class FactCCScorer:
 
     def _judge(self, claims: list[tuple[str, str]]) -> list[_Judged]:
         """Each claim, (source, sentence), by the window of the source that supports it best."""
-        if not claims:
-            return []
         rows, claim_cut = self._windows(claims)
         owners = rows.pop("overflow_to_sample_mapping")
         counts = [0] * len(claims)

@@ -73,7 +73,7 @@ class Questioner:
 
         Args:
             passages, answers: as many of one as of the other.
-            beams: of the search, all of which are given out.
+            beams: of the search, 2 or more, all of which are given out.
             max_question_tokens: longest question.
             batch_tokens: most tokens, padding and beams included, that encoder or decoder take in one pass.
         """
@@ -149,7 +149,7 @@ class Questioner:
                 input_ids=ids, attention_mask=mask, decoder_input_ids=start, generation_config=settings
             )
         texts = self.tokenizer.batch_decode(output.sequences[:, start.shape[1] :], skip_special_tokens=True)
-        scores = [0.0] * len(texts) if beams == 1 else output.sequences_scores.tolist()
+        scores = output.sequences_scores.tolist()
         questions = [Question(text.strip(), score) for text, score in zip(texts, scores, strict=True)]
         return [questions[first : first + beams] for first in range(0, len(questions), beams)]
 
@@ -185,7 +185,8 @@ def load_questioner(
         dtype: the weights' dtype in memory.
 
     Raises:
-        ValueError: it is not to be found, is no encoder-decoder, or the template is missing or lacks a field.
+        ValueError: it is not to be found, is no encoder-decoder, or the template is missing, lacks a field, or is
+            given for a model that writes the answer first.
     """
     if template is not None and not all(field in template for field in _FIELDS):
         raise ValueError(f"question_template is {template!r}: it must have {' and '.join(_FIELDS)} in it.")
@@ -194,7 +195,13 @@ def load_questioner(
         if not getattr(config, "is_encoder_decoder", False):
             reason = f"it is a {config.model_type} model, and a question generator is an encoder-decoder"
             raise _QUESTIONER.refused(checkpoint, reason)
-        if template is None and not isinstance(getattr(config, "questioner_separator", None), str):
+        answer_first = isinstance(getattr(config, "questioner_separator", None), str)
+        if template is not None and answer_first:
+            reason = (
+                "it was trained to write the answer first, and reads the passage alone: leave question_template out"
+            )
+            raise _QUESTIONER.refused(checkpoint, reason)
+        if template is None and not answer_first:
             reason = "its config names no 'questioner_separator', and no question_template was given"
             raise _QUESTIONER.refused(checkpoint, reason)
 

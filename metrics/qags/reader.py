@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from quals.batching import token_budget_batches
+from quals.batching import sliced, token_budget_batches
 from quals.fingerprint import fingerprint
 from quals.loading import Kind, load_checkpoint, longest_input
 from quals.products import fast_products
@@ -72,8 +72,25 @@ class Reader:
             overlap: tokens that neighbouring windows share.
             batch_tokens: most tokens, padding included, in one pass.
         """
-        if not questions:
+        slices = sliced([len(question) + len(text) for question, text in zip(questions, texts, strict=True)])
+        return [
+            reading
+            for some in slices
+            for reading in self._read(questions[some], texts[some], long_texts, overlap, batch_tokens)
+        ]
+
+    def can_answer(self, answers: Sequence[str]) -> list[bool]:
+        """Whether each is short enough for an answer that :meth:`read` finds."""
+        if not answers:
             return []
+        ids = self.tokenizer(list(answers), add_special_tokens=False, split_special_tokens=True, verbose=False)[
+            "input_ids"
+        ]
+        return [len(mine) <= LONGEST_ANSWER for mine in ids]
+
+    def _read(
+        self, questions: Sequence[str], texts: Sequence[str], long_texts: str, overlap: int, batch_tokens: int
+    ) -> list[Reading]:
         rows = self._rows(questions, texts, overlap)
         owners = list(rows.pop("overflow_to_sample_mapping"))
         counts = [0] * len(questions)
@@ -207,6 +224,7 @@ def load_reader(
         device=device,
         dtype=dtype,
     )
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # as places in a row are counted
     if not tokenizer.is_fast:
         raise _READER.refused(checkpoint, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
     return Reader(model, tokenizer, longest_input(model, tokenizer))

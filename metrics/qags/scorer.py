@@ -23,7 +23,7 @@ from .questioner import Question, Questioner, load_questioner
 from .reader import Reader, Reading, load_reader
 from .results import AnsweredQuestion, QAGSScore
 
-VERSION = "1"  # of the computation: changes when scores do
+VERSION = "2"  # of the computation: changes when scores do
 QUESTIONER, READER = "questioner-mini", "reader-mini"  # the embedded pair
 LEAST_WORDS = 3  # of a question
 _CHUNK = 32  # summaries worked on together
@@ -78,13 +78,19 @@ class QAGSScorer:
         require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
         require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
         self.pipeline = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-        if not isinstance(questioner, Questioner):
+        require(
+            question_template is None or isinstance(questioner, str),
+            "question_template says how a questioner given by its name wants its input: give one, or leave it out.",
+        )
+        if isinstance(questioner, Questioner):
+            require_loaded_as("questioner", questioner.model, device, dtype)
+        else:
             name = questioner or _embedded(QUESTIONER)
             questioner = load_questioner(name, question_template, None, usable_device(device), DTYPES[dtype])
-        if not isinstance(reader, Reader):
+        if isinstance(reader, Reader):
+            require_loaded_as("reader", reader.model, device, dtype)
+        else:
             reader = load_reader(reader or _embedded(READER), None, usable_device(device), DTYPES[dtype])
-        require_loaded_as("questioner", questioner.model, device, dtype)
-        require_loaded_as("reader", reader.model, device, dtype)
         self.questioner, self.reader = questioner, reader
         self.dtype = dtype
         self.batch_tokens = batch_tokens or (4096 if reader.model.device.type == "cpu" else 32768)
@@ -142,6 +148,8 @@ class QAGSScorer:
         wanted = [
             (summary, summary[start:end]) for summary, mine in zip(summaries, spans, strict=True) for start, end in mine
         ]
+        can_answer = self.reader.can_answer([answer for _, answer in wanted])
+        wanted = [row for row, can in zip(wanted, can_answer, strict=True) if can]
         asked = self.questioner.ask(
             [summary for summary, _ in wanted],
             [answer for _, answer in wanted],

@@ -33,6 +33,21 @@ def token_budget_batches(
         yield batch
 
 
+def sliced(sizes: Sequence[int], most: int = 2**21) -> Iterator[slice]:
+    """Neighbours together as long as their sizes sum up to ``most``; one that is larger is alone.
+
+    What is tokenized together is held together: by default of so many characters, half a million tokens or so.
+    """
+    first = total = 0
+    for place, size in enumerate(sizes):
+        if place > first and total + size > most:
+            yield slice(first, place)
+            first, total = place, 0
+        total += size
+    if first < len(sizes):
+        yield slice(first, len(sizes))
+
+
 def encode_texts(
     sequences: Sequence[Sequence[int]], pad_token_id: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:

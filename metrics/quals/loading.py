@@ -75,10 +75,17 @@ def load_checkpoint(
 
 
 def require_loaded_as(name: str, model: PreTrainedModel, device: str | None, dtype: str) -> None:
-    """Raise a ValueError if a loaded model is not of this dtype, or not on this device (None is any)."""
+    """Raise a ValueError if a loaded model is not of this dtype, or not on this device.
+
+    No device is any, and one without a number, such as ``"cuda"``, any of its type.
+    """
     loaded = f"{model.dtype}".removeprefix("torch.")
+    asked = torch.device(device) if device is not None else model.device
+    same_place = asked.type == model.device.type and (
+        None in (asked.index, model.device.index) or asked == model.device
+    )
     require(
-        loaded == dtype and device in (None, str(model.device)),
+        loaded == dtype and same_place,
         f"The given {name} was loaded as {loaded} on {model.device}: ask for these, or give its name instead.",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from classifiers import save_classifier
 from factcc import FactCCScorer
 from factcc.sentences import _splitter, sentence_spans
+from quals.batching import sliced
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 SOURCES = [
@@ -54,6 +56,32 @@ def test_scores_depend_on_nothing_but_their_texts(classifier: Path) -> None:
     ]
     assert [result.score for result in small][::-1] == pytest.approx(wanted, abs=1e-5, nan_ok=True)
     assert alone == pytest.approx(wanted[:5], abs=1e-5, nan_ok=True)
+
+
+def test_what_is_tokenized_together_does_not_matter(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [result.score for result in FactCCScorer(str(classifier)).score([*SOURCES, LONG], [*SUMMARIES, LONG])]
+    monkeypatch.setattr("factcc.scorer.sliced", partial(sliced, most=100))
+    found = [result.score for result in FactCCScorer(str(classifier)).score([*SOURCES, LONG], [*SUMMARIES, LONG])]
+    assert found == pytest.approx(wanted, abs=1e-5, nan_ok=True)
+
+
+def test_slices_hold_so_much_or_one() -> None:
+    assert list(sliced([3, 3, 9, 1, 1], most=6)) == [slice(0, 2), slice(2, 3), slice(3, 5)]
+    assert list(sliced([])) == []
+
+
+def test_the_padding_of_its_tokenizer_is_of_no_account(classifier: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(classifier, tmp_path / "left"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.padding_side = tokenizer.truncation_side = "left"
+    tokenizer.save_pretrained(folder)
+    for long_sources in ("windows", "truncate"):
+        texts = [*SOURCES, LONG], [*SUMMARIES, SUMMARIES[0]]
+        wanted, found = (
+            [one.score for one in FactCCScorer(str(place), long_sources=long_sources).score(*texts)]
+            for place in (classifier, folder)
+        )
+        assert found == pytest.approx(wanted, abs=1e-5, nan_ok=True)
 
 
 def test_long_sources_are_read_in_windows_or_cut(classifier: Path) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 from evaluate.loading import get_imports
 from qags import QAGSScorer
-from qags.answers import answer_spans
+from qags.answers import LONGEST, answer_spans
 from qags.overlap import token_f1
 from qags.qags import QAGS
 from readers import CONTENT
@@ -74,6 +75,48 @@ def test_answers_are_names_first_and_each_once(pipeline: Language) -> None:
     assert [text[start:end] for start, end in spans] == [LEFT, RIGHT]
     (one,) = answer_spans([text], pipeline, most=1)
     assert len(one) == 1
+
+
+def test_an_article_alone_is_no_answer(scorer: QAGSScorer) -> None:
+    """To find nothing in the source would be as good an answer."""
+    rules = spacy.blank("en")
+    rules.add_pipe("entity_ruler").add_patterns([{"label": "GRADE", "pattern": "A"}])  # type: ignore[attr-defined]
+    assert token_f1("", "an A") == 1, "as SQuAD compares"
+    assert list(answer_spans(["the cat got an A"], rules)) == [[]]
+
+
+def test_answers_too_long_to_be_found_are_not_asked_for(scorer: QAGSScorer) -> None:
+    """A link or a text without spaces is one answer of hundreds of tokens, more than the models have places for."""
+    whole = spacy.blank("en")
+    pattern = [{"TEXT": {"REGEX": ".*"}, "OP": "+"}]
+    whole.add_pipe("entity_ruler").add_patterns([{"label": "ALL", "pattern": pattern}])  # type: ignore[attr-defined]
+    options = {"pipeline": whole, "beams": 3, "max_answers": 1}
+    long, short = " ".join([LEFT] * 200), LEFT
+    results = QAGSScorer(scorer.questioner, scorer.reader, **options).score([short, short], [long, short])
+    assert math.isnan(results[0].score)
+    assert results[1].score == 1
+    assert scorer.reader.can_answer([" ".join([LEFT] * 30), " ".join([LEFT] * 31)]) == [True, False]
+
+
+def test_a_text_too_long_to_parse_is_looked_at_in_part(pipeline: Language) -> None:
+    text = "x " * 60_000 + LEFT
+    assert list(answer_spans([text, f"{LEFT} {text}"], pipeline)) == [[], [(0, len(LEFT))]]
+    assert len(text) > LONGEST
+
+
+def test_a_device_without_a_number_is_any_of_its_kind(questioner: Path, reader: Path, pipeline: Language) -> None:
+    given = QAGSScorer(str(questioner), str(reader), pipeline=pipeline, device="cpu:0")
+    for device in ("cpu", "cpu:0", None):
+        QAGSScorer(given.questioner, given.reader, pipeline=pipeline, device=device)
+    with pytest.raises(ValueError, match="loaded as float32 on cpu"):
+        QAGSScorer(given.questioner, given.reader, pipeline=pipeline, device="meta")
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_template_needs_a_name_to_be_of(scorer: QAGSScorer, loaded: bool) -> None:
+    questioner = scorer.questioner if loaded else None
+    with pytest.raises(ValueError, match="question_template"):
+        QAGSScorer(questioner, scorer.reader, question_template="{answer} {passage}", pipeline=scorer.pipeline)
 
 
 def test_token_f1_is_squads() -> None:

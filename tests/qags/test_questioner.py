@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ def test_it_asks_for_the_answer(questioner: Path) -> None:
 
 @pytest.mark.parametrize("template", [None, TEMPLATE])
 def test_questions_do_not_depend_on_the_batch(questioner: Path, template: str | None) -> None:
-    loaded = load_questioner(str(questioner), template)
+    loaded = load_questioner(str(questioner))
+    if template is not None:
+        loaded = replace(loaded, separator_id=None, template=template)
     passages, answers = texts(12)
     wanted = [loaded.ask([p], [a], beams=3)[0] for p, a in zip(passages, answers, strict=True)]
     for budget in (1, 200, 4096):
@@ -73,6 +76,8 @@ def test_what_is_no_questioner_is_refused(tiny_qagen: Path, questioner: Path, tm
     with pytest.raises(ValueError, match="no question_template was given"):
         load_questioner(str(tiny_qagen))
     assert load_questioner(str(tiny_qagen), TEMPLATE).separator_id is None
+    with pytest.raises(ValueError, match="leave question_template out"):
+        load_questioner(str(questioner), TEMPLATE)
     with pytest.raises(ValueError, match="must have"):
         load_questioner(str(tiny_qagen), "what {answer}")
     with pytest.raises(ValueError, match="is an encoder-decoder"):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from qags.reader import Reader, best_spans, load_reader
+from quals.batching import sliced
 from readers import CONTENT, pair_tokenizer, save_reader, tiny_reader
 
 
@@ -63,6 +67,35 @@ def test_answers_are_those_of_one_by_one(any_reader: Reader) -> None:
     for budget in (1, 100, 4096):
         assert [one.answer for one in any_reader.read(questions, texts, batch_tokens=budget)] == wanted
     assert [one.answer for one in any_reader.read(questions[::-1], texts[::-1])] == wanted[::-1]
+
+
+def test_what_is_tokenized_together_does_not_matter(any_reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [" ".join(CONTENT[place : place + 8]) for place in range(6)]
+    questions = [f"Who did {CONTENT[place]}?" for place in range(6)]
+    wanted = any_reader.read(questions, texts)
+    sizes: list[int] = []
+    rows = Reader._rows
+
+    def counted(self: Reader, some: Sequence[str], *rest: Any) -> dict[str, Any]:
+        sizes.append(len(some))
+        return rows(self, some, *rest)
+
+    monkeypatch.setattr(Reader, "_rows", counted)
+    monkeypatch.setattr("qags.reader.sliced", partial(sliced, most=100))
+    found = any_reader.read(questions, texts)
+    assert [(one.answer, one.windows) for one in found] == [(one.answer, one.windows) for one in wanted]
+    assert sum(sizes) == 6
+    assert len(sizes) > 2
+
+
+def test_the_padding_of_its_tokenizer_is_of_no_account(any_reader: Reader, tmp_path: Path) -> None:
+    folder = save_reader(tmp_path / "left", tiny_reader(seed=3))
+    other = pair_tokenizer()
+    other.padding_side = other.truncation_side = "left"
+    other.save_pretrained(folder)
+    texts = [" ".join(CONTENT[:size]) for size in (3, 9, 17)]
+    questions = [f"Who did {CONTENT[0]}?"] * 3
+    assert load_reader(str(folder)).read(questions, texts) == any_reader.read(questions, texts)
 
 
 def test_the_trained_one_finds_what_is_there_and_nothing_else(reader: Path) -> None:
