@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--batch-tokens", type=int, help="most tokens in one pass of the model; none is the scorer's own")
     add("--no-windows", action="store_true", help="leave out the second pass, of long documents in windows")
     add("--cache", type=Path, default=Path("build/agreement"), help="folder that keeps the scores of rows")
-    add("--from-cache", action="store_true", help="load no model: only rows that earlier runs scored")
+    add("--from-cache", action="store_true", help="load no QAGen: only rows that earlier runs scored")
     add(
         "--rivals", nargs="*", choices=RIVALS, default=[], help="other metrics to stand beside, in a table of their own"
     )
@@ -53,7 +53,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--classifier", help="FactCC's classifier; none is the embedded one")
     add("--encoder", help="sentence encoder that the cosine is of")
     add("--by-origin", action="store_true", help="also each origin of a set alone, where it has 50 rows")
-    add("--worst", type=int, default=0, metavar="N", help="print the N rows on which QUALS and people differ most")
+    add(
+        "--worst",
+        type=int,
+        default=0,
+        metavar="N",
+        help="print the N rows on which people and QUALS, long sources cut, differ most",
+    )
     add("--output", type=Path, help="write all figures here, as JSON lines")
     return parser
 
@@ -132,6 +138,8 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} is {value}: give 1 or more.")
+    if arguments.from_cache and arguments.checkpoint is not None:
+        raise ValueError("--from-cache loads no QAGen, and --checkpoint names one: leave one of them out.")
     if arguments.worst < 0:
         raise ValueError(f"--worst is {arguments.worst}: give 0 or more.")
     if len(set(arguments.sets)) < len(arguments.sets):

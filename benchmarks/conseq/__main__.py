@@ -10,48 +10,31 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import quals
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
+from quals.fingerprint import fingerprint
 from quals.inputs import whole_number
 from quals.scorer import DTYPES
 from quals.windows import LONG_SOURCES
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer
 
 from benchmarks.command import exit_status
-from benchmarks.conseq.chosen import chosen_texts
+from benchmarks.conseq.data import Parts, parted
+from benchmarks.conseq.experiment import Experiment
 from benchmarks.conseq.leads import lead_pairs
-from benchmarks.conseq.stages import (
-    RANKERS,
-    SELECTIONS,
-    Arm,
-    Settings,
-    fine_tuned,
-    selected_folders,
-    selections,
-    side_by_side,
-    summaries,
-)
-from benchmarks.conseq.table import (
-    MLE,
-    Found,
-    chosen_table,
-    markdown,
-    mean_of_seeds,
-    variants_table,
-    write_figure,
-)
-from benchmarks.contrastive.data import Example, read_examples, split, tokenized
+from benchmarks.conseq.stages import SELECTIONS, Settings
+from benchmarks.conseq.table import Found, chosen_table, markdown, variants_table, write_figure
+from benchmarks.contrastive.data import read_examples
 from benchmarks.contrastive.differences import RESAMPLES
-from benchmarks.contrastive.judging import Judge, free_judges, judged, scorer_judge
+from benchmarks.contrastive.judging import Judge, free_judges, scorer_judge
+from benchmarks.contrastive.stages import load
 from benchmarks.contrastive.variants import Variant
 from benchmarks.contrastive.work_folder import keep_to, texts_hash
-from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import json_line, replacing
 
 JUDGES = ("quals", "qags", "factcc")
@@ -64,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--set", action="append", required=True, dest="sets", metavar="NAME=FILE[,FILE]", help="a data set")
     add("--work", type=Path, required=True, help="folder for checkpoints, candidates, summaries and scores")
     add("--model", help="where fine-tuning starts; without it the embedded QAGen, which knows how to read and to copy")
-    add("--test-documents", type=int, default=200, help="of each set, kept apart, never trained on")
+    add(
+        "--test-documents", type=int, default=200, help="of each set, kept apart, never trained on; so many further too"
+    )
     add("--validation-documents", type=int, default=150, help="of each set, that end the fine-tuning")
     add("--train-documents", type=int, help="of each set at most; all without it")
     add("--documents", type=int, default=1500, help="that candidates are sampled for, at most")
@@ -77,6 +62,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=[],
         metavar="NAME=FILE[,FILE]",
         help="articles without summaries, whose first sentences fine-tuning on the set NAME begins with",
+    )
+    add(
+        "--further-test",
+        action="append",
+        default=[],
+        dest="further",
+        metavar="NAME=FILE[,FILE]",
+        help="documents from elsewhere that the set NAME's summarizers are judged on too, in a table of their own; "
+        "those of the set are left out",
     )
     add("--lead-epochs", type=float, default=1.0, help="passes over them")
     add("--max-source", type=int, default=400, help="tokens of a document that the summarizer reads")
@@ -151,39 +145,39 @@ def run(arguments: argparse.Namespace) -> None:
     whole_number("--processes", arguments.processes, 1)
     whole_number("--max-source", arguments.max_source, 1)
     whole_number("--chosen-documents", arguments.chosen_documents, 0)
+    if len(set(arguments.seeds)) < len(arguments.seeds):
+        raise ValueError("--seeds names a seed twice: name each once.")
     variants = {variant: settings.varied(variant) for variant in map(Variant.of, arguments.variants)}
-    sets = {name: read_examples(files) for name, files in (_named_files("--set", text) for text in arguments.sets)}
-    lead_files = dict(_named_files("--leads", text) for text in arguments.leads)
-    if unknown := lead_files.keys() - sets.keys():
-        raise ValueError(f"--leads names {', '.join(sorted(unknown))}, which no --set names: give a set's name.")
-    leads = {name: lead_pairs(files) for name, files in lead_files.items()}
+    sets = {name: _parts(name, files, arguments) for name, files in _named_files("--set", arguments.sets).items()}
     ranker = QualsScorer(dtype=arguments.ranker_dtype)
     judges = _judges(arguments, ranker)
-    _keep_to(settings, arguments, sets, leads, ranker.signature)
     tokenizer = AutoTokenizer.from_pretrained(model)
-    experiment = _Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
-    labels = {key: judge.label for key, judge in judges.items()}
+    _keep_to(settings, sets, fingerprint(load(model, settings.decoding()), tokenizer), ranker.signature)
+    experiment = Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
     found: dict[str, Found] = {}
     rows: list[dict[str, object]] = []
-    for name, examples in sets.items():
-        train, test = split(examples, arguments.test_documents)
-        train, validation = split(train, arguments.validation_documents)
-        train = train[: arguments.train_documents]
-        scores = experiment.one_set(name, (train, validation, test), leads.get(name, []), rows)
-        found[name] = {
-            method: {key: mean_of_seeds([seed[key] for seed in scores[method]]) for key in judges}
-            for method in (MLE, *RANKERS)
-        }
-        begun = f"Begun with the first sentences of {len(leads[name]):,} articles. " if name in leads else ""
-        print(f"## {name}\n\n{begun}{len(train):,} training documents, {len(test):,} test documents.\n")
-        print(markdown(found[name], labels), "\n", flush=True)
+    for name, parts in sets.items():
+        summarizers = experiment.trained(name, parts)
+        print(f"## {name}\n")
+        if parts.leads:
+            print(f"Begun with the first sentences of {len(parts.leads):,} articles.")
+        print(f"{len(parts.train):,} training documents, {len(parts.test):,} test documents.\n")
+        found[name], mine = experiment.judged(name, summarizers, parts.test)
+        _print_tables(found[name], experiment)
         if arguments.chosen_documents:
-            print(experiment.chosen(name, train, arguments.chosen_documents), "\n", flush=True)
-        if variants:
-            first_seed = {method: seeds[0] for method, seeds in scores.items()}
-            print(variants_table(first_seed, labels, changes_of=JUDGES), "\n", flush=True)
-    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents; means over {len(settings.seeds)} seeds"
-          + (f", variants with seed {settings.seeds[0]} alone." if variants else "."))  # fmt: skip
+            count, chosen = experiment.chosen(name, parts.train, arguments.chosen_documents)
+            print(f"What was chosen of {count} documents' candidates; both rankers selected these documents:\n")
+            print(chosen_table(chosen, _labels(judges)), "\n", flush=True)
+        rows += mine
+        if parts.further:
+            further, mine = experiment.judged(name, summarizers, parts.further)
+            print(f"{len(parts.further):,} further test documents.\n")
+            _print_tables(further, experiment)
+            rows += [{**row, "further": True} for row in mine]
+    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of {len(settings.seeds)} seeds.")
+    print("Means are over all documents with a score, differences over those with both.")
+    if variants:
+        print(f"All of a table with variants: seed {settings.seeds[0]} alone.")
     print(f"Candidates ranked by {ranker.signature} ({arguments.ranker_dtype}).")
     signatures = [judge.signature for key, judge in judges.items() if key in JUDGES]
     print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
@@ -191,76 +185,37 @@ def run(arguments: argparse.Namespace) -> None:
         with replacing(arguments.output) as file:
             file.writelines(json_line(row) for row in rows)
     if arguments.figure:
-        write_figure(found, {key: label for key, label in labels.items() if key != "words"}, arguments.figure)
+        labels = {key: label for key, label in _labels(judges).items() if key != "words"}
+        write_figure(found, labels, arguments.figure)
 
 
-@dataclass(frozen=True)
-class _Experiment:
-    """What all data sets share."""
+def _print_tables(found: Found, experiment: Experiment) -> None:
+    labels = _labels(experiment.judges)
+    print(markdown(found, labels), "\n", flush=True)
+    if experiment.variants:
+        first_seed = {method: {judge: scores[0] for judge, scores in mine.items()} for method, mine in found.items()}
+        print(variants_table(first_seed, labels, changes_of=JUDGES), "\n", flush=True)
 
-    settings: Settings
-    variants: Mapping[Variant, Settings]
-    tokenizer: PreTrainedTokenizerBase
-    ranker: QualsScorer
-    judges: Mapping[str, Judge]
-    processes: int
 
-    def one_set(
-        self,
-        name: str,
-        data: Sequence[Sequence[Example]],
-        leads: Sequence[Example],
-        rows: list[dict[str, object]],
-    ) -> dict[str, list[dict[str, Floats]]]:
-        """Of each method, and of each variant, each seed's scores of the test documents.
+def _labels(judges: Mapping[str, Judge]) -> dict[str, str]:
+    return {key: judge.label for key, judge in judges.items()}
 
-        Args:
-            name: of the set.
-            data: its training, validation and test documents.
-            leads: articles with their first sentences, to begin with, if any.
-            rows: gets one for every summary.
-        """
-        settings = self.settings
-        sizes = settings.max_source, settings.max_target
-        train, validation, test = (tokenized(part, self.tokenizer, *sizes) for part in data)
-        first = tokenized(leads, self.tokenizer, *sizes) if leads else None
-        mle = fine_tuned(settings, name, train, validation, self.tokenizer, first)
-        select = partial(selections, name=name, mle=mle, train=train, tokenizer=self.tokenizer, scorer=self.ranker)
-        selected = select(settings)
-        arms = [
-            Arm(settings, name, ranker, seed, mle, selected[ranker], test, self.tokenizer)
-            for ranker in RANKERS
-            for seed in settings.seeds
-        ]
-        for variant, varied in self.variants.items():
-            rows_of = select(varied, variant=variant)["quals"]
-            arms.append(Arm(varied, name, "quals", settings.seeds[0], mle, rows_of, test, self.tokenizer, variant))
-        side_by_side(arms, self.processes)
-        folders = [(MLE, 0, mle)] + [(str(arm.variant) or arm.ranker, arm.seed, arm.folder) for arm in arms]
-        scores: dict[str, list[dict[str, Floats]]] = {}
-        for method, seed, folder in folders:
-            texts = summaries(settings, folder, test, self.tokenizer)
-            mine = judged(self.judges, texts, data[2], settings.work / name / "scores")
-            scores.setdefault(method, []).append(mine)
-            rows += [
-                {"set": name, "method": method, "seed": seed, "document": place, "summary": text}
-                | {key: float(values[place]) if np.isfinite(values[place]) else None for key, values in mine.items()}
-                for place, text in enumerate(texts)
-            ]
-        return scores
 
-    def chosen(self, name: str, train: Sequence[Example], documents: int) -> str:
-        """A table of what the judges say of the rankers' targets and negatives, for so many documents at most."""
-        examples, texts = chosen_texts(selected_folders(self.settings, name), train, documents, self.tokenizer)
-        if not examples:
-            return "There is no document that both rankers selected."
-        folder = self.settings.work / name / "scores"
-        found = {
-            ranker: (judged(self.judges, targets, examples, folder), judged(self.judges, negatives, examples, folder))
-            for ranker, (targets, negatives) in texts.items()
-        }
-        labels = {key: judge.label for key, judge in self.judges.items()}
-        return f"What was chosen of {len(examples)} documents' candidates:\n\n{chosen_table(found, labels)}"
+def _parts(name: str, files: Sequence[Path], arguments: argparse.Namespace) -> Parts:
+    """Of a set, with what the other options have for it."""
+    for option, given in (("--leads", arguments.leads), ("--further-test", arguments.further)):
+        if unknown := _named_files(option, given).keys() - _named_files("--set", arguments.sets).keys():
+            raise ValueError(f"{option} names {', '.join(sorted(unknown))}, which no --set names: give a set's name.")
+    leads = _named_files("--leads", arguments.leads).get(name)
+    further = _named_files("--further-test", arguments.further).get(name)
+    return parted(
+        read_examples(files),
+        lead_pairs(leads) if leads else [],
+        read_examples(further) if further else [],
+        test_documents=arguments.test_documents,
+        validation_documents=arguments.validation_documents,
+        train_documents=arguments.train_documents,
+    )
 
 
 def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Judge]:
@@ -290,33 +245,29 @@ def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Jud
     return found | free_judges()
 
 
-def _named_files(option: str, text: str) -> tuple[str, list[Path]]:
-    name, equals, files = text.partition("=")
-    if not equals or not name or not files:
-        raise ValueError(f"{option} is {text!r}: give NAME=FILE, or NAME=FILE,FILE.")
-    return name, [Path(file) for file in files.split(",")]
+def _named_files(option: str, given: Sequence[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for text in given:
+        name, equals, files = text.partition("=")
+        if not equals or not name or not files:
+            raise ValueError(f"{option} is {text!r}: give NAME=FILE, or NAME=FILE,FILE.")
+        if name in found:
+            raise ValueError(f"{option} names {name} twice: give NAME=FILE,FILE once.")
+        found[name] = [Path(file) for file in files.split(",")]
+    return found
 
 
-def _keep_to(
-    settings: Settings,
-    arguments: argparse.Namespace,
-    sets: Mapping[str, Sequence[Example]],
-    leads: Mapping[str, Sequence[Example]],
-    ranked_by: str,
-) -> None:
-    """The folder belongs to one run's settings, texts and ranker; judges may change.
+def _keep_to(settings: Settings, sets: Mapping[str, Parts], model: str, ranked_by: str) -> None:
+    """The folder belongs to one run's settings, training texts, model and ranker; judges and test texts may change.
 
     Raises:
         ValueError: it belongs to another's.
     """
-    wanted = {name: str(value) for name, value in asdict(settings).items() if name != "work"}
-    wanted |= {
-        name: str(getattr(arguments, name)) for name in ("test_documents", "validation_documents", "train_documents")
-    }
-    for option, named in {"sets": sets, "leads": leads}.items():
-        wanted[option] = texts_hash({name: list(map(asdict, examples)) for name, examples in named.items()})
-    wanted["ranked_by"] = ranked_by
-    keep_to(settings.work, wanted)
+    wanted = {name: str(value) for name, value in asdict(settings).items() if name not in ("work", "model")}
+    for part in ("leads", "train", "validation"):
+        texts = {name: list(map(asdict, getattr(parts, part))) for name, parts in sets.items()}
+        wanted[part] = texts_hash(texts)
+    keep_to(settings.work, wanted | {"model": model, "ranked_by": ranked_by})
 
 
 if __name__ == "__main__":

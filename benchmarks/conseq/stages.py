@@ -22,7 +22,7 @@ from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load, summarized
 from benchmarks.contrastive.variants import Variant
-from benchmarks.contrastive.work_folder import DONE, finish
+from benchmarks.contrastive.work_folder import DONE, finish, texts_hash
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.columns import REFERENCE_SCORE
 from trainer_ext.mining import (
@@ -236,8 +236,9 @@ def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dat
 
 
 def summaries(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """The model's summaries of the test documents, generated once."""
-    return summarized(settings.decoding(), folder, test, tokenizer)
+    """The model's summaries of test documents, generated once."""
+    name = f"summaries-{texts_hash(test['document'][:])[:12]}"
+    return summarized(settings.decoding(), folder, test, tokenizer, name)
 
 
 @dataclass(frozen=True)
@@ -250,7 +251,7 @@ class Arm:
     seed: int
     mle: Path
     selected: Path
-    test: Dataset
+    tests: Sequence[Dataset]
     tokenizer: PreTrainedTokenizerBase
     variant: Variant = AS_IT_IS
 
@@ -261,9 +262,10 @@ class Arm:
 
 
 def trained_and_summarized(arm: Arm) -> None:
-    """Fill the arm's folder with its model and its summaries of the test documents."""
+    """Fill the arm's folder with its model and its summaries of all test documents."""
     contrastive(arm)
-    summaries(arm.settings, arm.folder, arm.test, arm.tokenizer)
+    for test in arm.tests:
+        summaries(arm.settings, arm.folder, test, arm.tokenizer)
 
 
 def contrastive(arm: Arm) -> None:

@@ -7,29 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contrastive.differences import difference, mean_of
+from benchmarks.contrastive.differences import difference, document_means, mean_of
 from trainer_ext.bootstrap import Floats
 from trainer_ext.tables import replacing
 
 MLE = "mle"
 _METHODS = {MLE: "likelihood", "rouge": "ROUGE-ranked", "quals": "QUALS-ranked"}
 Found = Mapping[str, Mapping[str, Floats]]
-"""Of each method each measure's scores, ``(documents,)``, a mean over seeds; NaN where there is none."""
-
-
-def mean_of_seeds(scores: Sequence[Floats] | Sequence[Sequence[float]]) -> Floats:
-    """A document's mean over the seeds that have a score, ``(documents,)``."""
-    values = np.array(scores, dtype=float)  # (seeds, documents)
-    known = (~np.isnan(values)).sum(0)
-    return np.where(known > 0, np.nansum(values, 0) / np.maximum(known, 1), np.nan)
+"""Of each method each measure's scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is none."""
 
 
 def markdown(found: Found, labels: Mapping[str, str]) -> str:
-    """One data set's table: a row for each measure, differences over documents that both sides have a score of."""
+    """One data set's table: a row for each measure.
+
+    Means are over all documents with a score, differences over those that both sides have a score of.
+    """
     lines = [
         "| | likelihood | ROUGE-ranked | QUALS-ranked | QUALS- less ROUGE-ranked | QUALS-ranked less likelihood "
-        "| of it | scored |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| of it | by seed | scored |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, label in labels.items():
         means = [mean_of(found[method][name]) for method in (MLE, "rouge", "quals")]
@@ -37,8 +33,11 @@ def markdown(found: Found, labels: Mapping[str, str]) -> str:
         for other in ("rouge", MLE):
             change, low, high = difference(found["quals"][name], found[other][name])
             cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
-        cells.append(f"{change / abs(means[0]):+.1%}" if means[0] else "")  # of the last: against likelihood
-        counts = [int((~np.isnan(found[method][name])).sum()) for method in (MLE, "rouge", "quals")]
+        changes = np.atleast_2d(found["quals"][name]) - np.atleast_2d(found[MLE][name])  # (S, D), as the last cell's
+        base = mean_of(np.where(np.isnan(document_means(changes)), np.nan, document_means(found[MLE][name])))
+        cells.append(f"{change / abs(base):+.1%}" if base else "")
+        cells.append(", ".join(f"{mean_of(mine):+.3f}" for mine in changes))
+        counts = [int((~np.isnan(document_means(found[method][name]))).sum()) for method in (MLE, "rouge", "quals")]
         cells.append("/".join(map(str, counts)))
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)

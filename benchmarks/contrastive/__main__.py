@@ -65,14 +65,15 @@ def run(arguments: argparse.Namespace) -> None:
     )
     examples = read_examples(arguments.pairs)
     train, test = split(examples, arguments.test_documents)
-    keep_to(settings.work, settings.note(examples, arguments.test_documents))
+    scorer = QualsScorer()
+    keep_to(settings.work, settings.note(examples, arguments.test_documents, scorer.signature))
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows = tokenized(train, tokenizer, settings.max_source, settings.max_target)
     folders = {"before": fine_tuned(settings, rows, tokenizer)}
     folders["after"] = contrastive(settings, folders["before"], rows, tokenizer)
     folders["control"] = control(settings, folders["before"], folders["after"], tokenizer)
 
-    judges = {"quals": scorer_judge("QUALS, nats a token", QualsScorer()), **free_judges()}
+    judges = {"quals": scorer_judge("QUALS, nats a token", scorer), **free_judges()}
     dataset = tokenized(test, tokenizer, settings.max_source, settings.max_target)
     summaries = {arm: summarized(settings, folders[arm], dataset, tokenizer) for arm in ARMS}
     found = {arm: judged(judges, summaries[arm], test, settings.work / "scores") for arm in ARMS}

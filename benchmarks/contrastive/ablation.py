@@ -56,12 +56,15 @@ def run(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments.work)
     train, test = split(examples, arguments.test_documents)
     note = json.loads((settings.work / SETTINGS).read_text(encoding="utf-8"))
-    if note != settings.note(examples, arguments.test_documents):
-        raise ValueError(f"{settings.work} holds a run on other texts or with another number of --test-documents.")
+    scorer = QualsScorer()
+    if note != settings.note(examples, arguments.test_documents, scorer.signature):
+        raise ValueError(
+            f"{settings.work} holds a run on other texts, with another number of --test-documents, of another model or "
+            "ranked by another QUALS: give what it was made of."
+        )
     tokenizer = AutoTokenizer.from_pretrained(settings.model)
     sizes = settings.max_source, settings.max_target
     rows, unseen = tokenized(train, tokenizer, *sizes), tokenized(test, tokenizer, *sizes)
-    scorer = QualsScorer()
     judges = {"quals": scorer_judge("QUALS", scorer), **free_judges()}
     folders = {
         _BEFORE: settings.work / "before",

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 from datasets import Dataset, load_from_disk
-from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
+from quals.fingerprint import fingerprint
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from benchmarks.contrastive.data import Example
 from benchmarks.contrastive.work_folder import DONE, finish, texts_hash
@@ -52,12 +53,15 @@ class Settings:
     max_target: int = 64
     seed: int = 17
 
-    def note(self, examples: Sequence[Example], test_documents: int) -> dict[str, str]:
-        """What a work folder is this run's by."""
+    def note(self, examples: Sequence[Example], test_documents: int, ranked_by: str) -> dict[str, str]:
+        """What a work folder is this run's by; ``ranked_by`` is QUALS's signature."""
         own = {name: str(value) for name, value in vars(self).items() if name != "work"}
+        weights = fingerprint(load(self.model, self), AutoTokenizer.from_pretrained(self.model))
         return own | {
             "texts": texts_hash([vars(example) for example in examples]),
             "test_documents": str(test_documents),
+            "weights": weights,
+            "ranked_by": ranked_by,
         }
 
 
@@ -109,9 +113,11 @@ def control(settings: Settings, before: Path, after: Path, tokenizer: PreTrained
     return _stage("control", str(before), settings, rows, tokenizer, settings.epochs, settings.learning_rate)
 
 
-def summarized(settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """The model's summaries of the test documents, by its own generation config; generated once."""
-    file = folder / "summaries.json"
+def summarized(
+    settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase, name: str = "summaries"
+) -> list[str]:
+    """The model's summaries of the test documents, by its own generation config; generated once for each name."""
+    file = folder / f"{name}.json"
     if not file.is_file():
         model = load(folder, settings)
         ids = generate_summaries(model, test, model.generation_config)

@@ -263,6 +263,8 @@ def test_whole_run_then_again_without_a_model(
     assert all(row["scored"] == row["units"] for row in rows)
     assert first.out.count("  ->  ") > 1  # the pairs of the worst two rows
     output.unlink()
+    assert main([*common, "--from-cache", "--checkpoint", str(asking_qagen)]) == 2
+    assert "leave one of them out" in capsys.readouterr().err
     assert main([*common, "--from-cache"]) == 0
     assert output.read_text(encoding="utf-8") == figures
     assert capsys.readouterr().out == first.out

@@ -12,13 +12,13 @@ import pytest
 import torch
 from classifiers import save_classifier
 from datasets import Dataset, load_from_disk
-from tiny import WORDS, save_tiny_qagen, tiny_tokenizer, train_tiny_qagen
+from tiny import WORDS, save_tiny_qagen, tiny_model, tiny_tokenizer, train_tiny_qagen
 from transformers import AutoTokenizer, PreTrainedModel
 
 from benchmarks.conseq.__main__ import main
 from benchmarks.conseq.chosen import chosen_texts
 from benchmarks.conseq.stages import Settings, chosen_rows, fine_tuned
-from benchmarks.conseq.table import MLE, chosen_table, markdown, mean_of_seeds, write_figure
+from benchmarks.conseq.table import MLE, chosen_table, markdown, write_figure
 from benchmarks.contrastive.data import Example, read_examples, split
 from benchmarks.contrastive.judging import Judge, free_judges, judged
 from benchmarks.contrastive.stages import Settings as Decoding
@@ -61,6 +61,12 @@ def test_a_whole_run_and_its_resumption(
     articles = tmp_path / "articles.jsonl"
     articles.write_text("".join(json.dumps({"document": f"{lead}. The {rest}"}) + "\n" for lead, rest in halves))
     options += ["--leads", f"tiny={articles}", "--max-source", "24"]
+    texts = pairs.read_text().splitlines()[:2]  # which are left out
+    further = tmp_path / "further.jsonl"
+    others = [" ".join(rng.choice(CONTENT) for _ in range(18)) for _ in range(3)]
+    texts += [json.dumps({"document": text, "summary": " ".join(text.split()[:5])}) for text in others]
+    further.write_text("\n".join(texts))
+    options += ["--further-test", f"tiny={further}"]
     options += ["--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"]
     variants = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
     options += [option for variant in variants for option in ("--variant", variant)]
@@ -81,7 +87,7 @@ def test_a_whole_run_and_its_resumption(
     assert main(options) == 0, capsys.readouterr().err
     assert {sampling.temperature for sampling in drawn} == {0.8}
     printed = capsys.readouterr().out
-    assert "the first sentences of 16 articles. 32 training documents, 4 test documents." in printed
+    assert "the first sentences of 16 articles.\n32 training documents, 4 test documents." in printed
     notes = [json.loads((work / "tiny" / stage / "done.json").read_text()) for stage in ("leads", "mle")]
     assert [note["steps"] for note in notes] == [2, 8], "16 articles once, then 32 documents twice, eight in a step"
     assert begun[:2] == [str(model), work / "tiny" / "leads"]
@@ -89,17 +95,16 @@ def test_a_whole_run_and_its_resumption(
         assert f"| {label}" in printed
     rows = [json.loads(line) for line in scores.read_text().splitlines()]
     arms = {(MLE, 0), *((r, s) for r in ("rouge", "quals") for s in (3, 4)), *((variant, 3) for variant in variants)}
-    assert Counter((row["method"], row["seed"]) for row in rows) == dict.fromkeys(arms, 4)
+    assert Counter((row["method"], row["seed"]) for row in rows if not row.get("further")) == dict.fromkeys(arms, 4)
+    assert Counter((row["method"], row["seed"]) for row in rows if row.get("further")) == dict.fromkeys(arms, 3)
+    assert "3 further test documents." in printed
     assert all(f"| {variant} |" in printed for variant in variants)
     assert figure.read_bytes().startswith(b"\x89PNG")
     # As many rows are selected by either ranker, out of the same documents, none of them of the test.
     chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
     assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
     both = {*chosen["rouge"]["document"]} & {*chosen["quals"]["document"]}
-    if both:
-        assert f"What was chosen of {len(both)} documents' candidates:" in printed
-    else:
-        assert "no document that both rankers selected" in printed
+    assert f"What was chosen of {len(both)} documents' candidates" in printed
     varied = [load_from_disk(str(work / "tiny" / f"selected-quals-{variant}")) for variant in variants]
     assert [max(map(len, rows["candidate_labels"])) for rows in varied] == [1, 1, 2]
     assert varied[0]["labels"][:] == chosen["quals"]["labels"][:] != varied[1]["labels"][:]
@@ -114,9 +119,17 @@ def test_a_whole_run_and_its_resumption(
     assert "selection=all" in capsys.readouterr().err
     fewer = tmp_path / "fewer.jsonl"
     fewer.write_text("".join(articles.read_text().splitlines(keepends=True)[:8]))
-    for others in (["--weight", "2"], ["--leads", f"tiny={fewer}"]):
-        assert main([*options, *others]) == 2
+    before = options.index("--leads")
+    with_fewer = [*options[:before], "--leads", f"tiny={fewer}", *options[before + 2 :]]
+    for others in ([*options, "--weight", "2"], with_fewer):
+        assert main(others) == 2
         assert "other settings" in capsys.readouterr().err
+    elsewhere = str(model.rename(tmp_path / "elsewhere"))
+    assert main([*options, "--model", elsewhere]) == 0
+    assert capsys.readouterr().out == printed
+    tiny_model("bart", seed=5).save_pretrained(elsewhere)  # other weights by the same name
+    assert main([*options, "--model", elsewhere]) == 2
+    assert "other settings" in capsys.readouterr().err
 
 
 def test_each_document_may_have_its_best_sample_as_the_target(tmp_path: Path) -> None:
@@ -188,6 +201,15 @@ def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.Captu
     assert "--leads names b" in capsys.readouterr().err
     assert main(["--set", f"a={pairs}", *work, "--leads", f"a={pairs}"]) == 2
     assert "no articles" in capsys.readouterr().err
+    for option in ("--set", "--leads", "--further-test"):
+        twice = ["--set", f"a={pairs}", *work, option, f"a={pairs}", option, f"a={pairs}"]
+        assert main(twice) == 2
+        assert f"{option} names a twice" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--seeds", "1", "1"]) == 2
+    assert "--seeds names a seed twice" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--test-documents", "30"]) == 2
+    assert "too few to keep 30 apart" in capsys.readouterr().err
+    work = ["--test-documents", "4", "--validation-documents", "4", *work]
     assert main(["--set", f"a={pairs}", *work, "--qags-documents", "0"]) == 2
     assert "--qags-documents" in capsys.readouterr().err
     assert not (tmp_path / "w").exists(), "a typo does not take the folder"
@@ -215,15 +237,16 @@ def test_scores_are_kept_by_texts_and_signature(tmp_path: Path) -> None:
     assert free["rouge1"][0] == pytest.approx(2 / 3)
 
 
-def test_differences_are_paired_by_document_and_means_are_of_seeds(tmp_path: Path) -> None:
+def test_differences_are_paired_by_document_and_seeds_are_resampled_too(tmp_path: Path) -> None:
     nan = float("nan")
-    assert mean_of_seeds([[1.0, nan, nan], [3.0, 2.0, nan]]).tolist()[:2] == [2.0, 2.0]
     base = np.arange(10.0)
-    found = {MLE: {"m": base}, "rouge": {"m": base + 1}, "quals": {"m": base + 3}}
+    found = {MLE: {"m": base}, "rouge": {"m": base + 1}, "quals": {"m": np.stack([base + 2, base + 4])}}
     found["rouge"]["m"][3] = nan
+    found["quals"]["m"][:, 9] = nan
     row = markdown(found, {"m": "A measure"}).splitlines()[2]
     wanted = (
-        "| A measure | 4.500 | 5.667 | 7.500 | +2.000 [+2.000, +2.000] | +3.000 [+3.000, +3.000] | +66.7% | 10/9/10 |"
+        "| A measure | 4.500 | 5.667 | 7.000 | +2.000 [+1.000, +3.000] | +3.000 [+2.000, +4.000] | +75.0% "
+        "| +2.000, +4.000 | 10/9/9 |"
     )
     assert row == wanted
     write_figure({"x": found, "y": found}, {"m": "A measure"}, tmp_path / "f.svg")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import WORDS, train_tiny_qagen
+from tiny import WORDS, tiny_model, train_tiny_qagen
 
 from benchmarks.contrastive import ablation
 from benchmarks.contrastive.__main__ import ARMS, main, quality_table
@@ -85,6 +85,11 @@ def test_a_whole_run_and_its_resumption(
     assert capsys.readouterr().out == printed
     assert main([*options, "--weight", "2"]) == 2
     assert "other settings" in capsys.readouterr().err
+    tiny_model("bart", seed=5).save_pretrained(model)  # other weights by the same name
+    assert main(options) == 2
+    assert "other settings" in capsys.readouterr().err
+    assert ablation.main(varied) == 2
+    assert "of another model" in capsys.readouterr().err
 
 
 def test_a_variant_is_what_it_says() -> None:
