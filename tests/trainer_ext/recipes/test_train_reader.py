@@ -123,6 +123,18 @@ def test_a_reader_with_its_card(files: dict[str, Path]) -> None:
     assert (files["out"] / "model.safetensors").read_bytes() == weights
 
 
+def test_files_of_one_name_are_told_apart(files: dict[str, Path], tmp_path: Path) -> None:
+    dev, test = tmp_path / "one" / "dev.jsonl", tmp_path / "two" / "dev.jsonl"
+    for path, name in ((dev, "dev"), (test, "test")):
+        path.parent.mkdir()
+        files[name].rename(path)
+    assert main(command(files, validation_file=dev, test_file=test, epochs=0.1)) == 0
+    quality = json.loads((files["out"] / "quality.json").read_text())
+    assert {name: one["unanswered"] for name, one in quality.items()} == {"one/dev.jsonl": 0, "two/dev.jsonl": 20}
+    card = (files["out"] / "README.md").read_text()
+    assert all(f"| {name} |" in card for name in quality)
+
+
 def test_another_recipe_is_not_gone_on_with(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     short = {"epochs": 0.2, "eval_steps": 2}
     assert main(command(files, **short)) == 0
