@@ -31,7 +31,6 @@ from trainer_ext.recipes.factcc_spans import ClassifierWithSpans
 from trainer_ext.recipes.training import check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
-_LEAST_TOKENS = 16  # as in the metric
 _LENGTHS = 5  # how many times as long as the shortest the longest document is
 
 
@@ -211,8 +210,6 @@ def _check(recipe: FactCCRecipe) -> None:
         raise ValueError(f"shortened is {recipe.shortened}: give a share from 0 to 1.")
     if recipe.claims_per_document < 2:
         raise ValueError(f"claims_per_document is {recipe.claims_per_document}: give 2 or more; they come in pairs.")
-    if recipe.max_tokens < _LEAST_TOKENS:
-        raise ValueError(f"max_tokens is {recipe.max_tokens}: give {_LEAST_TOKENS} or more.")
     config = check_recipe(recipe, ("documents", "document_words", "batch", "eval_steps", "validation_documents"))
     if config.is_encoder_decoder:
         raise ValueError(f"{recipe.model!r} is a {config.model_type} model: give an encoder alone, such as BERT.")

@@ -108,6 +108,7 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     validation = read_passages(recipe.validation_file, split="validation", unanswerable=True)
     test = read_passages(recipe.test_file, split="validation", unanswerable=True) if recipe.test_file else None
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # as places in a row are counted
     model = AutoModelForQuestionAnswering.from_pretrained(recipe.model, dtype=torch.float32, use_safetensors=True)
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     rows = [
