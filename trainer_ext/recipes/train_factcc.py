@@ -108,6 +108,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     model = AutoModelForSequenceClassification.from_pretrained(
         recipe.model, num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
         dtype=torch.float32, use_safetensors=True,
+        ignore_mismatched_sizes=True,  # the head is trained anew, whatever an NLI model's labels were
     )  # fmt: skip
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     validation_documents = read_documents([recipe.validation_file])[: recipe.validation_documents]

@@ -184,6 +184,16 @@ def test_a_tokenizer_that_pads_on_the_left_is_turned(setting: dict[str, Any]) ->
     assert AutoTokenizer.from_pretrained(folder).padding_side == "right"
 
 
+def test_a_classifier_of_other_labels_gets_a_new_head(setting: dict[str, Any]) -> None:
+    labels = dict(enumerate(("entailment", "neutral", "contradiction")))
+    AutoModelForSequenceClassification.from_pretrained(
+        setting["model"], id2label=labels, label2id={name: label for label, name in labels.items()}
+    ).save_pretrained(setting["model"])
+    model = AutoModelForSequenceClassification.from_pretrained(train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2})))
+    assert model.config.id2label == {0: "CORRECT", 1: "INCORRECT"}
+    assert model.classifier.out_features == 2
+
+
 def test_begun_anew_the_claims_are_kept(setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = FactCCRecipe(**{**setting, "epochs": 0.2})
     folder = train_factcc(recipe)
