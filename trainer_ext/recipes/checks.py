@@ -10,6 +10,8 @@ from typing import Protocol
 
 from transformers import AutoConfig, PretrainedConfig
 
+_DTYPES = ("float32", "float16", "bfloat16")
+
 
 class Recipe(Protocol):
     """What all recipes say."""
@@ -34,6 +36,10 @@ class Recipe(Protocol):
     def epochs(self) -> float:
         """Passes over the data."""
 
+    @property
+    def dtype(self) -> str:
+        """Of the saved weights."""
+
 
 def check_recipe(recipe: Recipe, counts: Sequence[str]) -> PretrainedConfig:
     """The base model's config, of a recipe that can be followed.
@@ -52,6 +58,8 @@ def check_recipe(recipe: Recipe, counts: Sequence[str]) -> PretrainedConfig:
             raise ValueError(f"{option} is {value}: give 1 or more.")
     if not 0 < recipe.epochs < math.inf:
         raise ValueError(f"epochs is {recipe.epochs}: give a number above 0.")
+    if recipe.dtype not in _DTYPES:
+        raise ValueError(f"dtype is {recipe.dtype!r}: give one of {', '.join(_DTYPES)}.")
     if find_spec("accelerate") is None:
         raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
     for name, use in ((recipe.validation_file, "validate"), (getattr(recipe, "test_file", None), "test")):

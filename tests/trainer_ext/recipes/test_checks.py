@@ -1,4 +1,4 @@
-"""What recipes refuse: a file that is trained on and measures too, whatever it is called."""
+"""What recipes refuse: a file that is trained on and measures too, whatever it is called, and dtypes that are none."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def test_a_file_that_is_trained_on_does_not_measure(folder: Path, other: str) ->
 )
 def test_other_rows_and_other_splits_measure(folder: Path, trained: str, measured: str) -> None:
     assert check_recipe(ReaderRecipe("base", [trained], measured, "out", test_file=measured), ()).model_type == "bert"
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "int8", "nn", ""])
+def test_a_dtype_that_weights_cannot_be_stored_in(folder: Path, dtype: str) -> None:
+    with pytest.raises(ValueError, match=f"dtype is '{dtype}'"):
+        check_recipe(ReaderRecipe("base", ["a.jsonl"], "b.jsonl", "out", dtype=dtype), ())
