@@ -15,6 +15,7 @@ from transformers import (
     PegasusConfig,
     PegasusForConditionalGeneration,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
     T5Config,
     T5ForConditionalGeneration,
@@ -81,6 +82,13 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
         additional_special_tokens=["<sep>"],
         model_max_length=64,
     )
+
+
+def save_left(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write it as one that pads and cuts on the left, which set as attributes alone would not be written."""
+    tokenizer.init_kwargs |= {"padding_side": "left", "truncation_side": "left"}
+    tokenizer.padding_side = tokenizer.truncation_side = "left"
+    tokenizer.save_pretrained(folder)
 
 
 def tiny_model(kind: str, seed: int = 0) -> PreTrainedModel:

@@ -118,21 +118,8 @@ class Reader:
 
     def _rows(self, questions: Sequence[str], texts: Sequence[str], overlap: int) -> dict[str, Any]:
         """Question and window a row; offsets are None but for the text's own tokens."""
-        tokenizer = self.tokenizer
-        longest = self.max_tokens // 4  # of a question
-        spans = tokenizer(
-            list(questions),
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            split_special_tokens=True,
-            verbose=False,
-        )["offset_mapping"]
-        cut = [
-            question[: mine[longest - 1][1]] if len(mine) > longest else question
-            for question, mine in zip(questions, spans, strict=True)
-        ]
-        encoded = tokenizer(
-            cut,
+        encoded = self.tokenizer(
+            cut_questions(questions, self.tokenizer, self.max_tokens),
             list(texts),
             truncation="only_second",
             max_length=self.max_tokens,
@@ -179,6 +166,18 @@ class Reader:
         score, start, end = span or (float("-inf"), 0, 0)
         answer = text[start:end].strip() if score > none else ""
         return Reading(answer, score - none, 1 if first_only else count, count > 1 and first_only)
+
+
+def cut_questions(questions: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[str]:
+    """The questions, long ones cut to a quarter of ``max_tokens``, so that there is room for the text."""
+    longest = max_tokens // 4
+    spans = tokenizer(
+        list(questions), add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True, verbose=False
+    )["offset_mapping"]
+    return [
+        question[: mine[longest - 1][1]] if len(mine) > longest else question
+        for question, mine in zip(questions, spans, strict=True)
+    ]
 
 
 def best_spans(

@@ -13,6 +13,7 @@ import torch
 from qags.reader import Reader, best_spans, load_reader
 from quals.batching import sliced
 from readers import CONTENT, pair_tokenizer, save_reader, tiny_reader
+from tiny import save_left
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +91,7 @@ def test_what_is_tokenized_together_does_not_matter(any_reader: Reader, monkeypa
 
 def test_the_padding_of_its_tokenizer_is_of_no_account(any_reader: Reader, tmp_path: Path) -> None:
     folder = save_reader(tmp_path / "left", tiny_reader(seed=3))
-    other = pair_tokenizer()
-    other.padding_side = other.truncation_side = "left"
-    other.save_pretrained(folder)
+    save_left(pair_tokenizer(), folder)
     texts = [" ".join(CONTENT[:size]) for size in (3, 9, 17)]
     questions = [f"Who did {CONTENT[0]}?"] * 3
     assert load_reader(str(folder)).read(questions, texts) == any_reader.read(questions, texts)

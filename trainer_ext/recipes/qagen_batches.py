@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from trainer_ext.recipes.qagen_data import Example
 
 IGNORED = -100
+LONGEST_TARGET = 96  # tokens of a question and its answer
 
 
 def encode_targets(
@@ -38,7 +39,7 @@ def encode_examples(
     separator_id: int,
     max_tokens: int = 512,
     group: int = 6,
-    max_target_tokens: int = 96,
+    max_target_tokens: int = LONGEST_TARGET,
     answer_first: bool = False,
 ) -> Dataset:
     """Rows of ``input_ids`` (a passage, cut at ``max_tokens``) and ``labels`` (lists of up to ``group`` targets).

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]\u201d\u2019]*\s+(?=[\"'(\[\u201c\u2018]?[A-Z0-9])")
+_HALF = re.compile("[\ud800-\udfff]")  # what JSON's escapes can say and is no character
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
         answers = _list(qa, "answers") if "answers" in qa else answers
         if answers and isinstance(answers[0], Mapping):
             start = answers[0].get("answer_start")
-    texts = [_text(answer, "text") if isinstance(answer, Mapping) else str(answer) for answer in answers]
+    texts = [
+        _text(answer, "text") if isinstance(answer, Mapping) else _whole(str(answer), "answers") for answer in answers
+    ]
     texts = [text.strip() for text in texts if text.strip()]
     question = _text(qa, "question").strip()
     if not question:
@@ -161,7 +164,13 @@ def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
 def _text(row: Mapping[str, Any], field: str) -> str:
     if not isinstance(row[field], str):
         raise TypeError(f"{field!r}, which is {type(row[field]).__name__} and not text")
-    return row[field]
+    return _whole(row[field], field)
+
+
+def _whole(text: str, field: str) -> str:
+    if _HALF.search(text):
+        raise TypeError(f"{field!r}, which holds half a surrogate pair")  # tokenizers refuse it, after hours perhaps
+    return text
 
 
 def _list(row: Mapping[str, Any], field: str) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from qags.overlap import token_f1
@@ -15,7 +15,7 @@ from quals.pairs import fold
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
-from trainer_ext.recipes.qagen_batches import encode_targets
+from trainer_ext.recipes.qagen_batches import LONGEST_TARGET, encode_targets
 from trainer_ext.recipes.qagen_data import Passage, split_sentences
 
 
@@ -24,7 +24,8 @@ class QAGenQuality:
     """Figures of a QAGen on question-answer data that it was not trained on.
 
     Attributes:
-        negative_log_likelihood: nats a target token, over every pair with its first answer; lower is better.
+        negative_log_likelihood: nats a target token, over every pair of up to 96 tokens with its first answer; lower is
+            better.
         pairs: how many pairs that is.
         answer_f1: SQuAD's token F1, 0 to 1, of the answer generated greedily after the question is forced.
         answered: how many questions that is.
@@ -51,9 +52,10 @@ def measure_quality(
 ) -> QAGenQuality:
     """Measure ``checkpoint`` on ``passages``; questions to answer, sentences and passages are drawn with ``seed``."""
     scorer = QualsScorer(checkpoint)
-    nll, pairs = _negative_log_likelihood(scorer, passages)
+    short = _with_short_pairs(scorer, passages)
+    nll, pairs = _negative_log_likelihood(scorer, short)
     rng = random.Random(seed)
-    questions = [(p.text, pair.question, pair.answers) for p in passages for pair in p.pairs]
+    questions = [(p.text, pair.question, pair.answers) for p in short for pair in p.pairs]
     questions = rng.sample(questions, min(answered, len(questions)))
     spans = [p.text[a:b].strip() for p in passages for a, b in split_sentences(p.text) if b - a >= 40]
     texts = rng.sample(spans, min(sentences, len(spans)))
@@ -71,6 +73,18 @@ def measure_quality(
         distinct_answers_of_passages=of_passages[1],
         passages=len(wholes),
     )
+
+
+def _with_short_pairs(scorer: QualsScorer, passages: Sequence[Passage]) -> list[Passage]:
+    """The passages without pairs that are too long to be trained on: the decoder may not even have room for them."""
+    kept = []
+    for passage in passages:
+        pairs = [(pair.question, pair.answers[0]) for pair in passage.pairs]
+        targets = encode_targets(scorer.qagen.tokenizer, scorer.qagen.separator_id, pairs)
+        short = [pair for pair, ids in zip(passage.pairs, targets, strict=True) if len(ids) <= LONGEST_TARGET]
+        if short:
+            kept.append(replace(passage, pairs=tuple(short)))
+    return kept
 
 
 def _generated(scorer: QualsScorer, texts: Sequence[str]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from datasets import Dataset
+from qags.reader import cut_questions
 from transformers import PreTrainedTokenizerBase
 
 from trainer_ext.recipes.qagen_data import Passage
@@ -70,10 +71,18 @@ def reader_rows(
     """Rows ``input_ids``, ``attention_mask``, perhaps ``token_type_ids``, ``start_positions`` and ``end_positions``.
 
     A row is a question and a window of its passage; both positions are 0, the first token's, where the window does not
-    hold the whole answer.
+    hold the whole answer. Long questions are cut as the reader cuts them.
+
+    Raises:
+        ValueError: no question is asked.
     """
+    if not asked:
+        raise ValueError(
+            "There is no question to make rows of: no answer stands in its passage word for word, and none is put to "
+            "another passage. Give other data, or more to be left unanswered."
+        )
     encoded = tokenizer(
-        [one.question for one in asked],
+        cut_questions([one.question for one in asked], tokenizer, max_tokens),
         [one.passage for one in asked],
         truncation="only_second",
         max_length=max_tokens,

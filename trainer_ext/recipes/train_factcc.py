@@ -31,7 +31,6 @@ from trainer_ext.recipes.factcc_spans import ClassifierWithSpans
 from trainer_ext.recipes.training import check_length, training_arguments
 from trainer_ext.tables import json_line, replacing
 
-_LEAST_TOKENS = 16  # as in the metric
 _LENGTHS = 5  # how many times as long as the shortest the longest document is
 
 
@@ -109,6 +108,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     model = AutoModelForSequenceClassification.from_pretrained(
         recipe.model, num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
         dtype=torch.float32, use_safetensors=True,
+        ignore_mismatched_sizes=True,  # the head is trained anew, whatever an NLI model's labels were
     )  # fmt: skip
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     validation_documents = read_documents([recipe.validation_file])[: recipe.validation_documents]
@@ -211,8 +211,6 @@ def _check(recipe: FactCCRecipe) -> None:
         raise ValueError(f"shortened is {recipe.shortened}: give a share from 0 to 1.")
     if recipe.claims_per_document < 2:
         raise ValueError(f"claims_per_document is {recipe.claims_per_document}: give 2 or more; they come in pairs.")
-    if recipe.max_tokens < _LEAST_TOKENS:
-        raise ValueError(f"max_tokens is {recipe.max_tokens}: give {_LEAST_TOKENS} or more.")
     config = check_recipe(recipe, ("documents", "document_words", "batch", "eval_steps", "validation_documents"))
     if config.is_encoder_decoder:
         raise ValueError(f"{recipe.model!r} is a {config.model_type} model: give an encoder alone, such as BERT.")

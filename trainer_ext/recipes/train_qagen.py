@@ -22,7 +22,7 @@ from transformers import (
 
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.checks import check_recipe
-from trainer_ext.recipes.qagen_batches import encode_examples
+from trainer_ext.recipes.qagen_batches import LONGEST_TARGET, encode_examples
 from trainer_ext.recipes.qagen_data import Example, Passage, make_examples, read_passages
 from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
 
@@ -107,6 +107,12 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     validation_rows = encode_examples(
         examples, tokenizer, separator_id, recipe.max_tokens, answer_first=recipe.answer_first
     )
+    for rows, use in ((train_rows, "train on"), (validation_rows, "validate with")):
+        if not len(rows):
+            raise ValueError(
+                f"There is no pair to {use}: with its answer each has more than {LONGEST_TARGET} tokens, or the answer "
+                f"stands behind the first {recipe.max_tokens} of its passage. Give shorter ones, or more max_tokens."
+            )
 
     trainer = QAGenTrainer(
         model,

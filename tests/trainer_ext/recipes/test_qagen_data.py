@@ -150,6 +150,15 @@ def test_a_row_that_lacks_something_is_named(file: Path, row: dict[str, Any]) ->
         read_passages(name)
 
 
+@pytest.mark.parametrize("field", ["context", "question", "answer"])
+def test_half_a_character_is_refused(file: Path, field: str) -> None:
+    half = {**flat(answer="Paris"), field: "Par\ud800is"}
+    for row in (half, {**half, "answers": [{"text": half["answer"]}]}, {**half, "answers": [half["answer"]]}):
+        file.write_text(json.dumps(row), encoding="utf-8")
+        with pytest.raises(ValueError, match=r"data\.jsonl, row 1: .*'.*', which holds half a surrogate pair"):
+            read_passages(str(file))
+
+
 @pytest.mark.parametrize("article", [{"title": "x"}, {"paragraphs": 3}, "x"])
 def test_a_nested_file_that_is_not_squad_is_refused(tmp_path: Path, article: Any) -> None:
     path = tmp_path / "squad.json"

@@ -11,7 +11,7 @@ import pytest
 import spacy
 import torch
 from spacy.language import Language
-from tiny import WORDS, tiny_model, tiny_tokenizer
+from tiny import WORDS, save_left, tiny_model, tiny_tokenizer
 from tokenizers import processors
 from transformers import (
     AutoModelForSequenceClassification,
@@ -179,11 +179,19 @@ def test_an_encoder_decoder_is_refused_before_the_work(setting: dict[str, Any], 
 
 
 def test_a_tokenizer_that_pads_on_the_left_is_turned(setting: dict[str, Any]) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(setting["model"])
-    tokenizer.padding_side = "left"
-    tokenizer.save_pretrained(setting["model"])
+    save_left(AutoTokenizer.from_pretrained(setting["model"]), setting["model"])
     folder = train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2}))
     assert AutoTokenizer.from_pretrained(folder).padding_side == "right"
+
+
+def test_a_classifier_of_other_labels_gets_a_new_head(setting: dict[str, Any]) -> None:
+    labels = dict(enumerate(("entailment", "neutral", "contradiction")))
+    AutoModelForSequenceClassification.from_pretrained(
+        setting["model"], id2label=labels, label2id={name: label for label, name in labels.items()}
+    ).save_pretrained(setting["model"])
+    model = AutoModelForSequenceClassification.from_pretrained(train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2})))
+    assert model.config.id2label == {0: "CORRECT", 1: "INCORRECT"}
+    assert model.classifier.out_features == 2
 
 
 def test_begun_anew_the_claims_are_kept(setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -407,6 +407,28 @@ def test_a_validation_file_of_short_texts_can_be_measured(base: Path, data: tupl
     assert json.loads((output / "quality.json").read_text())["pairs"] == 1
 
 
+def test_pairs_too_long_to_train_on_are_not_measured(base: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
+    rows = data[1].read_text().splitlines()
+    long = [{"context": "A cat.", "question": q, "answer": a} for q, a in (("Who?", "king " * 99), ("who " * 99, "A"))]
+    file, output = tmp_path / "long.jsonl", tmp_path / "qagen"
+    file.write_text("\n".join([*rows, *map(json.dumps, long)]))
+    assert main(command(base, (data[0], file), output, epochs=1)) == 0
+    quality = json.loads((output / "quality.json").read_text())
+    assert quality["pairs"] == quality["answered"] == 2 * len(rows)
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_data_of_long_pairs_alone_are_refused_before_the_work(
+    base: Path, data: tuple[Path, Path], tmp_path: Path, alone: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "long.jsonl"
+    file.write_text(json.dumps({"context": "A cat.", "question": "Who?", "answer": "king " * 99}))
+    files = (file, data[1]) if alone == 0 else (data[0], file)
+    assert main(command(base, files, tmp_path / "qagen")) == 2
+    assert "no pair" in one_line(capfd.readouterr().err)
+    assert not (tmp_path / "qagen").exists()
+
+
 def test_train_files_may_be_filtered_and_several(base: Path, data: tuple[Path, Path], tmp_path: Path) -> None:
     rows = [json.loads(line) for line in data[0].read_text().splitlines()]
     kinds = tmp_path / "kinds.jsonl"

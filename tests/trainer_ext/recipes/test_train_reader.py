@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
 from qags.reader import load_reader
-from readers import CONTENT, pair_tokenizer, tiny_reader
+from readers import CONTENT, pair_tokenizer, save_reader, tiny_reader
+from tiny import save_left
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen_data import Passage, QAPair, read_passages
@@ -18,12 +20,12 @@ from trainer_ext.recipes.reader_data import Asked, asked_questions, reader_rows
 from trainer_ext.recipes.train_reader import measure_reader
 
 
-def write_data(path: Path, passages: int, seed: int, unanswerable: bool = False) -> Path:
-    """Passages of words with questions "who did WORD ?", two passages to an article."""
+def write_data(path: Path, passages: int, seed: int, unanswerable: bool = False, lengths: int = 1) -> Path:
+    """Passages of five words or some more with questions "who did WORD ?", two passages to an article."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8") as file:
         for number in range(passages):
-            words = rng.sample(CONTENT, 5)
+            words = rng.sample(CONTENT, 5 + number % lengths)
             qas: list[dict[str, Any]] = [{"question": f"who did {word} ?", "answers": [word]} for word in words[:3]]
             if unanswerable:
                 other = next(word for word in CONTENT if word not in words)
@@ -82,6 +84,22 @@ def test_rows_point_at_the_answer() -> None:
     assert len(rows) > 3
 
 
+@pytest.mark.parametrize("max_tokens", [16, 17, 40, 64])
+def test_rows_of_long_questions_are_those_that_the_reader_reads(tmp_path: Path, max_tokens: int) -> None:
+    reader = replace(load_reader(str(save_reader(tmp_path, tiny_reader()))), max_tokens=max_tokens)
+    passage = "the cat saw the red king of paris and a river " * 9
+    for words in (1, 3, 4, 5, 13, 16, 17, 60, 300):
+        question = "king " * words
+        rows = reader_rows([Asked(question, passage, 0, 3)], reader.tokenizer, max_tokens)
+        assert rows["input_ids"] == reader._rows([question], [passage], 128)["input_ids"]
+
+
+def test_no_rows_are_refused() -> None:
+    abstractive = Passage("cat a", (QAPair("who ?", ("king",), None),))
+    with pytest.raises(ValueError, match="no question"):
+        reader_rows(list(asked_questions([abstractive], 0.0, random.Random(0))), pair_tokenizer(), 64)
+
+
 def test_every_question_is_asked_and_some_again_elsewhere() -> None:
     passages = [
         Passage(text, (QAPair(f"who did {text.split()[0]} ?", (text.split()[0],), 0),), title)
@@ -123,6 +141,29 @@ def test_a_reader_with_its_card(files: dict[str, Path]) -> None:
     assert (files["out"] / "model.safetensors").read_bytes() == weights
 
 
+def test_files_of_one_name_are_told_apart(files: dict[str, Path], tmp_path: Path) -> None:
+    dev, test = tmp_path / "one" / "dev.jsonl", tmp_path / "two" / "dev.jsonl"
+    for path, name in ((dev, "dev"), (test, "test")):
+        path.parent.mkdir()
+        files[name].rename(path)
+    assert main(command(files, validation_file=dev, test_file=test, epochs=0.1)) == 0
+    quality = json.loads((files["out"] / "quality.json").read_text())
+    assert {name: one["unanswered"] for name, one in quality.items()} == {"one/dev.jsonl": 0, "two/dev.jsonl": 20}
+    card = (files["out"] / "README.md").read_text()
+    assert all(f"| {name} |" in card for name in quality)
+
+
+def test_the_sides_of_its_tokenizer_are_of_no_account(files: dict[str, Path], tmp_path: Path) -> None:
+    write_data(files["train"], 100, 0, lengths=6)
+    weights = []
+    for side in ("right", "left"):
+        if side == "left":
+            save_left(pair_tokenizer(), files["base"])
+        assert main(command(files, output_dir=tmp_path / side, max_tokens=16)) == 0
+        weights.append((tmp_path / side / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
 def test_another_recipe_is_not_gone_on_with(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     short = {"epochs": 0.2, "eval_steps": 2}
     assert main(command(files, **short)) == 0
@@ -138,6 +179,7 @@ def test_another_recipe_is_not_gone_on_with(files: dict[str, Path], capsys: pyte
         ({"epochs": 0}, "epochs"),
         ({"epochs": "inf"}, "epochs is inf"),
         ({"batch_size": 0}, "batch"),
+        ({"max_tokens": 15}, "max_tokens is 15"),
         ({"model": "xx/nowhere"}, "nowhere"),
         ({"test_file": "xx-nowhere"}, "xx-nowhere"),
     ],
