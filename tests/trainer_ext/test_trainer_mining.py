@@ -44,6 +44,9 @@ def documents(count: int, seed: int = 0) -> Dataset:
     return Dataset.from_dict({**inputs, "labels": labels})
 
 
+BROUGHT = documents(3).add_column("candidate_labels", [[[1, 2]]] * 3)
+
+
 class Counting:
     """A ranker that knows how often it was asked: the share of the summary's words that its source has."""
 
@@ -295,6 +298,48 @@ def test_data_that_cannot_be_mined_are_named(tmp_path: Path, summarizer: Path) -
     found = trainer(tmp_path, load(summarizer), train_dataset=stream, ranker=Counting(), max_steps=1)
     with pytest.raises(ValueError, match="mining needs all rows at hand"):
         found.train()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ranker": "rogue"}, "The ranker is 'rogue'"),
+        ({"ranker": lambda *_, texts=(x for x in "ab"): []}, "cannot be hashed"),
+        ({"ranker_checkpoint": "/nowhere"}, "No QAGen could be loaded"),
+        ({"source_column": "article"}, "no column 'article'"),
+        ({"reference_column": "summary"}, "no column 'summary'"),
+        ({"train_dataset": documents(3).remove_columns("labels")}, "has no labels"),
+        ({"train_dataset": documents(3).remove_columns("labels"), "selection": "per_document"}, "has no labels"),
+        ({"train_dataset": BROUGHT, "selection": "all"}, "score them first"),
+        ({"train_dataset": BROUGHT.remove_columns("labels")}, "has no labels"),
+    ],
+)
+def test_what_cannot_be_mined_or_trained_on_is_refused_before_the_work(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        trainer(tmp_path, tiny_model("bart"), mle_epochs=1.0, **options).train()
+    assert not list(tmp_path.iterdir())
+
+
+def test_split_weights_and_a_missing_tokenizer_are_refused_before_the_work(tmp_path: Path) -> None:
+    split = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), mle_epochs=1.0)
+    split.is_fsdp_enabled = True
+    with pytest.raises(ValueError, match="FSDP"):
+        split.train()
+    args = arguments(tmp_path, mle_epochs=1.0)
+    untold = ContrastiveSeq2SeqTrainer(tiny_model("bart"), args, train_dataset=documents(3), ranker=Counting())
+    with pytest.raises(ValueError, match="give processing_class"):
+        untold.train()
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_may_come_from_the_collator(tmp_path: Path, summarizer: Path) -> None:
+    named = documents(6).rename_column("labels", "label")  # which transformers' collator reads too
+    found = trainer(tmp_path, load(summarizer), train_dataset=named, ranker=Counting(), selection="all")
+    found.train()
+    assert found.mined_dataset is not None
+    assert losses(found, "mle_loss")
 
 
 def test_a_list_of_rows_is_mined_too(tmp_path: Path, summarizer: Path) -> None:
