@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from datasets import Dataset, IterableDataset
@@ -189,6 +190,32 @@ def test_model_init_makes_the_same_model_for_every_training(tmp_path: Path, summ
     found.train()
     assert ranker.calls == calls, "the same weights, so the same candidates"
     assert all(torch.equal(value, first[name]) for name, value in weights(found.model).items())
+
+
+def test_a_search_trial_mines_with_its_own_options(tmp_path: Path, summarizer: Path) -> None:
+    found = ContrastiveSeq2SeqTrainer(
+        args=arguments(tmp_path, eval_strategy="steps", eval_steps=1, generation_max_length=8, selection="all"),
+        train_dataset=documents(4),
+        eval_dataset=documents(2),
+        processing_class=tiny_tokenizer(),
+        model_init=lambda: load(summarizer),
+        ranker=Counting(),
+    )
+    asked, mined = [], []
+
+    def space(trial: optuna.Trial) -> dict[str, int]:
+        asked.append(trial.suggest_int("num_candidates", 1, 9))
+        return {"num_candidates": asked[-1]}
+
+    def objective(metrics: dict[str, float]) -> float:
+        assert found.mined_dataset is not None
+        mined.append(len(found.mined_dataset[0]["candidate_labels"]))
+        assert mined[-1] == asked[-1]
+        return metrics["eval_loss"]
+
+    sampler = optuna.samplers.RandomSampler(seed=1)
+    found.hyperparameter_search(space, objective, n_trials=2, backend="optuna", sampler=sampler)
+    assert len(set(mined)) == 2
 
 
 @pytest.mark.parametrize(
