@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from datasets import Dataset
 from families import FAMILIES, SIZE, family
 from peft import PrefixTuningConfig, get_peft_model
 from tiny import tiny_model, tiny_tokenizer
+from torch.utils.data import IterableDataset
 from transformers import (
     DataCollatorForSeq2Seq,
     HfArgumentParser,
@@ -25,6 +27,7 @@ from transformers import (
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.collator import PaddingCollator
 from trainer_ext.decoder_rows import shared_states
 from trainer_ext.losses import LOSSES
 
@@ -291,6 +294,32 @@ def test_sharing_and_repeating_encoder_states_train_alike(tmp_path: Path, monkey
     monkeypatch.setattr("trainer_ext.decoder_rows._comes_out_the_same", lambda core: False)
     repeated = trained(tmp_path / "b", rows(), model)
     assert losses(repeated, "grad_norm") == pytest.approx(losses(shared, "grad_norm"), rel=1e-4)
+
+
+class Stream(IterableDataset):
+    """Rows that can be read once, of one iterator or as one."""
+
+    def __init__(self, data: Dataset, itself: bool) -> None:
+        self.rows, self.itself = iter(data), itself
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self if self.itself else self.rows
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self.rows)
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_stream_that_can_be_read_once_is_trained_on_whole(tmp_path: Path, itself: bool) -> None:
+    sizes = []
+
+    def collator(features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        sizes.append(len(features))
+        return PaddingCollator(0)(features)
+
+    args = arguments(tmp_path, mine_candidates=False, max_steps=2)
+    ContrastiveSeq2SeqTrainer(tiny_model("bart"), args, collator, Stream(rows(8), itself)).train()
+    assert sizes == [4, 4]
 
 
 # Resuming.
