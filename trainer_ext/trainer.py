@@ -321,7 +321,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             before=None if self.before is None else self.before.to_dict(),
             after=None if self.after is None else self.after.to_dict(),
             model_class=type(base_model(self.model)).__name__,
-            source_prefix=self.options.mining_source_prefix or "",
+            source_prefix=self._source_prefix(),
         )
         extend_card(Path(self.args.output_dir) / "README.md", facts, dataset or dataset_tags)
 

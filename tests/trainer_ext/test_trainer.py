@@ -514,6 +514,18 @@ def test_a_card_written_without_training_says_nothing_of_it(tmp_path: Path) -> N
     assert "Trained with" not in (tmp_path / "README.md").read_text()
 
 
+@pytest.mark.parametrize(("given", "prefix"), [(None, "summarize: "), ("tldr: ", "tldr: "), ("", None)])
+def test_the_cards_example_has_the_prefix_of_the_models_inputs(
+    tmp_path: Path, given: str | None, prefix: str | None
+) -> None:
+    model = tiny_model("t5")
+    model.config.task_specific_params = {"summarization": {"prefix": "summarize: "}}
+    trainer = trained(tmp_path, rows(4), model, mining_source_prefix=given)
+    trainer.create_model_card()
+    expected = "text" if prefix is None else f"{prefix!r} + text"
+    assert f"tokenizer({expected}, truncation=True" in (tmp_path / "README.md").read_text()
+
+
 def test_the_card_keeps_the_base_arguments_and_says_what_was_done(tmp_path: Path) -> None:
     trainer = trained(tmp_path, rows(), contrastive_loss="hinge")
     trainer.create_model_card(
