@@ -98,7 +98,8 @@ def contrastive_collator(
 def _candidates(row: Mapping[str, Any]) -> list[list[int]]:
     if CANDIDATE_LABELS not in row:
         raise ValueError(f"Some rows of a batch have {CANDIDATE_LABELS} and some have none: give all rows a list.")
-    return [list(ids) for ids in row[CANDIDATE_LABELS] or []]
+    given = row[CANDIDATE_LABELS]  # of tensors or arrays where the data set's format says so
+    return [] if given is None else [list(map(int, ids)) for ids in given]
 
 
 def _scores(row: Mapping[str, Any], count: int) -> list[float]:

@@ -29,7 +29,7 @@ from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES
 from trainer_ext.decoder_rows import base_model, shared_states
 from trainer_ext.evaluation import SummaryQuality
 from trainer_ext.losses import ContrastiveLoss
-from trainer_ext.mining import Ranker, Workers, mine, resolve_ranker, select_candidates
+from trainer_ext.mining import Ranker, Workers, mine, require_rankable, resolve_ranker, select_candidates
 from trainer_ext.mining.fingerprint import model_fingerprint
 from trainer_ext.mle import train_by_likelihood
 from trainer_ext.model_state import align_special_tokens, without_autocast
@@ -137,11 +137,14 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         self.before = self.after = None
         given = self.train_dataset
         self._prepare_model(trial)
+        # Found out before the work.
         self._check()
-        quality = self._card_quality()  # found out before the work
+        rows, ranker = self._to_train_on(given)
+        quality = self._card_quality()
+        self._fine_tune()
         try:
             weights = model_fingerprint(self.model)
-            self.train_dataset = self.mined_dataset = self._candidates(given)
+            self.train_dataset = self.mined_dataset = rows if ranker is None else self._mined(rows, ranker)
             if quality is not None:
                 if self.is_world_process_zero():
                     note = Path(self.args.output_dir) / _NOTE
@@ -164,7 +167,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         return output
 
     def _prepare_model(self, trial: Any) -> None:
-        """The model that candidates are mined from, as it is in every process and at every call."""
+        """The model that is trained, as it is in every process and at every call."""
         if self.model_init is not None:  # Trainer makes it anew, but only after the mining
             if self.options.mle_epochs > 0:
                 raise ValueError(
@@ -176,38 +179,65 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
                 self._move_model_to_device(self.model, self.args.device)
         without_autocast(self.model)
         align_special_tokens(self.model, self.processing_class)
-        if self.options.mle_epochs > 0 and not self._fine_tuned:
-            train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
-            self._fine_tuned = True
-            without_autocast(self.model)
 
-    def _candidates(self, dataset: Any) -> Any:
-        """The rows to train on: mined, or as they were brought."""
+    def _to_train_on(self, dataset: Any) -> tuple[Any, Ranker | None]:
+        """The rows to train on as they were brought; or rows to mine, and what ranks."""
         options = self.options
         if self._brings:
             if options.selection is None:
-                return dataset
-            dataset = as_dataset(dataset)
+                self._require_targets(dataset)
+                return dataset, None
+            dataset = as_dataset(dataset).with_format(None)
+            self._require_targets(dataset)
             if CANDIDATE_SCORES not in dataset.column_names:
                 raise ValueError(
                     f"selection is {options.selection!r} and the training set has {CANDIDATE_LABELS} without "
                     f"{CANDIDATE_SCORES}: score them first (trainer_ext.mining.score_candidates), or leave selection "
                     "out."
                 )
-            return select_candidates(dataset, options.selecting())
+            return select_candidates(dataset, options.selecting()), None
         if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():
             # A rank that generates waits for the weights of ranks that have nothing to generate.
             raise ValueError(
                 "Weights split over processes (FSDP, ZeRO-3) cannot be sampled by each on its own: mine first, with "
                 "`quals mine` or trainer_ext.mining.mine, and train on its candidate columns."
             )
-        tokenizer, ranker = self._tokenizer(), self._resolve_ranker()
+        dataset, tokenizer = as_dataset(dataset).with_format(None), self._tokenizer()
         if tokenizer is None:
             raise ValueError("Candidates are ranked as texts, and there is no tokenizer: give processing_class.")
+        self._require_targets(dataset)
+        ranker = self._resolve_ranker()
+        require_rankable(
+            dataset, tokenizer, ranker, self._source_prefix(), options.source_column, options.reference_column
+        )
+        return dataset, ranker
+
+    def _require_targets(self, rows: Any) -> None:
+        """Refuse rows of which the collator makes no labels; of a stream the first batch tells soon enough."""
+        if not isinstance(rows, datasets.Dataset) or "labels" in rows.column_names or not len(rows):
+            return
+        [row] = self._remove_unused_columns(rows.select([0]), "training")
+        if self.data_collator([row]).get("labels") is None:
+            raise ValueError(
+                "The training set has no labels, so nothing says what to train towards, and no selection makes them of "
+                "candidates: add a column 'labels' with the token ids of target summaries."
+            )
+
+    def _fine_tune(self) -> None:
+        """Train by likelihood, where that was asked for and not done yet."""
+        if self.options.mle_epochs > 0 and not self._fine_tuned:
+            train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
+            self._fine_tuned = True
+            without_autocast(self.model)
+
+    def _mined(self, dataset: datasets.Dataset, ranker: Ranker) -> datasets.Dataset:
+        """The selected rows with their candidates."""
+        options = self.options
+        tokenizer: Any = self._tokenizer()
         self._ranker_name = ranker.name
         rows, summary = mine(
             self.model,
-            as_dataset(dataset),
+            dataset,
             tokenizer=tokenizer,
             ranker=ranker,
             sampling=options.sampling(self.args.seed, getattr(self.args, "generation_max_length", None)),
@@ -291,7 +321,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             before=None if self.before is None else self.before.to_dict(),
             after=None if self.after is None else self.after.to_dict(),
             model_class=type(base_model(self.model)).__name__,
-            source_prefix=self.options.mining_source_prefix or "",
+            source_prefix=self._source_prefix(),
         )
         extend_card(Path(self.args.output_dir) / "README.md", facts, dataset or dataset_tags)
 

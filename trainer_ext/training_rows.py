@@ -11,7 +11,10 @@ from trainer_ext.columns import CANDIDATE_LABELS
 
 
 def brings_candidates(data: Any) -> bool:
-    """Whether the rows have ``candidate_labels``; where no columns are named, the first row tells."""
+    """Whether the rows have ``candidate_labels``; where no columns are named, the first row tells.
+
+    A stream that can be read once counts as having none: a look at its first row would take it from the training.
+    """
     columns = getattr(data, "column_names", None)
     if columns is not None:
         return CANDIDATE_LABELS in columns
@@ -20,7 +23,7 @@ def brings_candidates(data: Any) -> bool:
     if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
         first = data[0] if len(data) else {}
     else:
-        first = next(iter(data), {})
+        first = {} if iter(data) is iter(data) else next(iter(data), {})
     return isinstance(first, Mapping) and CANDIDATE_LABELS in first
 
 

@@ -6,10 +6,11 @@ import math
 
 import pytest
 import torch
+from datasets import Dataset
 from tiny import tiny_model, tiny_tokenizer
 from transformers import DataCollatorForSeq2Seq
 
-from trainer_ext.collator import ContrastiveCollator, PaddingCollator, contrastive_collator
+from trainer_ext.collator import Collator, ContrastiveCollator, PaddingCollator, contrastive_collator
 
 ROWS = [
     {
@@ -85,6 +86,18 @@ def test_candidates_without_scores_or_none_at_all() -> None:
     assert batch["candidate_scores"].isnan().all()
     empty = [{**row, "candidate_labels": [], "candidate_scores": []} for row in ROWS]
     assert ContrastiveCollator(PaddingCollator(0))(empty)["candidate_labels"].tolist() == [[[-100]], [[-100]]]
+
+
+@pytest.mark.parametrize("form", ["torch", "numpy"])
+@pytest.mark.parametrize("base", [PaddingCollator(0), DataCollatorForSeq2Seq(tiny_tokenizer())])
+def test_formats_of_data_sets_change_nothing(form: str, base: Collator) -> None:
+    rows = [*ROWS, {**ROWS[0], "candidate_labels": [[1, 5, 2], [1, 6, 2]]}, {**ROWS[0], "candidate_labels": []}]
+    rows[-1] = {**rows[-1], "candidate_scores": []}
+    collator, data = ContrastiveCollator(base), Dataset.from_list(rows)
+    expected = collator([data[place] for place in range(4)])
+    found = collator([data.with_format(form)[place] for place in range(4)])
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, equal_nan=True)
 
 
 @pytest.mark.parametrize(

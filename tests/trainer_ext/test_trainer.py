@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from datasets import Dataset
 from families import FAMILIES, SIZE, family
 from peft import PrefixTuningConfig, get_peft_model
 from tiny import tiny_model, tiny_tokenizer
+from torch.utils.data import IterableDataset
 from transformers import (
     DataCollatorForSeq2Seq,
     HfArgumentParser,
@@ -25,6 +27,7 @@ from transformers import (
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
+from trainer_ext.collator import PaddingCollator
 from trainer_ext.decoder_rows import shared_states
 from trainer_ext.losses import LOSSES
 
@@ -293,6 +296,32 @@ def test_sharing_and_repeating_encoder_states_train_alike(tmp_path: Path, monkey
     assert losses(repeated, "grad_norm") == pytest.approx(losses(shared, "grad_norm"), rel=1e-4)
 
 
+class Stream(IterableDataset):
+    """Rows that can be read once, of one iterator or as one."""
+
+    def __init__(self, data: Dataset, itself: bool) -> None:
+        self.rows, self.itself = iter(data), itself
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self if self.itself else self.rows
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self.rows)
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_stream_that_can_be_read_once_is_trained_on_whole(tmp_path: Path, itself: bool) -> None:
+    sizes = []
+
+    def collator(features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        sizes.append(len(features))
+        return PaddingCollator(0)(features)
+
+    args = arguments(tmp_path, mine_candidates=False, max_steps=2)
+    ContrastiveSeq2SeqTrainer(tiny_model("bart"), args, collator, Stream(rows(8), itself)).train()
+    assert sizes == [4, 4]
+
+
 # Resuming.
 
 
@@ -483,6 +512,18 @@ def test_a_card_written_without_training_says_nothing_of_it(tmp_path: Path) -> N
     )
     trainer.create_model_card()
     assert "Trained with" not in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("given", "prefix"), [(None, "summarize: "), ("tldr: ", "tldr: "), ("", None)])
+def test_the_cards_example_has_the_prefix_of_the_models_inputs(
+    tmp_path: Path, given: str | None, prefix: str | None
+) -> None:
+    model = tiny_model("t5")
+    model.config.task_specific_params = {"summarization": {"prefix": "summarize: "}}
+    trainer = trained(tmp_path, rows(4), model, mining_source_prefix=given)
+    trainer.create_model_card()
+    expected = "text" if prefix is None else f"{prefix!r} + text"
+    assert f"tokenizer({expected}, truncation=True" in (tmp_path / "README.md").read_text()
 
 
 def test_the_card_keeps_the_base_arguments_and_says_what_was_done(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from datasets import Dataset, IterableDataset
@@ -42,6 +43,9 @@ def documents(count: int, seed: int = 0) -> Dataset:
     inputs = tokenizer([" ".join(text) for text in texts])
     labels = tokenizer([f"{' '.join(text[:3])} </s>" for text in texts], add_special_tokens=False)["input_ids"]
     return Dataset.from_dict({**inputs, "labels": labels})
+
+
+BROUGHT = documents(3).add_column("candidate_labels", [[[1, 2]]] * 3)
 
 
 class Counting:
@@ -188,6 +192,32 @@ def test_model_init_makes_the_same_model_for_every_training(tmp_path: Path, summ
     assert all(torch.equal(value, first[name]) for name, value in weights(found.model).items())
 
 
+def test_a_search_trial_mines_with_its_own_options(tmp_path: Path, summarizer: Path) -> None:
+    found = ContrastiveSeq2SeqTrainer(
+        args=arguments(tmp_path, eval_strategy="steps", eval_steps=1, generation_max_length=8, selection="all"),
+        train_dataset=documents(4),
+        eval_dataset=documents(2),
+        processing_class=tiny_tokenizer(),
+        model_init=lambda: load(summarizer),
+        ranker=Counting(),
+    )
+    asked, mined = [], []
+
+    def space(trial: optuna.Trial) -> dict[str, int]:
+        asked.append(trial.suggest_int("num_candidates", 1, 9))
+        return {"num_candidates": asked[-1]}
+
+    def objective(metrics: dict[str, float]) -> float:
+        assert found.mined_dataset is not None
+        mined.append(len(found.mined_dataset[0]["candidate_labels"]))
+        assert mined[-1] == asked[-1]
+        return metrics["eval_loss"]
+
+    sampler = optuna.samplers.RandomSampler(seed=1)
+    found.hyperparameter_search(space, objective, n_trials=2, backend="optuna", sampler=sampler)
+    assert len(set(mined)) == 2
+
+
 @pytest.mark.parametrize(
     "evaluation",
     [
@@ -295,6 +325,48 @@ def test_data_that_cannot_be_mined_are_named(tmp_path: Path, summarizer: Path) -
     found = trainer(tmp_path, load(summarizer), train_dataset=stream, ranker=Counting(), max_steps=1)
     with pytest.raises(ValueError, match="mining needs all rows at hand"):
         found.train()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ranker": "rogue"}, "The ranker is 'rogue'"),
+        ({"ranker": lambda *_, texts=(x for x in "ab"): []}, "cannot be hashed"),
+        ({"ranker_checkpoint": "/nowhere"}, "No QAGen could be loaded"),
+        ({"source_column": "article"}, "no column 'article'"),
+        ({"reference_column": "summary"}, "no column 'summary'"),
+        ({"train_dataset": documents(3).remove_columns("labels")}, "has no labels"),
+        ({"train_dataset": documents(3).remove_columns("labels"), "selection": "per_document"}, "has no labels"),
+        ({"train_dataset": BROUGHT, "selection": "all"}, "score them first"),
+        ({"train_dataset": BROUGHT.remove_columns("labels")}, "has no labels"),
+    ],
+)
+def test_what_cannot_be_mined_or_trained_on_is_refused_before_the_work(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        trainer(tmp_path, tiny_model("bart"), mle_epochs=1.0, **options).train()
+    assert not list(tmp_path.iterdir())
+
+
+def test_split_weights_and_a_missing_tokenizer_are_refused_before_the_work(tmp_path: Path) -> None:
+    split = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), mle_epochs=1.0)
+    split.is_fsdp_enabled = True
+    with pytest.raises(ValueError, match="FSDP"):
+        split.train()
+    args = arguments(tmp_path, mle_epochs=1.0)
+    untold = ContrastiveSeq2SeqTrainer(tiny_model("bart"), args, train_dataset=documents(3), ranker=Counting())
+    with pytest.raises(ValueError, match="give processing_class"):
+        untold.train()
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_may_come_from_the_collator(tmp_path: Path, summarizer: Path) -> None:
+    named = documents(6).rename_column("labels", "label")  # which transformers' collator reads too
+    found = trainer(tmp_path, load(summarizer), train_dataset=named, ranker=Counting(), selection="all")
+    found.train()
+    assert found.mined_dataset is not None
+    assert losses(found, "mle_loss")
 
 
 def test_a_list_of_rows_is_mined_too(tmp_path: Path, summarizer: Path) -> None:

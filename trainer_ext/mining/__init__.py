@@ -34,6 +34,7 @@ __all__ = [
     "generate_summaries",
     "mine",
     "random_documents",
+    "require_rankable",
     "resolve_ranker",
     "sample_candidates",
     "score_candidates",
@@ -86,14 +87,8 @@ def mine(
     """
     require_dataset(dataset)
     resolved = resolve_ranker(ranker)
-    signature = resolved.signature
+    signature = require_rankable(dataset, tokenizer, resolved, source_prefix, source_column, reference_column)
     dataset = random_documents(dataset, max_documents, sampling.seed)
-    few = dataset.select(range(min(2, len(dataset))))
-    source_texts(few, tokenizer, source_prefix, source_column)
-    if reference_texts(few, tokenizer, reference_column) is None:
-        resolved.require_no_reference()
-    else:
-        rouge_scorer("rougeL", stem=False)
     sampled = sample_candidates(model, dataset, sampling, folder=folder, workers=workers, progress=progress)
     rouge_l = check_summarizer(sampled, tokenizer, special_tokens(model), reference_column)
     scored = score_candidates(
@@ -111,6 +106,32 @@ def mine(
     selected = select_candidates(scored, selection, needs_reference=resolved.needs_reference)
     summary = summarize(scored, selected, ranker=resolved.name, signature=signature, rule=rule, rouge_l=rouge_l)
     return selected, summary
+
+
+def require_rankable(
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    ranker: Ranker,
+    source_prefix: str = "",
+    source_column: str | None = None,
+    reference_column: str | None = None,
+) -> str:
+    """The ranker's signature, for texts of which two rows are tried.
+
+    Args:
+        others: as for :func:`mine`.
+
+    Raises:
+        ValueError: a column is missing or holds something else, the ranker has no signature or needs references that
+            are not there, or the package rouge-score is not installed.
+    """
+    few = dataset.select(range(min(2, len(dataset))))
+    source_texts(few, tokenizer, source_prefix, source_column)
+    if reference_texts(few, tokenizer, reference_column) is None:
+        ranker.require_no_reference()
+    else:
+        rouge_scorer("rougeL", stem=False)
+    return ranker.signature
 
 
 def random_documents(dataset: Dataset, count: int | None, seed: int) -> Dataset:

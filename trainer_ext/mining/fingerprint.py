@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Any
 
 import torch
 from datasets import Dataset
+from datasets.fingerprint import Hasher
+from datasets.utils._dill import Pickler
 
 from trainer_ext.mining.generation import kept_generation_settings
 from trainer_ext.mining.rows import batches
@@ -56,6 +59,31 @@ def data_fingerprint(dataset: Dataset, columns: Sequence[str]) -> str:
         for row in zip(*(batch[name] for name in names), strict=True):
             digest.update(json.dumps(row, default=_plain).encode() + b"\n")
     return digest.hexdigest()
+
+
+def object_fingerprint(value: Any) -> str:
+    """16 hexadecimal digits over an object and what it refers to, a function's code included, as datasets hashes it.
+
+    But for sets: equal ones count as equal in every process.
+
+    Raises:
+        Exception: whatever the parts of the object raise where they cannot be pickled.
+    """
+    file = BytesIO()
+    pickler: Any = Pickler(file, recurse=True)
+    pickler.reducer_override = _in_order  # of this one alone: what datasets hashes elsewhere stays as it is
+    pickler.dump(value)
+    return Hasher.hash_bytes(file.getvalue())
+
+
+def _in_order(value: Any) -> Any:
+    """How a set is pickled: the order of its texts differs between processes, and datasets leaves frozensets in it.
+
+    Python compiles ``word in {"not", "no"}`` to a frozenset.
+    """
+    if type(value) in (set, frozenset):
+        return type(value), (sorted(value, key=object_fingerprint),)
+    return NotImplemented
 
 
 def _plain(value: Any) -> Any:

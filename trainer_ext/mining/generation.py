@@ -14,6 +14,7 @@ from quals.products import fast_products
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
+from trainer_ext.decoder_rows import decoder_inputs
 from trainer_ext.mining.rows import batches, require_dataset
 
 _TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
@@ -108,7 +109,8 @@ def generate_labels(
     """One ``generate`` call: for each source, ``num_return_sequences`` summaries as label lists.
 
     Of a generated row the decoder's start token is taken off, what follows the first end of sequence is cut and that
-    token kept, padding is dropped: BART's are ``<s> ... </s>`` then, as its tokenizer makes labels.
+    token kept, padding is dropped: BART's are ``<s> ... </s>`` then, as its tokenizer makes labels. mBART's decoder
+    starts with the last token of its labels, the language, which is put there: ``... </s> en_XX``.
     """
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     pad = ends[0] or 0 if config.pad_token_id is None else config.pad_token_id
@@ -117,6 +119,8 @@ def generate_labels(
     with torch.no_grad(), fast_products(model):
         rows = generate(input_ids=ids, attention_mask=mask, generation_config=config).tolist()  # (B * K, T)
     labels = [_labels(row, set(ends), pad) for row in rows]
+    if _starts_with_the_last(model):
+        labels = [mine + row[:1] * (mine[-1:] != row[:1]) for mine, row in zip(labels, rows, strict=True)]
     many = config.num_return_sequences or 1
     return [labels[first : first + many] for first in range(0, len(labels), many)]
 
@@ -198,3 +202,13 @@ def _labels(row: list[int], ends: set[int | None], pad: int) -> list[int]:
     ids = row[1:]  # the decoder's start, which for BART is </s> and for T5 the padding
     end = next((place for place, token in enumerate(ids) if token in ends), len(ids))
     return [token for token in ids[:end] if token != pad] + ids[end : end + 1]
+
+
+def _starts_with_the_last(model: torch.nn.Module) -> bool:
+    """Whether the model makes the decoder's first input of the last label, whatever that is."""
+    labels = torch.tensor([[[5, 6], [6, 5]]])  # (1, 2, 2)
+    try:
+        inputs = decoder_inputs(model, labels)  # (2, 2)
+    except (ValueError, TypeError):  # its config names no start; the generation config, which generates, may
+        return False
+    return inputs[:, 0].tolist() == [6, 5]

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from trainer_ext.mining.fingerprint import fingerprint
+from trainer_ext.mining.fingerprint import fingerprint, object_fingerprint
 
 if TYPE_CHECKING:
     from quals import QualsScorer
@@ -210,10 +210,8 @@ class FunctionRanker(Ranker):
         own = getattr(self._function, "signature", None)
         if own is not None:
             return str(own)
-        from datasets.fingerprint import Hasher
-
         try:
-            return f"{self.name}-{Hasher.hash(self._function)}"
+            return f"{self.name}-{object_fingerprint(self._function)}"
         except Exception as error:  # dill raises whatever the function's parts raise
             raise ValueError(
                 f"The ranker {self.name} cannot be hashed ({error}), so nothing tells when its scores change: give it "

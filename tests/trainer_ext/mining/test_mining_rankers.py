@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -208,6 +210,33 @@ def test_a_function_without_a_signature_is_hashed() -> None:
     assert of(1).signature == of(1).signature != of(2).signature
     with pytest.raises(ValueError, match=r"cannot be hashed .* attribute `signature`"):
         resolve_ranker(Scored(file=(x for x in "a"))).signature  # noqa: B018
+
+
+_SEEDED = """
+from trainer_ext.mining.rankers import FunctionRanker
+
+RARE = {frozenset({"cat", "dog"}), frozenset({"queen"}), frozenset({"king", "river"})}
+
+def literal(sources, summaries, references):
+    return [float(sum(word in {"not", "no", "never"} or {word} in RARE for word in text.split())) for text in summaries]
+
+print(FunctionRanker(literal).signature)
+"""
+
+
+def test_sets_hash_alike_in_every_process() -> None:
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", _SEEDED],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
+    assert found.pop().startswith("literal-")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from families import FAMILIES, family
 from mining_data import FEW, documents, summarizer, with_labels
 from peft import LoraConfig, get_peft_model
 from transformers import GenerationConfig, PreTrainedModel
 
+from trainer_ext.decoder_rows import base_model, decoder_inputs
 from trainer_ext.mining import SamplingSettings, Workers, generate_summaries, sample_candidates
 from trainer_ext.mining.generation import evaluating, length_chunks
 from trainer_ext.mining.sampling import sampling_config
@@ -109,6 +111,28 @@ def test_a_row_of_t5_is_cut_at_its_end() -> None:
             assert 2 not in ids[:-1]
             ended += ids[-1:] == [2]
     assert ended > 10
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("start", [1, 2, 10])
+def test_the_decoder_starts_a_row_as_in_training(name: str, start: int) -> None:
+    """Also mBART's, where the start is the language (10) and labels are ``... </s> 10``, or </s> as in mBART-50."""
+    model = family(name)
+    base_model(model).config.decoder_start_token_id = model.generation_config.decoder_start_token_id = start
+    for candidates in sample(model, documents(6)):
+        for ids in candidates:
+            assert decoder_inputs(model, torch.tensor([[ids]]))[0, 0] == start
+            ended = ids[:-1] if name == "mbart" and start != 2 else ids
+            assert 2 not in ended[:-1]
+
+
+def test_a_sample_of_mbart_is_a_reference_token_by_token() -> None:
+    model, dataset = family("mbart"), documents(6)
+    model.config.decoder_start_token_id = model.generation_config.decoder_start_token_id = 10
+    likeliest = sample(model, dataset, SamplingSettings(num_candidates=1, top_k=1, max_length=10))
+    for ids, [candidate] in zip(dataset["input_ids"], likeliest, strict=True):
+        [[_, *row]] = model.generate(torch.tensor([ids]), max_length=10, num_beams=1).tolist()
+        assert candidate == [*(row[: row.index(2) + 1] if 2 in row else row), 10]
 
 
 def test_an_end_that_is_the_padding_is_kept() -> None:
