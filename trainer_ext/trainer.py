@@ -127,6 +127,8 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         Raises:
             ValueError: the data or the model cannot be mined; the message says why, and what to do.
         """
+        if trial is not None:
+            self._hp_search_setup(trial)  # Trainer does too, but only after the mining
         self._brings = brings_candidates(self.train_dataset)
         if not self._is_contrastive():
             return super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
