@@ -158,14 +158,15 @@ def test_likelihood_first_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypat
     assert all(torch.equal(value, weights(whole.model)[name]) for name, value in weights(resumed.model).items())
 
 
-def test_dropout_is_the_same_whether_the_work_before_was_done_now_or_earlier(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bf16", [False, True])
+def test_steps_are_the_same_whether_the_work_before_was_done_now_or_earlier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool
 ) -> None:
     monkeypatch.setattr("trainer_ext.mining.check_summarizer", lambda *_, **__: None)
     found = []
     for name in ("first", "again"):
         model = with_dropout(tiny_model("bart"))
-        run = trainer(tmp_path, model, ranker=Counting(), mle_epochs=2.0, mle_learning_rate=3e-3)
+        run = trainer(tmp_path, model, ranker=Counting(), mle_epochs=2.0, mle_learning_rate=3e-3, bf16=bf16)
         run.train()
         found.append((name, losses(run), weights(run.model)))
     assert found[0][1] == found[1][1]
