@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
 from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED
 from trainer_ext.decoder_rows import forward_rows, target_rows
 from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
+from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.pushing import PublishingSeq2SeqTrainer
 from trainer_ext.training_rows import brings_candidates
@@ -239,10 +242,20 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """As Seq2SeqTrainer's, with the contrastive metrics where there are candidates, and the summaries' length."""
+        """As Seq2SeqTrainer's, with the contrastive metrics where there are candidates, and the summaries' length.
+
+        The model's generation config stays as it was: Seq2SeqTrainer writes defaults into it, lengths of later
+        summaries included.
+        """
         self._evaluation = Monitor(self.args.device)
         self._generated = torch.zeros(2, device=self.args.device)
-        output = super().evaluation_loop(dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix)
+        unchanged: AbstractContextManager[None] = nullcontext()
+        if getattr(self.args, "predict_with_generate", False):
+            unchanged = generating_with(self.model, copy.deepcopy(self.model.generation_config))
+        with unchanged:
+            output = super().evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
         found = self._evaluation.metrics(self._over_ranks)
         summaries, tokens = self._over_ranks(self._generated).tolist()
         if summaries:

@@ -66,7 +66,7 @@ def trainer(folder: Path, model: PreTrainedModel, **options: Any) -> Contrastive
     data = options.pop("train_dataset", None)
     return ContrastiveSeq2SeqTrainer(
         model=model,
-        args=arguments(folder, plain, generation_max_length=8, **options),
+        args=arguments(folder, plain, **{"generation_max_length": 8, **options}),
         train_dataset=documents(20) if data is None else data,
         data_collator=DataCollatorForSeq2Seq(tiny_tokenizer(), model=model, label_pad_token_id=-100),
         processing_class=tiny_tokenizer(),
@@ -171,6 +171,32 @@ def test_steps_are_the_same_whether_the_work_before_was_done_now_or_earlier(
         found.append((name, losses(run), weights(run.model)))
     assert found[0][1] == found[1][1]
     assert all(torch.equal(value, found[1][2][key]) for key, value in found[0][2].items())
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_an_evaluation_changes_nothing_of_what_is_mined(tmp_path: Path, summarizer: Path, bf16: bool) -> None:
+    found = []
+    for evaluates in (False, True):
+        run = trainer(
+            tmp_path,
+            load(summarizer),
+            ranker=Counting(),
+            eval_dataset=documents(4, seed=2),
+            eval_strategy="epoch",
+            predict_with_generate=True,
+            compute_metrics=lambda prediction: {},
+            generation_max_length=None,
+            mle_epochs=1.0,
+            bf16=bf16,
+        )
+        if evaluates:
+            run.evaluate()
+        run.train()
+        assert run.mined_dataset is not None
+        found.append(run)
+    assert found[1].ranker.calls == 0
+    assert found[1].mined_dataset.to_list() == found[0].mined_dataset.to_list()
+    assert losses(found[1]) == losses(found[0])
 
 
 def test_model_init_makes_the_same_model_for_every_training(tmp_path: Path, summarizer: Path) -> None:
