@@ -18,7 +18,7 @@ from transformers.trainer_utils import has_length
 from trainer_ext.arguments import contrastive_options
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
 from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED
-from trainer_ext.decoder_rows import forward_rows, target_rows
+from trainer_ext.decoder_rows import decoder_inputs, forward_rows, target_rows
 from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
 from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
@@ -157,6 +157,8 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
             # Read before the call, which takes the labels out where they are smoothed.
             labels = inputs.get("labels")
             own = None if labels is None else (labels != IGNORED).sum()
+            if labels is not None and self.label_smoother is not None:
+                inputs = self._with_decoder_inputs(model, inputs, labels)
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
             if total is not None and own is not None:
                 # 1.0 where the step is this batch alone, so that nothing changes.
@@ -164,6 +166,17 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
             return (loss, outputs) if return_outputs else loss
         loss = self._contrastive_loss(model, inputs, total, self._steps)
         return (loss, {"loss": loss}) if return_outputs else loss
+
+    def _with_decoder_inputs(self, model: nn.Module, inputs: dict[str, Any], labels: Tensor) -> dict[str, Any]:
+        """The inputs, with what the model would make of its labels ``(B, T)``, which smoothing keeps from it.
+
+        Not every collator adds them. Without them BART reads its source as the target, and T5 refuses.
+        """
+        core: Any = self.accelerator.unwrap_model(model, keep_torch_compile=False)
+        decodes = getattr(getattr(core, "config", None), "is_encoder_decoder", False)
+        if not decodes or not {"decoder_input_ids", "decoder_inputs_embeds"}.isdisjoint(inputs):
+            return inputs
+        return {**inputs, "decoder_input_ids": decoder_inputs(core, labels.unsqueeze(1))}  # (B, T)
 
     def _contrastive_loss(
         self, model: nn.Module, inputs: dict[str, Any], total: Counts | None, monitor: Monitor

@@ -53,10 +53,11 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
 
     ``push_to_hub`` goes the way of ``quals publish model``, see :class:`~trainer_ext.pushing.PublishingSeq2SeqTrainer`.
     Everything else is Seq2SeqTrainer's. With ``mine_candidates=False`` and no candidates the steps are bit for bit its
-    own, but for three mended faults: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
+    own, but for four mended faults: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
     encoder-decoders by their number; here the loss is the mean over all target tokens of the optimiser step. And with
     ``train_sampling_strategy="group_by_length"`` it evaluates in another order than the data's; here in theirs. And
-    several ranks that evaluate before they train drift apart; here they stay together.
+    several ranks that evaluate before they train drift apart; here they stay together. And where labels are smoothed
+    and the collator makes no decoder inputs of them, BART reads its source in their stead; here they are made.
 
     Args:
         ranker: what ranks candidates: ``"quals"``, ``"rouge"``, a :class:`~quals.QualsScorer`, a loaded evaluate

@@ -131,6 +131,20 @@ def test_without_candidates_every_bit_is_seq2seq_trainers(tmp_path: Path, kind: 
     assert (found[0][2] == found[1][2]).all()
 
 
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_smoothed_losses_do_not_depend_on_what_the_collator_knows(tmp_path: Path, kind: str) -> None:
+    found = []
+    same = rows(4, 0).map(lambda row: {"labels": row["input_ids"][::-1]})  # as long as its source
+    for place in range(3):
+        model, tokenizer = tiny_model(kind), tiny_tokenizer()
+        knows, tokens, padding = DataCollatorForSeq2Seq(tokenizer, model), DataCollatorForSeq2Seq(tokenizer), None
+        args = arguments(tmp_path, label_smoothing_factor=0.1, mine_candidates=False)
+        trainer = ContrastiveSeq2SeqTrainer(model, args, (knows, tokens, padding)[place], rows(candidates=0), same)
+        trainer.train()
+        found.append([*losses(trainer), trainer.evaluate()["eval_loss"]])
+    assert found[0] == found[1] == found[2]
+
+
 def test_base_signatures_are_kept() -> None:
     for name in ("train", "evaluate", "predict", "push_to_hub", "create_model_card", "prediction_step", "compute_loss"):
         base = inspect.signature(getattr(Seq2SeqTrainer, name))
