@@ -80,7 +80,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         self._steps, self._evaluation = Monitor(self.args.device), Monitor(self.args.device)
         self._generated = torch.zeros(2, device=self.args.device)  # summaries, their tokens
         self._collapse = CollapseWatch()
-        if compute_loss_func is None:
+        if self._says_the_loss():
             # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
             self.loss_is_scaled_for_ga = True
             if not hasattr(PublishingSeq2SeqTrainer, "loss_is_scaled_for_ga"):
@@ -91,15 +91,20 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
     def _is_contrastive(self) -> bool:
         return self.train_dataset is not None and self._brings
 
+    def _says_the_loss(self) -> bool:
+        """Whether the loss is this class's, and neither a function's nor a subclass's."""
+        return self.compute_loss_func is None and type(self).compute_loss is CandidateSeq2SeqTrainer.compute_loss
+
     def _read_options(self) -> None:
         self.options = contrastive_options(self.args)
         self._objective = self.options.objective(self.args.label_smoothing_factor, self.contrastive_loss)
 
     def _check(self) -> None:
-        if self.compute_loss_func is not None:
+        if not self._says_the_loss():
+            other = f"compute_loss of {type(self).__name__}" if self.compute_loss_func is None else "compute_loss_func"
             raise ValueError(
-                "compute_loss_func and contrastive training both say what the loss is: give contrastive_loss instead, "
-                "or set mine_candidates=False and bring no candidates."
+                f"{other} and contrastive training both say what the loss is: give contrastive_loss instead, or set "
+                "mine_candidates=False and bring no candidates."
             )
         if not getattr(self.model.config, "is_encoder_decoder", False):
             raise ValueError(
@@ -131,7 +136,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Tensor | int | None]:
         """The batches of an optimiser step, and what its loss is divided by: counts ``(3,)`` over all ranks."""
-        if self.compute_loss_func is not None:
+        if not self._says_the_loss():
             return super().get_batch_samples(epoch_iterator, num_batches, device)
         batches = list(islice(epoch_iterator, num_batches))
         if not batches or batches[0].get("labels") is None:
@@ -148,7 +153,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """The batch's share of the optimiser step's loss; outside training, its own mean."""
-        if self.compute_loss_func is not None:
+        if not self._says_the_loss():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         total = None  # of the optimiser step, from get_batch_samples
         if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.shape == (3,):

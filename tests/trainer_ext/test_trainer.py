@@ -194,6 +194,45 @@ def test_a_loss_function_of_the_users_own_is_not_silently_dropped(tmp_path: Path
         )
 
 
+class OwnMean:
+    """A loss as transformers tells subclasses to write it: the batch's mean, not yet divided by the accumulation."""
+
+    loss_is_scaled_for_ga = False
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        outputs = model(**inputs)
+        return (outputs.loss, outputs) if return_outputs else outputs.loss
+
+
+class OwnSum:
+    """One that divides by the tokens of the optimiser step itself."""
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        logits = model(**inputs).logits  # (B, T, V)
+        return torch.nn.functional.cross_entropy(logits.mT, inputs["labels"], reduction="sum") / num_items_in_batch
+
+
+@pytest.mark.parametrize("own", [OwnMean, OwnSum])
+def test_a_subclass_with_a_loss_of_its_own_trains_as_seq2seq_trainers_does(tmp_path: Path, own: type) -> None:
+    found = []
+    for base in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer):
+        plain = base is Seq2SeqTrainer
+        options = {} if plain else {"mine_candidates": False}
+        args = arguments(tmp_path, plain, per_device_train_batch_size=2, gradient_accumulation_steps=4, **options)
+        model = tiny_model("bart")
+        collator = DataCollatorForSeq2Seq(tiny_tokenizer(), model)
+        trainer = type("Own", (own, base), {})(model, args, collator, rows(8, 0))
+        trainer.train()
+        found.append(losses(trainer))
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="compute_loss of Own and contrastive training both say what the loss is"):
+        type("Own", (own, ContrastiveSeq2SeqTrainer), {})(tiny_model("bart"), arguments(tmp_path), train_dataset=rows())
+
+
 # That it trains, in every family and with every loss.
 
 
