@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import PreTrainedModel, TrainingArguments
+from transformers.trainer_pt_utils import find_batch_size
 from transformers.trainer_utils import has_length
 
 from trainer_ext.arguments import contrastive_options
@@ -231,7 +232,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         """As Seq2SeqTrainer's, to which candidates are not shown; their metrics are counted beside it."""
         plain = {name: value for name, value in inputs.items() if name not in COLUMNS}
         loss, generated, labels = super().prediction_step(model, plain, prediction_loss_only, ignore_keys, **gen_kwargs)
-        real = self._real_rows(len(inputs["input_ids"]))
+        real = self._real_rows(find_batch_size(inputs))
         if generated is not None and getattr(self.args, "predict_with_generate", False) and not prediction_loss_only:
             pad = self.model.generation_config.pad_token_id
             tokens = (generated[:real] != (self.model.config.pad_token_id if pad is None else pad)).sum()

@@ -22,6 +22,7 @@ from transformers import (
     Seq2SeqTrainer,
     Seq2SeqTrainingArguments,
     TrainerCallback,
+    default_data_collator,
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
@@ -418,6 +419,18 @@ def test_evaluation_is_unharmed_by_candidates_and_shows_them(tmp_path: Path, gen
     assert prediction.metrics is not None
     assert "test_contrastive_loss" in prediction.metrics
     assert ("eval_generated_length" in ours) == generate
+
+
+def test_batches_of_embeddings_are_evaluated_as_by_seq2seq_trainer(tmp_path: Path) -> None:
+    data = [{"inputs_embeds": torch.randn(5, 32).tolist(), "labels": [1, 5, 6, 2]} for _ in range(4)]
+    found = []
+    for base in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer):
+        args = arguments(tmp_path, plain=True, predict_with_generate=True, generation_max_length=8)
+        trainer = base(tiny_model("bart"), args, default_data_collator, eval_dataset=data)
+        trainer.compute_metrics = lambda prediction: {"sum": int(prediction.predictions.sum())}
+        metrics = trainer.evaluate()
+        found.append((metrics["eval_loss"], metrics["eval_sum"]))
+    assert found[0] == found[1]
 
 
 def test_ranking_metrics_can_choose_the_best_checkpoint(tmp_path: Path) -> None:
