@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import PreTrainedModel, TrainingArguments
+from transformers.trainer_pt_utils import find_batch_size
 from transformers.trainer_utils import has_length
 
 from trainer_ext.arguments import contrastive_options
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
 from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED
-from trainer_ext.decoder_rows import forward_rows, target_rows
+from trainer_ext.decoder_rows import decoder_inputs, forward_rows, target_rows
 from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
 from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
@@ -80,7 +81,8 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         self._steps, self._evaluation = Monitor(self.args.device), Monitor(self.args.device)
         self._generated = torch.zeros(2, device=self.args.device)  # summaries, their tokens
         self._collapse = CollapseWatch()
-        if compute_loss_func is None:
+        self._asked = False  # whether this class's compute_loss was
+        if self._says_the_loss():
             # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
             self.loss_is_scaled_for_ga = True
             if not hasattr(PublishingSeq2SeqTrainer, "loss_is_scaled_for_ga"):
@@ -90,6 +92,11 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
 
     def _is_contrastive(self) -> bool:
         return self.train_dataset is not None and self._brings
+
+    def _says_the_loss(self) -> bool:
+        """Whether the loss is this class's: no function's, nor, but where candidates need this one, a subclass's."""
+        own = type(self).compute_loss is CandidateSeq2SeqTrainer.compute_loss
+        return self.compute_loss_func is None and (own or self._is_contrastive())
 
     def _read_options(self) -> None:
         self.options = contrastive_options(self.args)
@@ -131,7 +138,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Tensor | int | None]:
         """The batches of an optimiser step, and what its loss is divided by: counts ``(3,)`` over all ranks."""
-        if self.compute_loss_func is not None:
+        if not self._says_the_loss():
             return super().get_batch_samples(epoch_iterator, num_batches, device)
         batches = list(islice(epoch_iterator, num_batches))
         if not batches or batches[0].get("labels") is None:
@@ -139,6 +146,21 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         counts = [Counts.of(batch["labels"], batch.get(CANDIDATE_LABELS)).stacked() for batch in batches]
         total = torch.stack(counts).sum(0).to(device)  # (3,)
         return batches, self._over_ranks(total)
+
+    def compute_loss_context_manager(self) -> ExitStack[bool | None]:
+        """As Trainer's, in which it computes a batch's loss; a subclass's that does without this class's is refused."""
+        self._asked = False
+        stack: ExitStack[bool | None] = super().compute_loss_context_manager()
+        stack.push(self._require_asked)
+        return stack
+
+    def _require_asked(self, error: type[BaseException] | None, *_: Any) -> None:
+        if error is None and self.model.training and self._is_contrastive() and not self._asked:
+            raise ValueError(
+                f"compute_loss of {type(self).__name__} says what the loss is, and so does contrastive training: call "
+                "super().compute_loss there, give contrastive_loss instead, or set mine_candidates=False and bring no "
+                "candidates."
+            )
 
     def compute_loss(
         self,
@@ -148,8 +170,9 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """The batch's share of the optimiser step's loss; outside training, its own mean."""
-        if self.compute_loss_func is not None:
+        if not self._says_the_loss():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        self._asked = True
         total = None  # of the optimiser step, from get_batch_samples
         if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.shape == (3,):
             total = Counts.unstacked(num_items_in_batch)
@@ -157,6 +180,8 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
             # Read before the call, which takes the labels out where they are smoothed.
             labels = inputs.get("labels")
             own = None if labels is None else (labels != IGNORED).sum()
+            if labels is not None and self.label_smoother is not None:
+                inputs = self._with_decoder_inputs(model, inputs, labels)
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
             if total is not None and own is not None:
                 # 1.0 where the step is this batch alone, so that nothing changes.
@@ -164,6 +189,17 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
             return (loss, outputs) if return_outputs else loss
         loss = self._contrastive_loss(model, inputs, total, self._steps)
         return (loss, {"loss": loss}) if return_outputs else loss
+
+    def _with_decoder_inputs(self, model: nn.Module, inputs: dict[str, Any], labels: Tensor) -> dict[str, Any]:
+        """The inputs, with what the model would make of its labels ``(B, T)``, which smoothing keeps from it.
+
+        Not every collator adds them. Without them BART reads its source as the target, and T5 refuses.
+        """
+        core: Any = self.accelerator.unwrap_model(model, keep_torch_compile=False)
+        decodes = getattr(getattr(core, "config", None), "is_encoder_decoder", False)
+        if not decodes or not {"decoder_input_ids", "decoder_inputs_embeds"}.isdisjoint(inputs):
+            return inputs
+        return {**inputs, "decoder_input_ids": decoder_inputs(core, labels.unsqueeze(1))}  # (B, T)
 
     def _contrastive_loss(
         self, model: nn.Module, inputs: dict[str, Any], total: Counts | None, monitor: Monitor
@@ -213,7 +249,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         """As Seq2SeqTrainer's, to which candidates are not shown; their metrics are counted beside it."""
         plain = {name: value for name, value in inputs.items() if name not in COLUMNS}
         loss, generated, labels = super().prediction_step(model, plain, prediction_loss_only, ignore_keys, **gen_kwargs)
-        real = self._real_rows(len(inputs["input_ids"]))
+        real = self._real_rows(find_batch_size(inputs))
         if generated is not None and getattr(self.args, "predict_with_generate", False) and not prediction_loss_only:
             pad = self.model.generation_config.pad_token_id
             tokens = (generated[:real] != (self.model.config.pad_token_id if pad is None else pad)).sum()

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from trainer_ext.columns import IGNORED
+from trainer_ext.model_state import without_autocast
 
 
 def target_rows(labels: Tensor, candidate_labels: Tensor) -> Tensor:
@@ -140,9 +141,10 @@ def _comes_out_the_same(core: Any) -> bool:
     training = core.training
     core.eval()
     try:
-        repeated = forward_rows(core, core, inputs, targets, shared=False)
-        share_encoder_states(core)
-        shared = forward_rows(core, core, inputs, targets, shared=True)
+        with without_autocast(core):  # which a small difference would drown in
+            repeated = forward_rows(core, core, inputs, targets, shared=False)
+            share_encoder_states(core)
+            shared = forward_rows(core, core, inputs, targets, shared=True)
     except (ValueError, RuntimeError, TypeError, IndexError, NotImplementedError):  # the model's own code refuses
         return False
     finally:

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from transformers import trainer_utils
 
 
-def without_autocast(model: Any) -> None:
-    """Give the model its class's own ``forward`` again.
+@contextmanager
+def without_autocast(model: Any) -> Iterator[None]:
+    """The model has its class's own ``forward`` in the block.
 
-    accelerate wraps it in autocast whenever it prepares the model in mixed precision, for good, and once more at each
-    ``train()`` and the first ``evaluate()``. A model that generates in another precision after an evaluation than in a
-    fresh process would sample other candidates under the same fingerprint.
+    accelerate wraps it in autocast when it prepares the model in mixed precision, for good. A model that generates in
+    another precision after an evaluation than in a fresh process would sample other candidates under the same
+    fingerprint.
     """
+    wrapped = model.__dict__.pop("forward") if _in_autocast(model) else None
+    try:
+        yield
+    finally:
+        if wrapped is not None:
+            model.forward = wrapped
+
+
+def forget_preparation(model: Any) -> None:
+    """Make accelerate prepare the model as one that it has never seen.
+
+    It takes a model as it is that any trainer prepared before, if only for an evaluation: without autocast where that
+    was taken off meanwhile, and not spread over ranks, which then train apart.
+    """
+    if _in_autocast(model):
+        del model.forward
+        model.__dict__.pop("_original_forward", None)
+    model.__dict__.pop("_is_accelerate_prepared", None)
+
+
+def _in_autocast(model: Any) -> bool:
+    """Whether its ``forward`` is a wrapped one of its class; some other wrapper, of a user's, is left alone."""
     own = type(model).forward
     forward = model.__dict__.get("forward")
     while forward is not None and getattr(forward, "__func__", forward) is not own:
         forward = getattr(forward, "__wrapped__", None)
-    if forward is not None:  # some other wrapper, of a user's, is left alone
-        del model.forward
-        model.__dict__.pop("_original_forward", None)
+    return forward is not None
 
 
 def align_special_tokens(model: Any, processing_class: Any) -> None:

@@ -32,7 +32,7 @@ from trainer_ext.losses import ContrastiveLoss
 from trainer_ext.mining import Ranker, Workers, mine, require_rankable, resolve_ranker, select_candidates
 from trainer_ext.mining.fingerprint import model_fingerprint
 from trainer_ext.mle import train_by_likelihood
-from trainer_ext.model_state import align_special_tokens, without_autocast
+from trainer_ext.model_state import align_special_tokens, forget_preparation, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.training_rows import as_dataset, brings_candidates
 
@@ -53,9 +53,11 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
 
     ``push_to_hub`` goes the way of ``quals publish model``, see :class:`~trainer_ext.pushing.PublishingSeq2SeqTrainer`.
     Everything else is Seq2SeqTrainer's. With ``mine_candidates=False`` and no candidates the steps are bit for bit its
-    own, but for two mended faults: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
+    own, but for four mended faults: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
     encoder-decoders by their number; here the loss is the mean over all target tokens of the optimiser step. And with
-    ``train_sampling_strategy="group_by_length"`` it evaluates in another order than the data's; here in theirs.
+    ``train_sampling_strategy="group_by_length"`` it evaluates in another order than the data's; here in theirs. And
+    several ranks that evaluate before they train drift apart; here they stay together. And where labels are smoothed
+    and the collator makes no decoder inputs of them, BART reads its source in their stead; here they are made.
 
     Args:
         ranker: what ranks candidates: ``"quals"``, ``"rouge"``, a :class:`~quals.QualsScorer`, a loaded evaluate
@@ -130,6 +132,9 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         if trial is not None:
             self._hp_search_setup(trial)  # Trainer does too, but only after the mining
         self._brings = brings_candidates(self.train_dataset)
+        # What an earlier training wrapped, Trainer itself takes up again.
+        if self.model_init is None and self.model_wrapped is self.model:
+            forget_preparation(self.model)
         if not self._is_contrastive():
             return super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
         if resume_from_checkpoint is True and get_last_checkpoint(self.args.output_dir) is None:
@@ -145,23 +150,24 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         quality = self._card_quality()
         self._fine_tune()
         try:
-            weights = model_fingerprint(self.model)
-            self.train_dataset = self.mined_dataset = rows if ranker is None else self._mined(rows, ranker)
-            if quality is not None:
-                if self.is_world_process_zero():
-                    note = Path(self.args.output_dir) / _NOTE
-                    self.before = quality.measure_once(self.model, self._quals_scorer(), weights, note)
-                self.accelerator.wait_for_everyone()
+            with without_autocast(self.model):
+                weights = model_fingerprint(self.model)
+                self.train_dataset = self.mined_dataset = rows if ranker is None else self._mined(rows, ranker)
+                if quality is not None:
+                    if self.is_world_process_zero():
+                        note = Path(self.args.output_dir) / _NOTE
+                        self.before = quality.measure_once(self.model, self._quals_scorer(), weights, note)
+                    self.accelerator.wait_for_everyone()
             # Dropout must not depend on whether what came before was done by this process or found on disk.
             _seed(self.args)
             # A model that is made anew in training is not the one whose attention would be changed here.
             sharing = shared_states(self.model) if self.model_init is None else nullcontext(False)
             with sharing as self._shared:
                 output = super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
-            without_autocast(self.model)
             if quality is not None:
                 if self.is_world_process_zero():
-                    self.after = quality.measure(self.model, self._quals_scorer())
+                    with without_autocast(self.model):
+                        self.after = quality.measure(self.model, self._quals_scorer())
                 self.accelerator.wait_for_everyone()
         finally:
             self.train_dataset, self._shared = given, False
@@ -179,7 +185,6 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             self.model = self.model_wrapped = self.call_model_init(trial)
             if self.place_model_on_device:
                 self._move_model_to_device(self.model, self.args.device)
-        without_autocast(self.model)
         align_special_tokens(self.model, self.processing_class)
 
     def _to_train_on(self, dataset: Any) -> tuple[Any, Ranker | None]:
@@ -230,7 +235,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         if self.options.mle_epochs > 0 and not self._fine_tuned:
             train_by_likelihood(self, self.options.mle_epochs, self.options.mle_learning_rate)
             self._fine_tuned = True
-            without_autocast(self.model)
+            forget_preparation(self.model)
 
     def _mined(self, dataset: datasets.Dataset, ranker: Ranker) -> datasets.Dataset:
         """The selected rows with their candidates."""
@@ -280,6 +285,8 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         )
 
     def _card_quality(self) -> CardQuality | None:
+        if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():
+            return None  # one rank measures, and would wait for the others' weights for ever
         config = copy.deepcopy(self.model.generation_config)
         if getattr(self.args, "generation_max_length", None) is not None:
             config.max_length, config.max_new_tokens = self.args.generation_max_length, None

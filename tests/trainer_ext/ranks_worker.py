@@ -76,8 +76,11 @@ def main(output: Path, kind: str, qagen: str) -> None:
         import trainer_ext.mining as mining
 
         mining.check_summarizer = lambda *_, **__: None  # type: ignore[assignment]
+    trainer.evaluate()
     trainer.train()
+    total = torch.stack([weight.detach().double().sum() for weight in trainer.model.parameters()]).sum()
     result = {
+        "totals": [value.item() for value in trainer.accelerator.gather(total).view(-1)],
         "loss": losses(trainer)[0],
         "grad_norm": losses(trainer, "grad_norm")[0],
         "accuracy": losses(trainer, "ranking_accuracy")[0] if kind == "candidates" else None,

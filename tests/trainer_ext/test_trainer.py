@@ -24,12 +24,14 @@ from transformers import (
     Seq2SeqTrainer,
     Seq2SeqTrainingArguments,
     TrainerCallback,
+    default_data_collator,
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.collator import PaddingCollator
 from trainer_ext.decoder_rows import shared_states
 from trainer_ext.losses import LOSSES
+from trainer_ext.model_state import forget_preparation, without_autocast
 
 
 def rows(count: int = 8, candidates: int = 2, seed: int = 0) -> Dataset:
@@ -133,6 +135,20 @@ def test_without_candidates_every_bit_is_seq2seq_trainers(tmp_path: Path, kind: 
     assert (found[0][2] == found[1][2]).all()
 
 
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_smoothed_losses_do_not_depend_on_what_the_collator_knows(tmp_path: Path, kind: str) -> None:
+    found = []
+    same = rows(4, 0).map(lambda row: {"labels": row["input_ids"][::-1]})  # as long as its source
+    for place in range(3):
+        model, tokenizer = tiny_model(kind), tiny_tokenizer()
+        knows, tokens, padding = DataCollatorForSeq2Seq(tokenizer, model), DataCollatorForSeq2Seq(tokenizer), None
+        args = arguments(tmp_path, label_smoothing_factor=0.1, mine_candidates=False)
+        trainer = ContrastiveSeq2SeqTrainer(model, args, (knows, tokens, padding)[place], rows(candidates=0), same)
+        trainer.train()
+        found.append([*losses(trainer), trainer.evaluate()["eval_loss"]])
+    assert found[0] == found[1] == found[2]
+
+
 def test_base_signatures_are_kept() -> None:
     for name in ("train", "evaluate", "predict", "push_to_hub", "create_model_card", "prediction_step", "compute_loss"):
         base = inspect.signature(getattr(Seq2SeqTrainer, name))
@@ -180,6 +196,65 @@ def test_a_loss_function_of_the_users_own_is_not_silently_dropped(tmp_path: Path
         ContrastiveSeq2SeqTrainer(
             tiny_model("bart"), arguments(tmp_path), train_dataset=rows(), compute_loss_func=lambda *_, **__: None
         )
+
+
+class OwnMean:
+    """A loss as transformers tells subclasses to write it: the batch's mean, not yet divided by the accumulation."""
+
+    loss_is_scaled_for_ga = False
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        outputs = model(**inputs)
+        return (outputs.loss, outputs) if return_outputs else outputs.loss
+
+
+class OwnSum:
+    """One that divides by the tokens of the optimiser step itself."""
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        logits = model(**inputs).logits  # (B, T, V)
+        return torch.nn.functional.cross_entropy(logits.mT, inputs["labels"], reduction="sum") / num_items_in_batch
+
+
+@pytest.mark.parametrize("own", [OwnMean, OwnSum])
+def test_a_subclass_with_a_loss_of_its_own_trains_as_seq2seq_trainers_does(tmp_path: Path, own: type) -> None:
+    found = []
+    for base in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer):
+        plain = base is Seq2SeqTrainer
+        options = {} if plain else {"mine_candidates": False}
+        args = arguments(tmp_path, plain, per_device_train_batch_size=2, gradient_accumulation_steps=4, **options)
+        model = tiny_model("bart")
+        collator = DataCollatorForSeq2Seq(tiny_tokenizer(), model)
+        trainer = type("Own", (own, base), {})(model, args, collator, rows(8, 0))
+        trainer.train()
+        found.append(losses(trainer))
+    assert found[0] == found[1]
+    trainer = type("Own", (own, ContrastiveSeq2SeqTrainer), {})(tiny_model("bart"), arguments(tmp_path), None, rows())
+    with pytest.raises(ValueError, match=r"compute_loss of Own says what the loss is.* call super\(\)\.compute_loss"):
+        trainer.train()
+
+
+def test_a_subclass_may_wrap_the_contrastive_loss(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    class Watching(ContrastiveSeq2SeqTrainer):
+        def compute_loss(self, *given: Any, **options: Any) -> Any:
+            loss = super().compute_loss(*given, **options)
+            seen.append(loss.item())
+            return loss
+
+    options = {"gradient_accumulation_steps": 2, "per_device_train_batch_size": 2}
+    found = []
+    for kind in (ContrastiveSeq2SeqTrainer, Watching):
+        trainer = kind(tiny_model("bart"), arguments(tmp_path, **options), None, rows())
+        trainer.train()
+        found.append(losses(trainer))
+    assert found[0] == found[1]
+    assert len(seen) > len(found[0])
 
 
 # That it trains, in every family and with every loss.
@@ -395,6 +470,18 @@ def test_evaluation_is_unharmed_by_candidates_and_shows_them(tmp_path: Path, gen
     assert ("eval_generated_length" in ours) == generate
 
 
+def test_batches_of_embeddings_are_evaluated_as_by_seq2seq_trainer(tmp_path: Path) -> None:
+    data = [{"inputs_embeds": torch.randn(5, 32).tolist(), "labels": [1, 5, 6, 2]} for _ in range(4)]
+    found = []
+    for base in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer):
+        args = arguments(tmp_path, plain=True, predict_with_generate=True, generation_max_length=8)
+        trainer = base(tiny_model("bart"), args, default_data_collator, eval_dataset=data)
+        trainer.compute_metrics = lambda prediction: {"sum": int(prediction.predictions.sum())}
+        metrics = trainer.evaluate()
+        found.append((metrics["eval_loss"], metrics["eval_sum"]))
+    assert found[0] == found[1]
+
+
 def test_ranking_metrics_can_choose_the_best_checkpoint(tmp_path: Path) -> None:
     args = arguments(
         tmp_path,
@@ -441,6 +528,28 @@ def test_rows_without_labels_are_predicted_with_candidates_as_without(tmp_path: 
     assert str(found[0][0].shape) == str(found[1][0].shape)
 
 
+@pytest.mark.parametrize("before", [[], ["evaluate"], ["train"]])
+@pytest.mark.parametrize("options", [{}, {"mle_epochs": 1.0}, {"torch_compile_backend": "eager"}])
+def test_every_step_is_in_mixed_precision(tmp_path: Path, before: list[str], options: dict[str, Any]) -> None:
+    model = tiny_model("bart")
+    seen: list[tuple[bool, torch.dtype]] = []
+    model.lm_head.register_forward_hook(lambda *call: seen.append((torch.is_grad_enabled(), call[-1].dtype)))
+    trainer = ContrastiveSeq2SeqTrainer(
+        model,
+        arguments(tmp_path, bf16=True, **options),
+        train_dataset=rows(),
+        eval_dataset=rows(2),
+        processing_class=tiny_tokenizer(),
+    )
+    for name in before:
+        getattr(trainer, name)()
+    trainer.train()
+    assert {dtype for training, dtype in seen if training} == {torch.bfloat16}
+    seen.clear()
+    trainer.evaluate()
+    assert {dtype for _, dtype in seen} == {torch.bfloat16}
+
+
 @pytest.mark.parametrize("kind", ["bart", "t5"])
 def test_mixed_precision_leaves_no_trace_in_the_model(tmp_path: Path, kind: str) -> None:
     model = tiny_model(kind)
@@ -458,9 +567,14 @@ def test_mixed_precision_leaves_no_trace_in_the_model(tmp_path: Path, kind: str)
     trainer.train()
     model.eval()
     with torch.no_grad():
-        assert torch.equal(model(**inputs).logits, before)
+        assert not torch.equal(model(**inputs).logits, before), "as Seq2SeqTrainer leaves it"
+        with without_autocast(model):
+            assert torch.equal(model(**inputs).logits, before)
     with shared_states(model) as shared:
         assert shared
+    forget_preparation(model)
+    with torch.no_grad():
+        assert torch.equal(model(**inputs).logits, before)
 
 
 def test_a_second_training_begins_anew(tmp_path: Path) -> None:

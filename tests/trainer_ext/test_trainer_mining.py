@@ -70,7 +70,7 @@ def trainer(folder: Path, model: PreTrainedModel, **options: Any) -> Contrastive
     data = options.pop("train_dataset", None)
     return ContrastiveSeq2SeqTrainer(
         model=model,
-        args=arguments(folder, plain, generation_max_length=8, **options),
+        args=arguments(folder, plain, **{"generation_max_length": 8, **options}),
         train_dataset=documents(20) if data is None else data,
         data_collator=DataCollatorForSeq2Seq(tiny_tokenizer(), model=model, label_pad_token_id=-100),
         processing_class=tiny_tokenizer(),
@@ -162,18 +162,45 @@ def test_likelihood_first_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypat
     assert all(torch.equal(value, weights(whole.model)[name]) for name, value in weights(resumed.model).items())
 
 
-def test_dropout_is_the_same_whether_the_work_before_was_done_now_or_earlier(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bf16", [False, True])
+def test_steps_are_the_same_whether_the_work_before_was_done_now_or_earlier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool
 ) -> None:
     monkeypatch.setattr("trainer_ext.mining.check_summarizer", lambda *_, **__: None)
     found = []
     for name in ("first", "again"):
         model = with_dropout(tiny_model("bart"))
-        run = trainer(tmp_path, model, ranker=Counting(), mle_epochs=2.0, mle_learning_rate=3e-3)
+        run = trainer(tmp_path, model, ranker=Counting(), mle_epochs=2.0, mle_learning_rate=3e-3, bf16=bf16)
         run.train()
         found.append((name, losses(run), weights(run.model)))
     assert found[0][1] == found[1][1]
     assert all(torch.equal(value, found[1][2][key]) for key, value in found[0][2].items())
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_an_evaluation_changes_nothing_of_what_is_mined(tmp_path: Path, summarizer: Path, bf16: bool) -> None:
+    found = []
+    for evaluates in (False, True):
+        run = trainer(
+            tmp_path,
+            load(summarizer),
+            ranker=Counting(),
+            eval_dataset=documents(4, seed=2),
+            eval_strategy="epoch",
+            predict_with_generate=True,
+            compute_metrics=lambda prediction: {},
+            generation_max_length=None,
+            mle_epochs=1.0,
+            bf16=bf16,
+        )
+        if evaluates:
+            run.evaluate()
+        run.train()
+        assert run.mined_dataset is not None
+        found.append(run)
+    assert found[1].ranker.calls == 0
+    assert found[1].mined_dataset.to_list() == found[0].mined_dataset.to_list()
+    assert losses(found[1]) == losses(found[0])
 
 
 def test_model_init_makes_the_same_model_for_every_training(tmp_path: Path, summarizer: Path) -> None:

@@ -44,6 +44,7 @@ def test_two_ranks_are_as_good_as_one(tmp_path: Path, qagen: Path, kind: str) ->
     one, two = run(tmp_path / "one", kind, qagen, 1), run(tmp_path / "two", kind, qagen, 2)
     assert two["loss"] == pytest.approx(one["loss"], abs=1e-4)
     assert two["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-4)
+    assert two["totals"] == [two["totals"][0]] * 2
     assert two["accuracy"] == one["accuracy"]
     assert one["predictions"] == 7
     assert two["evaluation"] == pytest.approx(one["evaluation"], abs=5e-3)  # after a step of their own
