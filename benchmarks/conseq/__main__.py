@@ -165,9 +165,11 @@ def run(arguments: argparse.Namespace) -> None:
         found[name], mine = experiment.judged(name, summarizers, parts.test)
         _print_tables(found[name], experiment)
         if arguments.chosen_documents:
-            count, chosen = experiment.chosen(name, parts.train, arguments.chosen_documents)
+            written, chosen = experiment.chosen(name, parts.train, arguments.chosen_documents)
+            count = len(next(iter(written.values()), ()))
             print(f"What was chosen of {count} documents' candidates; both rankers selected these documents:\n")
-            print(chosen_table(chosen, _labels(judges)), "\n", flush=True)
+            if count:
+                print(chosen_table(written, chosen, _labels(judges)), "\n", flush=True)
         rows += mine
         if parts.further:
             further, mine = experiment.judged(name, summarizers, parts.further)

@@ -108,8 +108,9 @@ class Experiment:
 
     def chosen(
         self, name: str, train: Sequence[Example], documents: int
-    ) -> tuple[int, dict[str, tuple[dict[str, Floats], dict[str, Floats]]]]:
-        """How many documents both rankers selected, and by ranker the scores of their targets and negatives.
+    ) -> tuple[dict[str, Floats], dict[str, tuple[dict[str, Floats], dict[str, Floats]]]]:
+        """Of documents that both rankers selected: scores of what the model by likelihood writes of them, and by ranker
+        those of their targets and negatives; none where there are no such documents.
 
         Args:
             name: of the set.
@@ -118,8 +119,10 @@ class Experiment:
         """
         examples, texts = chosen_texts(selected_folders(self.settings, name), train, documents, self.tokenizer)
         if not examples:
-            return 0, {}
-        return len(examples), {
+            return {}, {}
+        mle = self.settings.work / name / "mle"
+        written = summaries(self.settings, mle, self._tokenized(examples), self.tokenizer)
+        return self._scores(name, written, examples), {
             ranker: (self._scores(name, targets, examples), self._scores(name, negatives, examples))
             for ranker, (targets, negatives) in texts.items()
         }

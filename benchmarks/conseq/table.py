@@ -57,17 +57,27 @@ def variants_table(found: Found, labels: Mapping[str, str], changes_of: Sequence
 
 
 def chosen_table(
-    chosen: Mapping[str, tuple[Mapping[str, Floats], Mapping[str, Floats]]], labels: Mapping[str, str]
+    written: Mapping[str, Floats],
+    chosen: Mapping[str, tuple[Mapping[str, Floats], Mapping[str, Floats]]],
+    labels: Mapping[str, str],
 ) -> str:
-    """A row for each measure: of each ranker's targets, of its negatives, and the difference over documents."""
-    heads = [f"{_METHODS[ranker]} {kind}" for ranker in chosen for kind in ("targets", "negatives", "difference")]
+    """A row for each measure: each ranker's targets and negatives, and how the targets differ over documents.
+
+    Args:
+        written: scores of what the model itself writes of the documents.
+        chosen: by ranker the scores of its targets and negatives.
+        labels: of the measures.
+    """
+    kinds = ("targets", "negatives", "targets less negatives", "targets less written")
+    heads = ["written", *(f"{_METHODS[ranker]} {kind}" for ranker in chosen for kind in kinds)]
     lines = [f"| | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
     for name, label in labels.items():
-        cells = []
+        cells = [f"{mean_of(written[name]):.3f}"]
         for targets, negatives in chosen.values():
-            change, low, high = difference(targets[name], negatives[name])
-            means = [f"{mean_of(scores[name]):.3f}" for scores in (targets, negatives)]
-            cells += [*means, f"{change:+.3f} [{low:+.3f}, {high:+.3f}]"]
+            cells += [f"{mean_of(scores[name]):.3f}" for scores in (targets, negatives)]
+            for other in (negatives, written):
+                change, low, high = difference(targets[name], other[name])
+                cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -186,9 +186,9 @@ def test_what_was_chosen_is_judged_where_all_rankers_chose(tmp_path: Path) -> No
     found, texts = chosen_texts(folders, examples, 2, tokenizer)
     assert found == [examples[1]]
     assert texts == {"rouge": (["cat"], ["mat"]), "quals": (["red"], ["blue"])}
-    scores = {"m": np.array([2.0, 4.0])}, {"m": np.array([1.0, 1.0])}
-    row = chosen_table({"quals": scores}, {"m": "A measure"}).splitlines()[2]
-    assert row.startswith("| A measure | 3.000 | 1.000 | +2.000 [")
+    scores = {"m": np.array([3.0, 5.0])}, {"m": np.array([1.0, 3.0])}
+    row = chosen_table({"m": np.array([4.0, 6.0])}, {"quals": scores}, {"m": "A measure"}).splitlines()[2]
+    assert row == "| A measure | 5.000 | 4.000 | 2.000 | +2.000 [+2.000, +2.000] | -1.000 [-1.000, -1.000] |"
 
 
 def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
