@@ -17,7 +17,8 @@ NAMES, OTHERS = CONTENT[::2], CONTENT[1::2]
 LONG = " ".join(OTHERS * 12)  # several windows
 TEXTS = [
     (f"{NAMES[0]} {OTHERS[0]} {NAMES[1]}", f"{NAMES[0]} {NAMES[1]}"),
-    (f"{LONG} {NAMES[0]} {OTHERS[1]}", f"{NAMES[0]} {OTHERS[2]} {NAMES[2]}"),
+    (f"{NAMES[0]} {OTHERS[1]}", f"{NAMES[0]} {NAMES[2]}"),
+    (f"{LONG} {NAMES[1]} {OTHERS[1]}", f"{NAMES[1]} {OTHERS[2]} {NAMES[2]}"),
     (OTHERS[2], OTHERS[0]),
 ]
 
