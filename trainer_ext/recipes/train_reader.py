@@ -109,7 +109,13 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     test = read_passages(recipe.test_file, split="validation", unanswerable=True) if recipe.test_file else None
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     tokenizer.padding_side = tokenizer.truncation_side = "right"  # as places in a row are counted
-    model = AutoModelForQuestionAnswering.from_pretrained(recipe.model, dtype=torch.float32, use_safetensors=True)
+    model = AutoModelForQuestionAnswering.from_pretrained(
+        recipe.model,
+        num_labels=2,  # an answer's start and its end, however many the base had for another task
+        ignore_mismatched_sizes=True,
+        dtype=torch.float32,
+        use_safetensors=True,
+    )
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     rows = [
         reader_rows(

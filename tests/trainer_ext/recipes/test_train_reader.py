@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 from qags.reader import load_reader
 from readers import CONTENT, pair_tokenizer, save_reader, tiny_reader
 from tiny import save_left
+from transformers import BertForSequenceClassification
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen_data import Passage, QAPair, read_passages
@@ -170,6 +171,18 @@ def test_another_recipe_is_not_gone_on_with(files: dict[str, Path], capsys: pyte
     assert main(command(files, **short, seed=4)) == 2
     assert "another recipe" in capsys.readouterr().err
     assert main([*command(files, **short, seed=4), "--no-resume"]) == 0
+
+
+def test_a_model_of_other_labels_gets_a_new_head(files: dict[str, Path]) -> None:
+    """Such as one that was trained on inference between sentences."""
+    labels = dict(enumerate(("entailment", "neutral", "contradiction")))
+    names = {name: label for label, name in labels.items()}
+    BertForSequenceClassification.from_pretrained(files["base"], id2label=labels, label2id=names).save_pretrained(
+        files["base"]
+    )
+    write_data(files["train"], 40, 0)
+    assert main(command(files, epochs=1)) == 0
+    assert load_reader(str(files["out"])).model.config.num_labels == 2
 
 
 @pytest.mark.parametrize(
