@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import quals
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
@@ -175,6 +176,8 @@ def run(arguments: argparse.Namespace) -> None:
             further, mine = experiment.judged(name, summarizers, parts.further)
             print(f"{len(parts.further):,} further test documents.\n")
             _print_tables(further, experiment)
+            print("Both together.\n")
+            _print_tables(_together(found[name], further), experiment)
             rows += [{**row, "further": True} for row in mine]
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of {len(settings.seeds)} seeds.")
     print("Means are over all documents with a score, differences over those with both.")
@@ -197,6 +200,13 @@ def _print_tables(found: Found, experiment: Experiment) -> None:
     if experiment.variants:
         first_seed = {method: {judge: scores[0] for judge, scores in mine.items()} for method, mine in found.items()}
         print(variants_table(first_seed, labels, changes_of=JUDGES), "\n", flush=True)
+
+
+def _together(found: Found, further: Found) -> Found:
+    return {
+        method: {judge: np.concatenate([scores, further[method][judge]], axis=1) for judge, scores in mine.items()}
+        for method, mine in found.items()
+    }
 
 
 def _labels(judges: Mapping[str, Judge]) -> dict[str, str]:

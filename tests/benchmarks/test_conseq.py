@@ -98,6 +98,12 @@ def test_a_whole_run_and_its_resumption(
     assert Counter((row["method"], row["seed"]) for row in rows if not row.get("further")) == dict.fromkeys(arms, 4)
     assert Counter((row["method"], row["seed"]) for row in rows if row.get("further")) == dict.fromkeys(arms, 3)
     assert "3 further test documents." in printed
+    counts = [
+        line.rsplit("|", 2)[1].strip() for line in printed.splitlines() if line.startswith("| words in a summary")
+    ]
+    assert counts[0] == "4/4/4"
+    assert "3/3/3" in counts
+    assert "7/7/7" in counts, "both together"
     assert all(f"| {variant} |" in printed for variant in variants)
     assert figure.read_bytes().startswith(b"\x89PNG")
     # As many rows are selected by either ranker, out of the same documents, none of them of the test.
