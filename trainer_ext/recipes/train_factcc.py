@@ -15,7 +15,6 @@ from qags.pipeline import PIPELINE, load_pipeline
 from quals.loading import longest_input
 from transformers import (
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     DataCollatorWithPadding,
     EvalPrediction,
     PreTrainedTokenizerBase,
@@ -23,6 +22,7 @@ from transformers import (
     set_seed,
 )
 
+from trainer_ext.recipes.base_model import load_base
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.checks import check_recipe
 from trainer_ext.recipes.claims import VERSION, Claim, make_claims
@@ -101,15 +101,14 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     _check(recipe)
     set_seed(recipe.seed)
     output = Path(recipe.output_dir)
-    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    model, tokenizer = load_base(
+        AutoModelForSequenceClassification, recipe.model,
+        num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
+        ignore_mismatched_sizes=True,  # the head is trained anew, whatever an NLI model's labels were
+    )  # fmt: skip
     if not tokenizer.is_fast:
         raise ValueError(f"The tokenizer of {recipe.model!r} cannot say where its tokens stand: give one that is fast.")
     tokenizer.padding_side = tokenizer.truncation_side = "right"  # places in a row stay where they are
-    model = AutoModelForSequenceClassification.from_pretrained(
-        recipe.model, num_labels=2, id2label=LABELS, label2id={name: label for label, name in LABELS.items()},
-        dtype=torch.float32, use_safetensors=True,
-        ignore_mismatched_sizes=True,  # the head is trained anew, whatever an NLI model's labels were
-    )  # fmt: skip
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     validation_documents = read_documents([recipe.validation_file])[: recipe.validation_documents]
     unseen = set(validation_documents)

@@ -13,18 +13,19 @@ import torch
 from datasets import Dataset, concatenate_datasets
 from transformers import (
     AutoModelForSeq2SeqLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Seq2SeqTrainingArguments,
     set_seed,
 )
 
+from trainer_ext.recipes.base_model import load_base
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.checks import check_recipe
 from trainer_ext.recipes.qagen_batches import LONGEST_TARGET, encode_examples
 from trainer_ext.recipes.qagen_data import Example, Passage, make_examples, read_passages
 from trainer_ext.recipes.qagen_trainer import QAGenTrainer, add_separator
+from trainer_ext.recipes.training import check_length
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,9 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     _check(recipe)
     set_seed(recipe.seed)
     output = Path(recipe.output_dir)
-    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
-    model = AutoModelForSeq2SeqLM.from_pretrained(recipe.model, dtype=torch.float32, use_safetensors=True)
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if limit is not None and recipe.max_tokens > limit:
-        raise ValueError(
-            f"max_tokens is {recipe.max_tokens}, but {recipe.model} reads at most {limit}: give that or less."
-        )
+    model, tokenizer = load_base(AutoModelForSeq2SeqLM, recipe.model)
+    # T5's positions are relative, and nothing says how long its texts may be.
+    check_length(recipe.max_tokens, getattr(model.config, "max_position_embeddings", None) or recipe.max_tokens)
     separator_id = add_separator(model, tokenizer, recipe.answer_first)
 
     passages = [passages for name in recipe.train_files for passages in _read(name)]

@@ -13,12 +13,12 @@ from qags.reader import Reader, load_reader
 from quals.loading import longest_input
 from transformers import (
     AutoModelForQuestionAnswering,
-    AutoTokenizer,
     DataCollatorWithPadding,
     Trainer,
     set_seed,
 )
 
+from trainer_ext.recipes.base_model import load_base
 from trainer_ext.recipes.checkpoints import prepare_checkpoints, save
 from trainer_ext.recipes.checks import check_recipe
 from trainer_ext.recipes.qagen_data import Passage, read_passages
@@ -107,15 +107,13 @@ def train_reader(recipe: ReaderRecipe) -> Path:
     passages = [passage for name in recipe.train_files for passage in read_passages(name, unanswerable=True)]
     validation = read_passages(recipe.validation_file, split="validation", unanswerable=True)
     test = read_passages(recipe.test_file, split="validation", unanswerable=True) if recipe.test_file else None
-    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
-    tokenizer.padding_side = tokenizer.truncation_side = "right"  # as places in a row are counted
-    model = AutoModelForQuestionAnswering.from_pretrained(
+    model, tokenizer = load_base(
+        AutoModelForQuestionAnswering,
         recipe.model,
         num_labels=2,  # an answer's start and its end, however many the base had for another task
         ignore_mismatched_sizes=True,
-        dtype=torch.float32,
-        use_safetensors=True,
     )
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # as places in a row are counted
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     rows = [
         reader_rows(

@@ -470,6 +470,7 @@ def one_line(error: str) -> str:
         ({"train_file": "{train}?kind=absent"}, "no answerable question"),
         ({"train_file": "{train}?kind"}, "kind"),
         ({"max_tokens": 500}, "64"),
+        ({"max_tokens": 7}, "max_tokens is 7: give 16 or more"),
         ({"epochs": 0}, "epochs"),
         ({"epochs": "inf"}, "epochs is inf"),
         ({"epochs": "nan"}, "epochs is nan"),
