@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from quals import QualsScorer, SummaryScore
-from test_trainer import arguments, losses, rows
 from tiny import tiny_model, tiny_tokenizer
+from trainer_runs import arguments, losses, rows
 from transformers import EvalPrediction
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, QualsMetrics

@@ -3,101 +3,29 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 import torch
 from datasets import Dataset
-from families import FAMILIES, SIZE, family
+from families import FAMILIES, family
 from peft import PrefixTuningConfig, get_peft_model
 from tiny import tiny_model, tiny_tokenizer
 from torch.utils.data import IterableDataset
+from trainer_runs import arguments, losses, rows, trained, weights
 from transformers import (
     DataCollatorForSeq2Seq,
     HfArgumentParser,
     PreTrainedModel,
     Seq2SeqTrainer,
-    Seq2SeqTrainingArguments,
-    TrainerCallback,
-    default_data_collator,
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.collator import PaddingCollator
-from trainer_ext.decoder_rows import shared_states
 from trainer_ext.losses import LOSSES
-from trainer_ext.model_state import forget_preparation, without_autocast
-
-
-def rows(count: int = 8, candidates: int = 2, seed: int = 0) -> Dataset:
-    """Random documents, summaries and candidates, all of unequal lengths."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def tokens(low: int, high: int) -> list[int]:
-        length = int(torch.randint(low, high, (1,), generator=generator))
-        return [1, *torch.randint(5, SIZE, (length,), generator=generator).tolist(), 2]
-
-    table: dict[str, list[Any]] = {"input_ids": [tokens(3, 14) for _ in range(count)]}
-    table["attention_mask"] = [[1] * len(ids) for ids in table["input_ids"]]
-    table["labels"] = [tokens(1, 9) for _ in range(count)]
-    if candidates:
-        table["candidate_labels"] = [[tokens(1, 9) for _ in range(candidates)] for _ in range(count)]
-        table["candidate_scores"] = [torch.randn(candidates, generator=generator).tolist() for _ in range(count)]
-    return Dataset.from_dict(table)
-
-
-def arguments(folder: Path, plain: bool = False, **options: Any) -> Seq2SeqTrainingArguments:
-    settings: dict[str, Any] = {
-        "output_dir": str(folder),
-        "per_device_train_batch_size": 4,
-        "per_device_eval_batch_size": 4,
-        "num_train_epochs": 1,
-        "learning_rate": 1e-3,
-        "label_smoothing_factor": 0.0,
-        "lr_scheduler_type": "constant",
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
-        "use_cpu": True,
-        "disable_tqdm": True,
-        "seed": 3,
-        **options,
-    }
-    if plain:
-        return Seq2SeqTrainingArguments(**settings)
-    return ContrastiveSeq2SeqTrainingArguments(**{"card_documents": 0, **settings})
-
-
-def trained(
-    folder: Path, data: Dataset, model: torch.nn.Module | None = None, **options: Any
-) -> ContrastiveSeq2SeqTrainer:
-    trainer = ContrastiveSeq2SeqTrainer(
-        model or tiny_model("bart"), arguments(folder, **options), train_dataset=data, processing_class=tiny_tokenizer()
-    )
-    trainer.train()
-    return trainer
-
-
-def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in model.named_parameters()}
-
-
-def losses(trainer: Seq2SeqTrainer, name: str = "loss") -> list[float]:
-    return [entry[name] for entry in trainer.state.log_history if name in entry]
-
-
-def with_dropout(model: PreTrainedModel) -> PreTrainedModel:
-    """The model, dropping out: tiny ones do not, which hides what hangs on random numbers."""
-    for module in model.modules():
-        if isinstance(getattr(module, "dropout", None), float):
-            module.dropout = 0.3
-    return model
-
 
 # What it leaves alone.
 
@@ -397,258 +325,7 @@ def test_a_stream_that_can_be_read_once_is_trained_on_whole(tmp_path: Path, itse
     assert sizes == [4, 4]
 
 
-# Resuming.
-
-
-class StopAt(TrainerCallback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
-        control.should_training_stop = state.global_step >= self.step
-        return control
-
-
-@pytest.mark.parametrize("step", [1, 3])
-def test_a_checkpoint_resumes_exactly_in_the_middle_of_an_epoch(tmp_path: Path, step: int) -> None:
-    options = {"save_strategy": "steps", "save_steps": 1, "num_train_epochs": 2}
-    whole = trained(tmp_path / "whole", rows(8), with_dropout(tiny_model("bart")), **options)
-    args = arguments(tmp_path / "cut", **options)
-    cut = ContrastiveSeq2SeqTrainer(
-        with_dropout(tiny_model("bart")),
-        args,
-        train_dataset=rows(8),
-        processing_class=tiny_tokenizer(),
-        callbacks=[StopAt(step)],
-    )
-    cut.train()
-    resumed = ContrastiveSeq2SeqTrainer(
-        with_dropout(tiny_model("bart")), args, train_dataset=rows(8), processing_class=tiny_tokenizer()
-    )
-    resumed.train(resume_from_checkpoint=True)
-    assert resumed.state.global_step == whole.state.global_step == 4
-    expected = weights(whole.model)
-    assert all(torch.equal(value, expected[name]) for name, value in weights(resumed.model).items())
-
-
-def test_saved_models_know_nothing_of_our_attention(tmp_path: Path) -> None:
-    trained(tmp_path, rows(), save_strategy="epoch")
-    for file in tmp_path.glob("checkpoint-*/config.json"):
-        assert "quals" not in file.read_text()
-    assert list(tmp_path.glob("checkpoint-*/config.json"))
-
-
-# Evaluation.
-
-
-@pytest.mark.parametrize("generate", [False, True])
-def test_evaluation_is_unharmed_by_candidates_and_shows_them(tmp_path: Path, generate: bool) -> None:
-    found = []
-    for candidates in (0, 3):
-        args = arguments(tmp_path / str(candidates), predict_with_generate=generate, generation_max_length=8)
-        data = rows(6, 3, seed=5)
-        if not candidates:
-            data = data.remove_columns(["candidate_labels", "candidate_scores"])
-        trainer = ContrastiveSeq2SeqTrainer(
-            tiny_model("bart"),
-            args,
-            train_dataset=rows(),
-            eval_dataset=data,
-            processing_class=tiny_tokenizer(),
-            compute_metrics=lambda prediction: {},
-        )
-        found.append((trainer.evaluate(), trainer.predict(data)))
-    (plain, plain_prediction), (ours, prediction) = found
-    assert ours["eval_loss"] == plain["eval_loss"]
-    assert str(prediction.predictions) == str(plain_prediction.predictions)
-    assert "eval_ranking_accuracy" not in plain
-    assert 0 <= ours["eval_ranking_accuracy"] <= 1
-    assert ours["eval_log_likelihood_margin"] == pytest.approx(ours["eval_log_likelihood_margin"])
-    assert ours["eval_positive_log_likelihood"] < 0
-    assert prediction.metrics is not None
-    assert "test_contrastive_loss" in prediction.metrics
-    assert ("eval_generated_length" in ours) == generate
-
-
-def test_batches_of_embeddings_are_evaluated_as_by_seq2seq_trainer(tmp_path: Path) -> None:
-    data = [{"inputs_embeds": torch.randn(5, 32).tolist(), "labels": [1, 5, 6, 2]} for _ in range(4)]
-    found = []
-    for base in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer):
-        args = arguments(tmp_path, plain=True, predict_with_generate=True, generation_max_length=8)
-        trainer = base(tiny_model("bart"), args, default_data_collator, eval_dataset=data)
-        trainer.compute_metrics = lambda prediction: {"sum": int(prediction.predictions.sum())}
-        metrics = trainer.evaluate()
-        found.append((metrics["eval_loss"], metrics["eval_sum"]))
-    assert found[0] == found[1]
-
-
-def test_ranking_metrics_can_choose_the_best_checkpoint(tmp_path: Path) -> None:
-    args = arguments(
-        tmp_path,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        load_best_model_at_end=True,
-        metric_for_best_model="ranking_accuracy",
-        greater_is_better=True,
-    )
-    trainer = ContrastiveSeq2SeqTrainer(
-        tiny_model("bart"), args, train_dataset=rows(), eval_dataset=rows(4, seed=9), processing_class=tiny_tokenizer()
-    )
-    trainer.train()
-    assert trainer.state.best_metric == losses(trainer, "eval_ranking_accuracy")[0]
-
-
-def test_logged_metrics_are_those_of_the_data(tmp_path: Path) -> None:
-    data = rows(4, candidates=1)
-    model = tiny_model("bart")
-    collator = DataCollatorForSeq2Seq(tiny_tokenizer(), model=model)
-    with torch.no_grad():
-        positives = collator([{key: row[key] for key in ("input_ids", "attention_mask", "labels")} for row in data])
-        negatives = collator(
-            [
-                {**{key: row[key] for key in ("input_ids", "attention_mask")}, "labels": row["candidate_labels"][0]}
-                for row in data
-            ]
-        )
-        expected = [float(model(**batch).loss) for batch in (positives, negatives)]
-    entry = trained(tmp_path, data, tiny_model("bart")).state.log_history[0]
-    assert entry["mle_loss"] == pytest.approx(expected[0], rel=1e-4)
-    assert entry["positive_log_likelihood"] == pytest.approx(-expected[0], rel=1e-4)
-    assert entry["negative_log_likelihood"] == pytest.approx(-expected[1], rel=1e-4)
-
-
-def test_rows_without_labels_are_predicted_with_candidates_as_without(tmp_path: Path) -> None:
-    found = []
-    for data in (rows(4, 0), rows(4, 2)):
-        trainer = ContrastiveSeq2SeqTrainer(tiny_model("bart"), arguments(tmp_path), processing_class=tiny_tokenizer())
-        found.append(trainer.predict(data.select_columns(["input_ids", "attention_mask"])).predictions)
-        if "candidate_labels" in data.column_names:
-            trainer.data_collator.base = DataCollatorForSeq2Seq(tiny_tokenizer())
-            trainer.predict(data.remove_columns("labels").map(lambda row: {"labels": None}))
-    assert str(found[0][0].shape) == str(found[1][0].shape)
-
-
-@pytest.mark.parametrize("before", [[], ["evaluate"], ["train"]])
-@pytest.mark.parametrize("options", [{}, {"mle_epochs": 1.0}, {"torch_compile_backend": "eager"}])
-def test_every_step_is_in_mixed_precision(tmp_path: Path, before: list[str], options: dict[str, Any]) -> None:
-    model = tiny_model("bart")
-    seen: list[tuple[bool, torch.dtype]] = []
-    model.lm_head.register_forward_hook(lambda *call: seen.append((torch.is_grad_enabled(), call[-1].dtype)))
-    trainer = ContrastiveSeq2SeqTrainer(
-        model,
-        arguments(tmp_path, bf16=True, **options),
-        train_dataset=rows(),
-        eval_dataset=rows(2),
-        processing_class=tiny_tokenizer(),
-    )
-    for name in before:
-        getattr(trainer, name)()
-    trainer.train()
-    assert {dtype for training, dtype in seen if training} == {torch.bfloat16}
-    seen.clear()
-    trainer.evaluate()
-    assert {dtype for _, dtype in seen} == {torch.bfloat16}
-
-
-@pytest.mark.parametrize("kind", ["bart", "t5"])
-def test_mixed_precision_leaves_no_trace_in_the_model(tmp_path: Path, kind: str) -> None:
-    model = tiny_model(kind)
-    inputs = {name: torch.tensor(rows(1)[name]) for name in ("input_ids", "labels")}
-    with torch.no_grad():
-        before = model(**inputs).logits
-    trainer = ContrastiveSeq2SeqTrainer(
-        model,
-        arguments(tmp_path, bf16=True, learning_rate=0.0),
-        train_dataset=rows(),
-        eval_dataset=rows(2),
-        processing_class=tiny_tokenizer(),
-    )
-    trainer.evaluate()
-    trainer.train()
-    model.eval()
-    with torch.no_grad():
-        assert not torch.equal(model(**inputs).logits, before), "as Seq2SeqTrainer leaves it"
-        with without_autocast(model):
-            assert torch.equal(model(**inputs).logits, before)
-    with shared_states(model) as shared:
-        assert shared
-    forget_preparation(model)
-    with torch.no_grad():
-        assert torch.equal(model(**inputs).logits, before)
-
-
-def test_a_second_training_begins_anew(tmp_path: Path) -> None:
-    trainer = trained(tmp_path, rows(), logging_steps=100)
-    trainer.args.logging_steps = 1
-    trainer.train()
-    entry = next(entry for entry in trainer.state.log_history if "mle_loss" in entry)
-    again = trained(tmp_path / "again", rows(), trainer.model)
-    assert entry["step"] == 1
-    assert again.state.log_history[0]["mle_loss"] < entry["mle_loss"], "of its own steps alone"
-
-
-def test_a_search_trial_reaches_the_objective(tmp_path: Path) -> None:
-    args = arguments(tmp_path, eval_strategy="steps", eval_steps=1)
-    trainer = ContrastiveSeq2SeqTrainer(
-        args=args,
-        train_dataset=rows(),
-        eval_dataset=rows(2),
-        processing_class=tiny_tokenizer(),
-        model_init=lambda: tiny_model("bart"),
-    )
-    seen = []
-
-    def space(trial: Any) -> dict[str, Any]:
-        return {"contrastive_weight": trial.suggest_float("contrastive_weight", 0.0, 2.0)}
-
-    def objective(metrics: dict[str, float]) -> float:
-        seen.append(trainer._objective.weight)
-        return metrics["eval_loss"]
-
-    trainer.hyperparameter_search(
-        space, objective, n_trials=2, backend="optuna", sampler=optuna.samplers.RandomSampler(seed=1)
-    )
-    assert len(set(seen)) == 2
-
-
 def test_learnt_prompts_are_refused(tmp_path: Path) -> None:
     config = PrefixTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=2)
     with pytest.raises(ValueError, match="use LoRA"):
         ContrastiveSeq2SeqTrainer(get_peft_model(tiny_model("bart"), config), arguments(tmp_path), train_dataset=rows())
-
-
-# The card.
-
-
-def test_a_card_written_without_training_says_nothing_of_it(tmp_path: Path) -> None:
-    trainer = ContrastiveSeq2SeqTrainer(
-        tiny_model("bart"), arguments(tmp_path), train_dataset=rows(), processing_class=tiny_tokenizer()
-    )
-    trainer.create_model_card()
-    assert "Trained with" not in (tmp_path / "README.md").read_text()
-
-
-@pytest.mark.parametrize(("given", "prefix"), [(None, "summarize: "), ("tldr: ", "tldr: "), ("", None)])
-def test_the_cards_example_has_the_prefix_of_the_models_inputs(
-    tmp_path: Path, given: str | None, prefix: str | None
-) -> None:
-    model = tiny_model("t5")
-    model.config.task_specific_params = {"summarization": {"prefix": "summarize: "}}
-    trainer = trained(tmp_path, rows(4), model, mining_source_prefix=given)
-    trainer.create_model_card()
-    expected = "text" if prefix is None else f"{prefix!r} + text"
-    assert f"tokenizer({expected}, truncation=True" in (tmp_path / "README.md").read_text()
-
-
-def test_the_card_keeps_the_base_arguments_and_says_what_was_done(tmp_path: Path) -> None:
-    trainer = trained(tmp_path, rows(), contrastive_loss="hinge")
-    trainer.create_model_card(
-        language="en", license="mit", tags="summaries", model_name="tiny", finetuned_from="a/b", tasks="summarization",
-        dataset_tags="cnn_dailymail", dataset_args="3.0.0", dataset="CNN/DailyMail",
-    )  # fmt: skip
-    text = (tmp_path / "README.md").read_text()
-    assert "- Contrastive loss: hinge (margin 1, length_penalty 0), weight 1" in text
-    assert "brought with the training set" in text
-    assert "license: mit" in text
-    assert "factual-consistency" in text
-    assert json.dumps("CNN/DailyMail")[1:-1] in text

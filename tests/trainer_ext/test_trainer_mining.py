@@ -16,8 +16,8 @@ from datasets import Dataset, IterableDataset
 from peft import LoraConfig, get_peft_model
 from quals import QualsScorer
 from quals.results import mean_score
-from test_trainer import arguments, losses, weights, with_dropout
 from tiny import WORDS, tiny_model, tiny_tokenizer, train_tiny_qagen
+from trainer_runs import arguments, losses, weights, with_dropout
 from transformers import AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, EvalPrediction, PreTrainedModel
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, QualsMetrics
