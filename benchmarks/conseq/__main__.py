@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--qags-documents", type=int, help="of each set's test documents that the slow QAGS judges; all without it")
     add("--qags-sources", choices=LONG_SOURCES, default="windows", help="how QAGS reads long documents")
     add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
-    add("--processes", type=int, default=1, help="seeds' and rankers' trainings at a time, which share the threads")
+    add("--processes", type=int, default=1, help="that mine, and train arms, side by side and share the threads")
     add("--output", type=Path, help="write every document's scores here, as JSON lines")
     add("--figure", type=Path, help="draw the changes here, as .png or .svg")
     arguments = parser.parse_args(argv)

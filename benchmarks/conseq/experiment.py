@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,12 @@ from transformers import PreTrainedTokenizerBase
 
 from benchmarks.conseq.chosen import chosen_texts
 from benchmarks.conseq.data import Parts
+from benchmarks.conseq.mining import RANKERS, Mined
 from benchmarks.conseq.stages import (
-    RANKERS,
     Arm,
     Settings,
     fine_tuned,
+    mining,
     selected_folders,
     selections,
     side_by_side,
@@ -56,7 +57,7 @@ class Experiment:
         tokenizer: of the summarizers.
         ranker: QUALS, where it ranks.
         judges: by name.
-        processes: trainings at a time.
+        processes: that mine and train at a time.
     """
 
     settings: Settings
@@ -73,15 +74,22 @@ class Experiment:
         tests = [self._tokenized(some) for some in (parts.test, parts.further) if some]
         leads = self._tokenized(parts.leads) if parts.leads else None
         mle = fine_tuned(settings, name, train, validation, self.tokenizer, leads)
-        select = partial(selections, name=name, mle=mle, train=train, tokenizer=self.tokenizer, scorer=self.ranker)
-        selected = select(settings)
+        pool = mining(settings, name, mle, train, self.tokenizer, self.ranker.dtype)
+
+        @cache
+        def mined() -> Mined:
+            if self.processes > 1:
+                pool.share(self.processes)
+            return pool.mined(self.ranker)
+
+        selected = selections(settings, name, mined)
         arms = [
             Arm(settings, name, ranker, seed, mle, selected[ranker], tests, self.tokenizer)
             for ranker in RANKERS
             for seed in settings.seeds
         ]
         for variant, varied in self.variants.items():
-            rows_of = select(varied, variant=variant)["quals"]
+            rows_of = selections(varied, name, mined, variant)["quals"]
             arms.append(Arm(varied, name, "quals", settings.seeds[0], mle, rows_of, tests, self.tokenizer, variant))
         side_by_side(arms, self.processes)
         return [Summarizer(MLE, 0, mle)] + [

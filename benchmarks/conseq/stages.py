@@ -6,7 +6,7 @@ Each is done once, and goes on where it was killed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
@@ -16,30 +16,19 @@ from typing import Any, Literal
 
 import torch
 from datasets import Dataset, load_from_disk
-from quals import QualsScorer
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
+from benchmarks.conseq.mining import RANKERS, Mined, Mining
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load, summarized
 from benchmarks.contrastive.variants import Variant
 from benchmarks.contrastive.work_folder import DONE, finish, texts_hash
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.columns import REFERENCE_SCORE
-from trainer_ext.mining import (
-    SamplingSettings,
-    Selection,
-    check_summarizer,
-    random_documents,
-    resolve_ranker,
-    sample_candidates,
-    score_candidates,
-    select_candidates,
-)
-from trainer_ext.mining.generation import special_tokens
+from trainer_ext.mining import SamplingSettings, Selection, random_documents, select_candidates
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
 AS_IT_IS = Variant()
-RANKERS = ("rouge", "quals")
 SELECTIONS = ("paper", "per_document")
 
 
@@ -171,44 +160,33 @@ def selected_folders(settings: Settings, name: str, variant: Variant = AS_IT_IS)
     return {ranker: settings.work / name / _named(f"selected-{ranker}", variant) for ranker in RANKERS}
 
 
-def selections(
-    settings: Settings,
-    name: str,
-    mle: Path,
-    train: Dataset,
-    tokenizer: PreTrainedTokenizerBase,
-    scorer: QualsScorer,
-    variant: Variant = AS_IT_IS,
-) -> dict[str, Path]:
-    """For each ranker the folder of the rows that it selects, out of one pool of candidates that variants share."""
-    folders = selected_folders(settings, name, variant)
-    if all((folder / DONE).is_file() for folder in folders.values()):
-        return folders
-    model = load(mle, settings.decoding())
-    pool = random_documents(train, settings.documents, settings.seeds[0])
-    mining = settings.work / name / "mining"
+def mining(
+    settings: Settings, name: str, mle: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase, ranker_dtype: str
+) -> Mining:
+    """The one pool of candidates, that all rankers and variants share."""
     sampling = SamplingSettings(
         temperature=settings.temperature,
         max_length=settings.max_target,
         batch_tokens=32768,
         seed=settings.seeds[0],
     )
-    sampled = sample_candidates(model, pool, sampling, folder=mining)
-    rouge_l = check_summarizer(sampled, tokenizer, special_tokens(model))
-    scored = {
-        ranker: score_candidates(
-            sampled,
-            resolve_ranker(scorer if ranker == "quals" else ranker),
-            tokenizer,
-            source_column="document",
-            folder=mining,
-        )
-        for ranker in RANKERS
-    }
-    for ranker, rows in chosen_rows(settings, scored).items():
+    pool = random_documents(train, settings.documents, settings.seeds[0])
+    folder = settings.work / name / "mining"
+    return Mining(mle, settings.decoding(), pool, sampling, tokenizer, ranker_dtype, folder)
+
+
+def selections(
+    settings: Settings, name: str, mined: Callable[[], Mined], variant: Variant = AS_IT_IS
+) -> dict[str, Path]:
+    """For each ranker the folder of the rows that it selects of what was mined, if it is not there already."""
+    folders = selected_folders(settings, name, variant)
+    if all((folder / DONE).is_file() for folder in folders.values()):
+        return folders
+    found = mined()
+    for ranker, rows in chosen_rows(settings, found.scored).items():
         rows.save_to_disk(str(folders[ranker]))
-        note = {"documents": len(pool), "selected": len(rows), "sample_rouge_l": rouge_l}
-        finish(folders[ranker], note)
+        documents = len(found.scored[ranker])
+        finish(folders[ranker], {"documents": documents, "selected": len(rows), "sample_rouge_l": found.rouge_l})
     return folders
 
 

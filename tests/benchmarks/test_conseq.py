@@ -76,7 +76,7 @@ def test_a_whole_run_and_its_resumption(
         drawn.append(sampling)
         return sample_candidates(model, pool, sampling, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("benchmarks.conseq.stages.sample_candidates", recording)
+    monkeypatch.setattr("benchmarks.conseq.mining.sample_candidates", recording)
     begun: list[str | Path] = []
 
     def loading(folder: str | Path, settings: Decoding) -> PreTrainedModel:
