@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
     add("--processes", type=int, default=1, help="that mine, and train arms, side by side and share the threads")
     add("--output", type=Path, help="write every document's scores here, as JSON lines")
-    add("--figure", type=Path, help="draw the changes here, as .png or .svg")
+    add("--figure", type=Path, help="draw the changes, on all test documents, here, as .png or .svg")
     arguments = parser.parse_args(argv)
     return exit_status("conseq", partial(run, arguments))
 
@@ -177,7 +177,8 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{len(parts.further):,} further test documents.\n")
             _print_tables(further, experiment)
             print("Both together.\n")
-            _print_tables(_together(found[name], further), experiment)
+            found[name] = _together(found[name], further)
+            _print_tables(found[name], experiment)
             rows += [{**row, "further": True} for row in mine]
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of {len(settings.seeds)} seeds.")
     print("Means are over all documents with a score, differences over those with both.")

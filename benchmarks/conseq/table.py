@@ -90,7 +90,8 @@ def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Pat
     from matplotlib import pyplot
 
     colors = {"rouge": "#DB7800", "quals": "#0072B2"}
-    figure, panels = pyplot.subplots(1, len(sets), figsize=(5.2 * len(sets) + 2, 0.5 * len(labels) + 1.4), sharey=True)
+    size = (5.2 * len(sets) + 2, 0.5 * len(labels) + 1.8)
+    figure, panels = pyplot.subplots(1, len(sets), figsize=size, sharey=True, layout="constrained")
     for panel, (name, found) in zip(np.atleast_1d(panels), sets.items(), strict=True):
         for offset, (ranker, color) in zip((-0.12, 0.12), colors.items(), strict=True):
             for row, measure in enumerate(labels):
@@ -99,14 +100,14 @@ def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Pat
                 panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
                 panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
         panel.axvline(0, color="#626a73", linewidth=0.8)
-        panel.set_title(name)
+        panel.set_title(f"{name}, {found[MLE][next(iter(labels))].shape[-1]:,} documents")
         panel.set_xlabel("change against likelihood alone, % of its mean")
         panel.grid(axis="x", color="#dfe3e8")
     first = np.atleast_1d(panels)[0]
     first.set_yticks(range(len(labels)), list(labels.values()))
     first.invert_yaxis()
-    first.legend(title="ranked by", loc="best")
-    figure.tight_layout()
+    handles, rankers = first.get_legend_handles_labels()
+    figure.legend(handles, [f"ranked by {ranker.upper()}" for ranker in rankers], loc="outside lower center", ncols=2)
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
     pyplot.close(figure)

@@ -257,3 +257,4 @@ def test_differences_are_paired_by_document_and_seeds_are_resampled_too(tmp_path
     assert row == wanted
     write_figure({"x": found, "y": found}, {"m": "A measure"}, tmp_path / "f.svg")
     assert "<svg" in (tmp_path / "f.svg").read_text()
+    assert "<!-- x, 10 documents -->" in (tmp_path / "f.svg").read_text()
