@@ -180,7 +180,7 @@ def run(arguments: argparse.Namespace) -> None:
             found[name] = _together(found[name], further)
             _print_tables(found[name], experiment)
             rows += [{**row, "further": True} for row in mine]
-    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of {len(settings.seeds)} seeds.")
+    print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of seeds ({len(settings.seeds)}).")
     print("Means are over all documents with a score, differences over those with both.")
     if variants:
         print(f"All of a table with variants: seed {settings.seeds[0]} alone.")
