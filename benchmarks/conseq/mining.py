@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from threading import BrokenBarrierError
 
-import torch
 from datasets import Dataset
 from quals import QualsScorer
 from transformers import PreTrainedTokenizerBase
 
+from benchmarks.conseq.processes import pool_of, release_others, wait_for_others
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load
 from trainer_ext.mining import (
@@ -28,8 +25,6 @@ from trainer_ext.mining.generation import special_tokens
 from trainer_ext.mining.store import ALONE
 
 RANKERS = ("rouge", "quals")
-
-_waiting: Barrier | None = None  # for the other processes, in one of several
 
 
 @dataclass(frozen=True)
@@ -94,32 +89,22 @@ class Mining:
         return Mined(scored, rouge_l)
 
     def share(self, processes: int) -> None:
-        """Fill the folder by so many processes, each with its part of the threads."""
-        context = get_context("spawn")  # a forked process would hang in the parent's thread pools
-        begin = max(1, torch.get_num_threads() // processes), context.Barrier(processes)
-        with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=begin) as pool:
+        """Fill the folder by so many processes.
+
+        Raises:
+            Exception: what one of them raised, once all have ended.
+        """
+        with pool_of(processes) as pool:
             # Each waits for the others, so that no process takes two of these.
-            futures = [pool.submit(_mine, self, Workers(rank, processes, _wait)) for rank in range(processes)]
+            futures = [pool.submit(_mine, self, Workers(rank, processes, wait_for_others)) for rank in range(processes)]
             errors = [error for future in futures if (error := future.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, BrokenBarrierError)):
             raise error
-
-
-def _begin(threads: int, waiting: Barrier) -> None:
-    global _waiting
-    _waiting = waiting
-    torch.set_num_threads(threads)
-
-
-def _wait() -> None:
-    assert _waiting is not None
-    _waiting.wait()
 
 
 def _mine(mining: Mining, workers: Workers) -> None:
     try:
         mining.mined(QualsScorer(dtype=mining.ranker_dtype), workers)
     except BaseException:
-        assert _waiting is not None
-        _waiting.abort()  # or the others would wait for ever
+        release_others()
         raise

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +17,7 @@ from datasets import Dataset, load_from_disk
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
 from benchmarks.conseq.mining import RANKERS, Mined, Mining
+from benchmarks.conseq.processes import pool_of
 from benchmarks.contrastive.stages import Settings as Decoding
 from benchmarks.contrastive.stages import load, summarized
 from benchmarks.contrastive.variants import Variant
@@ -276,10 +275,7 @@ def side_by_side(arms: Sequence[Arm], processes: int) -> None:
         for arm in arms:
             trained_and_summarized(arm)
         return
-    share = max(1, torch.get_num_threads() // processes)
-    # A forked process would hang in the parent's thread pools.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+    with pool_of(processes) as pool:
         list(pool.map(trained_and_summarized, arms))
 
 

@@ -59,7 +59,7 @@ def load_checkpoint(
     except (OSError, ValueError) as error:
         raise ValueError(
             f"No {kind.name} could be loaded from {checkpoint!r}: it is neither a folder with a readable config.json "
-            f"of a model nor a model of the Hub that can be reached ({_first_line(error)}). Check the path or the name."
+            f"of a model nor a model of the Hub that can be reached ({first_line(error)}). Check the path or the name."
         ) from error
     check(config)
     try:
@@ -68,7 +68,7 @@ def load_checkpoint(
             checkpoint, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise kind.refused(checkpoint, f"its weights or its tokenizer cannot be read ({_first_line(error)})") from error
+        raise kind.refused(checkpoint, f"its weights or its tokenizer cannot be read ({first_line(error)})") from error
     if info["missing_keys"]:  # transformers would make them up at random
         raise kind.refused(checkpoint, f"its weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
     return model.eval().to(device), tokenizer
@@ -102,5 +102,6 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
     return min([int(limit) for limit in limits if limit] or [512])
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line without a full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

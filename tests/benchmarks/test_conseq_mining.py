@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_processes_leave_nothing_to_do_and_find_the_same(
     scorer = QualsScorer()
     alone = mining.mined(scorer)
     assert len(list(mining.folder.glob("samples-*/chunk-*.json"))) > 2
-    shared = Mining(**{**vars(mining), "folder": tmp_path / "shared"})
+    shared = replace(mining, folder=tmp_path / "shared")
     shared.share(2)
     monkeypatch.setattr("trainer_ext.mining.sampling.generate_labels", None)
     monkeypatch.setattr(QualsScorer, "score", None)
@@ -52,6 +53,6 @@ def test_processes_leave_nothing_to_do_and_find_the_same(
 
 def test_a_process_that_fails_ends_them_all(mining: Mining, tmp_path: Path) -> None:
     empty = Dataset.from_dict({**mining.pool.to_dict(), "input_ids": [[]] * len(mining.pool)})
-    broken = Mining(**{**vars(mining), "pool": empty.remove_columns("attention_mask"), "folder": tmp_path / "broken"})
+    broken = replace(mining, pool=empty.remove_columns("attention_mask"), folder=tmp_path / "broken")
     with pytest.raises(ValueError, match="has no source tokens"):
         broken.share(2)

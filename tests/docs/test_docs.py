@@ -51,7 +51,7 @@ def test_the_training_guide_runs_from_top_to_bottom(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("file", DOCS, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
-    for target, _, place in re.findall(r"\]\(([^)#:]*)(#([^)]+))?\)", file.read_text(encoding="utf-8")):
+    for target, place in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", file.read_text(encoding="utf-8")):
         linked = file.parent / target if target else file
         assert linked.exists(), target
         if place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from quals.loading import first_line
 from safetensors import SafetensorError
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -24,9 +25,8 @@ def load_base(auto_class: Any, name: str, **options: Any) -> tuple[PreTrainedMod
         tokenizer = AutoTokenizer.from_pretrained(name)
         model = auto_class.from_pretrained(name, dtype=torch.float32, use_safetensors=True, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ValueError(
-            f"The weights or the tokenizer of {name!r} cannot be read ({reason}): download or save the model again, "
-            "its weights as safetensors."
+            f"The weights or the tokenizer of {name!r} cannot be read ({first_line(error)}): download "
+            "or save the model again, its weights as safetensors."
         ) from error
     return model, tokenizer

@@ -1,0 +1,40 @@
+"""Processes side by side, which share the threads and can wait for one another."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
+
+import torch
+
+_waiting: Barrier | None = None  # for the others, in a process of a pool
+
+
+def pool_of(processes: int) -> ProcessPoolExecutor:
+    """A pool of so many, each with its part of this process's threads."""
+    context = get_context("spawn")  # a forked process would hang in the parent's thread pools
+    begin = max(1, torch.get_num_threads() // processes), context.Barrier(processes)
+    return ProcessPoolExecutor(processes, context, initializer=_begin, initargs=begin)
+
+
+def wait_for_others() -> None:
+    """Return when all processes of the pool have called this.
+
+    Raises:
+        threading.BrokenBarrierError: one called :func:`release_others` instead.
+    """
+    assert _waiting is not None
+    _waiting.wait()
+
+
+def release_others() -> None:
+    """Let nobody wait for this process, which failed."""
+    assert _waiting is not None
+    _waiting.abort()
+
+
+def _begin(threads: int, waiting: Barrier) -> None:
+    global _waiting
+    _waiting = waiting
+    torch.set_num_threads(threads)
