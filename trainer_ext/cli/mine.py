@@ -294,7 +294,9 @@ def _load(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
     """
     import torch
     import transformers
+    from quals.loading import first_line
     from quals.scorer import usable_device
+    from safetensors import SafetensorError
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
     device = usable_device(arguments.device, "--device")
@@ -304,11 +306,10 @@ def _load(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
         model, info = AutoModelForSeq2SeqLM.from_pretrained(
             arguments.model, dtype=torch.float32, use_safetensors=True, output_loading_info=True
         )
-    except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ValueError(
-            f"No summarizer could be loaded from {arguments.model!r} ({reason}): give the folder or Hub name of an "
-            "encoder-decoder with its tokenizer, weights as safetensors."
+            f"No summarizer could be loaded from {arguments.model!r} ({first_line(error)}): give the folder or Hub "
+            "name of an encoder-decoder with its tokenizer, weights as safetensors."
         ) from error
     if info["missing_keys"]:  # transformers would make them up at random
         missing = ", ".join(sorted(info["missing_keys"])[:3])

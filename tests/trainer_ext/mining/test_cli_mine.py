@@ -6,6 +6,7 @@ import argparse
 import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -274,6 +275,18 @@ def test_no_model_and_no_summarizer(
     assert run(path, "--output", path, "--model", model_folder, "--ranker", "rouge") == 2
     assert "is the input" in capsys.readouterr().err
     assert not os.path.exists(output)
+
+
+def test_a_summarizer_with_cut_off_weights_is_refused(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, path = tmp_path / "model", tmp_path / "in.jsonl"
+    shutil.copytree(model_folder, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    path.write_text(ROW)
+    assert run(path, "--output", tmp_path / "out.jsonl", "--model", folder, "--ranker", "rouge") == 2
+    assert f"No summarizer could be loaded from '{folder}'" in capsys.readouterr().err
 
 
 def test_defaults_and_choices_are_the_functions() -> None:
