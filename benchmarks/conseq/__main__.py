@@ -27,9 +27,10 @@ from transformers import AutoTokenizer
 from benchmarks.command import exit_status
 from benchmarks.conseq.data import Parts, parted
 from benchmarks.conseq.experiment import Experiment
+from benchmarks.conseq.figure import MODEL_LABELS, write_figure
 from benchmarks.conseq.leads import lead_pairs
 from benchmarks.conseq.stages import SELECTIONS, Settings
-from benchmarks.conseq.table import Found, chosen_table, markdown, variants_table, write_figure
+from benchmarks.conseq.table import Found, chosen_table, markdown, variants_table
 from benchmarks.contrastive.data import read_examples
 from benchmarks.contrastive.differences import RESAMPLES
 from benchmarks.contrastive.judging import Judge, free_judges, scorer_judge
@@ -247,14 +248,14 @@ def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Jud
             dtype=dtype,
             long_sources=arguments.qags_sources,
         )
-        found["qags"] = replace(scorer_judge("QAGS", scorer), documents=arguments.qags_documents)
+        found["qags"] = replace(scorer_judge(MODEL_LABELS["qags"], scorer), documents=arguments.qags_documents)
     if "factcc" in arguments.judges:
         from factcc import FactCCScorer
 
-        found["factcc"] = scorer_judge("FactCC", FactCCScorer(arguments.classifier, dtype=dtype))
+        found["factcc"] = scorer_judge(MODEL_LABELS["factcc"], FactCCScorer(arguments.classifier, dtype=dtype))
     if "quals" in arguments.judges:
         judge = ranker if ranker.dtype == dtype else QualsScorer(dtype=dtype)
-        found["quals"] = scorer_judge("QUALS, nats a token", judge)
+        found["quals"] = scorer_judge(MODEL_LABELS["quals"], judge)
     return found | free_judges()
 
 

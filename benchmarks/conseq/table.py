@@ -1,15 +1,13 @@
-"""Means of every arm, what the arms differ by, with intervals over documents; as a table and as a figure."""
+"""Means of every arm, what the arms differ by, with intervals over documents, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.contrastive.differences import difference, document_means, mean_of
 from trainer_ext.bootstrap import Floats
-from trainer_ext.tables import replacing
 
 MLE = "mle"
 _METHODS = {MLE: "likelihood", "rouge": "ROUGE-ranked", "quals": "QUALS-ranked"}
@@ -80,34 +78,3 @@ def chosen_table(
                 cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Path) -> None:
-    """What each ranker's training changed, in units of the mean before it, a panel for each data set."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    colors = {"rouge": "#DB7800", "quals": "#0072B2"}
-    size = (5.2 * len(sets) + 2, 0.5 * len(labels) + 1.8)
-    figure, panels = pyplot.subplots(1, len(sets), figsize=size, sharey=True, layout="constrained")
-    for panel, (name, found) in zip(np.atleast_1d(panels), sets.items(), strict=True):
-        for offset, (ranker, color) in zip((-0.12, 0.12), colors.items(), strict=True):
-            for row, measure in enumerate(labels):
-                unit = abs(mean_of(found[MLE][measure])) or 1.0
-                change, low, high = difference(found[ranker][measure], found[MLE][measure])
-                panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
-                panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
-        panel.axvline(0, color="#626a73", linewidth=0.8)
-        panel.set_title(f"{name}, {found[MLE][next(iter(labels))].shape[-1]:,} documents")
-        panel.set_xlabel("change against likelihood alone, % of its mean")
-        panel.grid(axis="x", color="#dfe3e8")
-    first = np.atleast_1d(panels)[0]
-    first.set_yticks(range(len(labels)), list(labels.values()))
-    first.invert_yaxis()
-    handles, rankers = first.get_legend_handles_labels()
-    figure.legend(handles, [f"ranked by {ranker.upper()}" for ranker in rankers], loc="outside lower center", ncols=2)
-    with replacing(path) as file:
-        figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
-    pyplot.close(figure)

@@ -17,8 +17,10 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from benchmarks.conseq.__main__ import main
 from benchmarks.conseq.chosen import chosen_texts
+from benchmarks.conseq.figure import main as draw
+from benchmarks.conseq.figure import write_figure
 from benchmarks.conseq.stages import Settings, chosen_rows, fine_tuned
-from benchmarks.conseq.table import MLE, chosen_table, markdown, write_figure
+from benchmarks.conseq.table import MLE, chosen_table, markdown
 from benchmarks.contrastive.data import Example, read_examples, split
 from benchmarks.contrastive.judging import Judge, free_judges, judged
 from benchmarks.contrastive.stages import Settings as Decoding
@@ -106,6 +108,13 @@ def test_a_whole_run_and_its_resumption(
     assert "7/7/7" in counts, "both together"
     assert all(f"| {variant} |" in printed for variant in variants)
     assert figure.read_bytes().startswith(b"\x89PNG")
+    again = tmp_path / "again.png"
+    assert draw([str(scores), "--figure", str(again)]) == 0
+    assert again.read_bytes() == figure.read_bytes(), "the scores hold all that is drawn"
+    assert draw([str(scores), str(scores), "--figure", str(again)]) == 2
+    assert "scores of tiny" in capsys.readouterr().err
+    assert draw([str(pairs), "--figure", str(again)]) == 2
+    assert "without set" in capsys.readouterr().err
     # As many rows are selected by either ranker, out of the same documents, none of them of the test.
     chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
     assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
