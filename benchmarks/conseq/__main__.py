@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -27,19 +27,18 @@ from transformers import AutoTokenizer
 from benchmarks.command import exit_status
 from benchmarks.conseq.data import Parts, parted
 from benchmarks.conseq.experiment import Experiment
-from benchmarks.conseq.figure import MODEL_LABELS, write_figure
+from benchmarks.conseq.figure import write_figure
+from benchmarks.conseq.judges import JUDGES, JudgingModels, judges_of
 from benchmarks.conseq.leads import lead_pairs
 from benchmarks.conseq.stages import SELECTIONS, Settings
 from benchmarks.conseq.table import Found, chosen_table, markdown, variants_table
 from benchmarks.contrastive.data import read_examples
 from benchmarks.contrastive.differences import RESAMPLES
-from benchmarks.contrastive.judging import Judge, free_judges, scorer_judge
+from benchmarks.contrastive.judging import Judge
 from benchmarks.contrastive.stages import load
 from benchmarks.contrastive.variants import Variant
 from benchmarks.contrastive.work_folder import keep_to, texts_hash
 from trainer_ext.tables import json_line, replacing
-
-JUDGES = ("quals", "qags", "factcc")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--qags-documents", type=int, help="of each set's test documents that the slow QAGS judges; all without it")
     add("--qags-sources", choices=LONG_SOURCES, default="windows", help="how QAGS reads long documents")
     add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
-    add("--processes", type=int, default=1, help="that mine, and train arms, side by side and share the threads")
+    add("--processes", type=int, default=1, help="that mine, train arms and judge, side by side and share the threads")
     add("--output", type=Path, help="write every document's scores here, as JSON lines")
     add("--figure", type=Path, help="draw the changes, on all test documents, here, as .png or .svg")
     arguments = parser.parse_args(argv)
@@ -152,10 +151,25 @@ def run(arguments: argparse.Namespace) -> None:
     variants = {variant: settings.varied(variant) for variant in map(Variant.of, arguments.variants)}
     sets = {name: _parts(name, files, arguments) for name, files in _named_files("--set", arguments.sets).items()}
     ranker = QualsScorer(dtype=arguments.ranker_dtype)
-    judges = _judges(arguments, ranker)
+    models = JudgingModels(
+        tuple(arguments.judges),
+        questioner=arguments.questioner,
+        reader=arguments.reader,
+        classifier=arguments.classifier,
+        pipeline=arguments.pipeline,
+        dtype=arguments.judge_dtype,
+        qags_sources=arguments.qags_sources,
+        qags_documents=arguments.qags_documents,
+    )
     tokenizer = AutoTokenizer.from_pretrained(model)
-    _keep_to(settings, sets, fingerprint(load(model, settings.decoding()), tokenizer), ranker.signature)
-    experiment = Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
+    with judges_of(models, arguments.processes) as judges:
+        _keep_to(settings, sets, fingerprint(load(model, settings.decoding()), tokenizer), ranker.signature)
+        experiment = Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
+        _report(experiment, sets, arguments)
+
+
+def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argparse.Namespace) -> None:
+    settings, judges = experiment.settings, experiment.judges
     found: dict[str, Found] = {}
     rows: list[dict[str, object]] = []
     for name, parts in sets.items():
@@ -183,9 +197,9 @@ def run(arguments: argparse.Namespace) -> None:
             rows += [{**row, "further": True} for row in mine]
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of seeds ({len(settings.seeds)}).")
     print("Means are over all documents with a score, differences over those with both.")
-    if variants:
+    if experiment.variants:
         print(f"All of a table with variants: seed {settings.seeds[0]} alone.")
-    print(f"Candidates ranked by {ranker.signature} ({arguments.ranker_dtype}).")
+    print(f"Candidates ranked by {experiment.ranker.signature} ({arguments.ranker_dtype}).")
     signatures = [judge.signature for key, judge in judges.items() if key in JUDGES]
     print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
     if arguments.output:
@@ -230,33 +244,6 @@ def _parts(name: str, files: Sequence[Path], arguments: argparse.Namespace) -> P
         validation_documents=arguments.validation_documents,
         train_documents=arguments.train_documents,
     )
-
-
-def _judges(arguments: argparse.Namespace, ranker: QualsScorer) -> dict[str, Judge]:
-    """Loaded before the work, so that one that is missing is known at once."""
-    found: dict[str, Judge] = {}
-    dtype = arguments.judge_dtype
-    if arguments.qags_documents is not None:
-        whole_number("--qags-documents", arguments.qags_documents, 1)
-    if "qags" in arguments.judges:
-        from qags import QAGSScorer
-
-        scorer = QAGSScorer(
-            arguments.questioner,
-            arguments.reader,
-            pipeline=arguments.pipeline,
-            dtype=dtype,
-            long_sources=arguments.qags_sources,
-        )
-        found["qags"] = replace(scorer_judge(MODEL_LABELS["qags"], scorer), documents=arguments.qags_documents)
-    if "factcc" in arguments.judges:
-        from factcc import FactCCScorer
-
-        found["factcc"] = scorer_judge(MODEL_LABELS["factcc"], FactCCScorer(arguments.classifier, dtype=dtype))
-    if "quals" in arguments.judges:
-        judge = ranker if ranker.dtype == dtype else QualsScorer(dtype=dtype)
-        found["quals"] = scorer_judge(MODEL_LABELS["quals"], judge)
-    return found | free_judges()
 
 
 def _named_files(option: str, given: Sequence[str]) -> dict[str, list[Path]]:
