@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.synchronize import Barrier
+from threading import Thread
 
 import torch
 
@@ -38,3 +40,12 @@ def _begin(threads: int, waiting: Barrier) -> None:
     global _waiting
     _waiting = waiting
     torch.set_num_threads(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Killed, the parent tells nobody, and its processes would go on with what they were given."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
