@@ -25,7 +25,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext import ContrastiveSeq2SeqTrainer as Seq2SeqTrainer
 from trainer_ext import ContrastiveSeq2SeqTrainingArguments as Seq2SeqTrainingArguments
-from trainer_ext import QualsMetrics
+from trainer_ext import QualsComputeMetrics
 
 
 @dataclass
@@ -61,7 +61,7 @@ def main() -> None:
         eval_dataset=tokenized(validation, tokenizer, data, args),
         data_collator=DataCollatorForSeq2Seq(tokenizer, model=model, label_pad_token_id=-100),
         processing_class=tokenizer,
-        compute_metrics=QualsMetrics(tokenizer, validation[data.text_column])
+        compute_metrics=QualsComputeMetrics(tokenizer, validation[data.text_column])
         if validation is not None and args.predict_with_generate
         else None,
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 import evaluate
 import pytest
 from quals.checkpoint import EMBEDDED
-from tiny import REPOSITORY, save_tiny_qagen, tiny_model, train_tiny_qagen
+from support.tiny import REPOSITORY, save_tiny_qagen, tiny_model, train_tiny_qagen
 from transformers import PreTrainedModel
 
 

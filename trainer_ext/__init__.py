@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trainer_ext.arguments import ContrastiveSeq2SeqTrainingArguments
     from trainer_ext.collator import ContrastiveCollator
-    from trainer_ext.evaluation import QualsMetrics
+    from trainer_ext.evaluation import QualsComputeMetrics, QualsMetrics
     from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
 
 __all__ = [
     "ContrastiveCollator",
     "ContrastiveSeq2SeqTrainer",
     "ContrastiveSeq2SeqTrainingArguments",
+    "QualsComputeMetrics",
     "QualsMetrics",
 ]
 
@@ -22,7 +23,8 @@ _HOMES = {
     "ContrastiveCollator": "collator",
     "ContrastiveSeq2SeqTrainer": "trainer",
     "ContrastiveSeq2SeqTrainingArguments": "arguments",
-    "QualsMetrics": "evaluation",
+    "QualsComputeMetrics": "evaluation",
+    "QualsMetrics": "evaluation",  # the earlier name
 }
 
 

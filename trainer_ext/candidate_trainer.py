@@ -18,13 +18,12 @@ from transformers.trainer_utils import has_length
 
 from trainer_ext.arguments import contrastive_options
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
-from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED
-from trainer_ext.decoder_rows import decoder_inputs, forward_rows, target_rows
+from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, brings_candidates
 from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
 from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
+from trainer_ext.one_pass import decoder_inputs, forward_rows, target_rows
 from trainer_ext.pushing import PublishingSeq2SeqTrainer
-from trainer_ext.training_rows import brings_candidates
 
 if TYPE_CHECKING:
     from transformers.trainer_utils import EvalLoopOutput

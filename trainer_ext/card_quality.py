@@ -12,10 +12,11 @@ from quals import QualsScorer
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from trainer_ext.evaluation import SummaryQuality, measure_summaries
+from trainer_ext.io.atomic import replacing
+from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining import generate_summaries
-from trainer_ext.mining.fingerprint import data_fingerprint, fingerprint
+from trainer_ext.mining.fingerprint import data_fingerprint
 from trainer_ext.mining.texts import reference_texts, source_texts
-from trainer_ext.tables import replacing
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class CardQuality:
             weights: fingerprint of the model.
             note: file; what it holds of other weights, documents or settings is replaced.
         """
-        key = fingerprint(
+        key = hash_json(
             weights=weights,
             data=data_fingerprint(self.dataset, ["input_ids", "labels"]),
             sources=self.sources,

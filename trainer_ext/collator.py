@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import DataCollatorForSeq2Seq, PreTrainedModel, PreTrainedTokenizerBase
 
-from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, REFERENCE_SCORE
+from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, REFERENCE_SCORE
 
 COLUMNS = (CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE)
 Collator = Callable[[list[dict[str, Any]]], Any]

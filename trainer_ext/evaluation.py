@@ -10,8 +10,8 @@ import numpy as np
 from quals import QualsScorer
 from quals.results import mean_score
 
-from trainer_ext.columns import IGNORED
-from trainer_ext.mining.rankers import rouge_scorer
+from trainer_ext.dataset import IGNORED
+from trainer_ext.rouge import rouge_scorer
 
 if TYPE_CHECKING:
     from transformers import EvalPrediction, PreTrainedTokenizerBase
@@ -72,7 +72,7 @@ def measure_summaries(
     )
 
 
-class QualsMetrics:
+class QualsComputeMetrics:
     """A ``compute_metrics`` that scores generated summaries with QUALS, and with ROUGE where there are labels.
 
     In a Trainer of several processes, each calls compute_metrics on everything: here each scores its share, and the
@@ -94,7 +94,7 @@ class QualsMetrics:
     Example::
 
         trainer = ContrastiveSeq2SeqTrainer(
-            ..., compute_metrics=QualsMetrics(tokenizer, raw["validation"]["document"])
+            ..., compute_metrics=QualsComputeMetrics(tokenizer, raw["validation"]["document"])
         )  # with predict_with_generate=True
     """
 
@@ -114,8 +114,8 @@ class QualsMetrics:
         summaries = self._decode(ids)
         if len(summaries) != count:
             raise ValueError(
-                f"There are {len(summaries)} predictions and {len(self._sources)} sources: QualsMetrics must be given "
-                "the sources of the very set that is evaluated."
+                f"There are {len(summaries)} predictions and {len(self._sources)} sources: QualsComputeMetrics needs "
+                "the sources of the set that is evaluated."
             )
         mine = range(state.process_index, len(summaries), state.num_processes)
         if self._scorer is None:
@@ -130,3 +130,6 @@ class QualsMetrics:
     def _decode(self, ids: Any) -> list[str]:
         ids = np.where(np.asarray(ids) == IGNORED, self._tokenizer.pad_token_id, ids)
         return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+
+QualsMetrics = QualsComputeMetrics  # the earlier name

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer_ext.columns import IGNORED
+from trainer_ext.dataset import IGNORED
 
 
 @dataclass(frozen=True)

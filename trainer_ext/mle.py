@@ -11,9 +11,10 @@ from safetensors.torch import load_model, save_model
 from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext.collator import COLUMNS
-from trainer_ext.mining.fingerprint import data_fingerprint, fingerprint, model_fingerprint
-from trainer_ext.tables import replacing
-from trainer_ext.training_rows import as_dataset
+from trainer_ext.dataset import as_dataset
+from trainer_ext.io.atomic import replacing
+from trainer_ext.io.hashing import hash_json
+from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
 
 if TYPE_CHECKING:
     from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
@@ -62,8 +63,8 @@ def train_by_likelihood(trainer: ContrastiveSeq2SeqTrainer, epochs: float, learn
     """
     folder = Path(trainer.args.output_dir) / _FOLDER
     train = as_dataset(trainer.train_dataset)
-    key = fingerprint(
-        weights=model_fingerprint(trainer.model),
+    key = hash_json(
+        weights=summarizer_fingerprint(trainer.model),
         data=data_fingerprint(train, ["input_ids", "labels"]),
         epochs=epochs,
         learning_rate=learning_rate,

@@ -25,16 +25,15 @@ from trainer_ext.candidate_trainer import CandidateSeq2SeqTrainer
 from trainer_ext.card import ContrastiveFacts, extend_card
 from trainer_ext.card_quality import CardQuality, card_quality
 from trainer_ext.collator import Collator
-from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES
-from trainer_ext.decoder_rows import base_model, shared_states
+from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, as_dataset, brings_candidates
 from trainer_ext.evaluation import SummaryQuality
 from trainer_ext.losses import ContrastiveLoss
 from trainer_ext.mining import Ranker, Workers, mine, require_rankable, resolve_ranker, select_candidates
-from trainer_ext.mining.fingerprint import model_fingerprint
+from trainer_ext.mining.fingerprint import summarizer_fingerprint
 from trainer_ext.mle import train_by_likelihood
 from trainer_ext.model_state import align_special_tokens, forget_preparation, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
-from trainer_ext.training_rows import as_dataset, brings_candidates
+from trainer_ext.one_pass import base_model, shared_states
 
 if TYPE_CHECKING:
     from transformers.trainer_utils import TrainOutput
@@ -151,7 +150,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         self._fine_tune()
         try:
             with without_autocast(self.model):
-                weights = model_fingerprint(self.model)
+                weights = summarizer_fingerprint(self.model)
                 self.train_dataset = self.mined_dataset = rows if ranker is None else self._mined(rows, ranker)
                 if quality is not None:
                     if self.is_world_process_zero():

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from quals import SummaryScore
+from quals import QualsResult
 
 from benchmarks.agreement.data import Row
 
@@ -34,14 +34,14 @@ class PairRecord:
 
 @dataclass(frozen=True)
 class ScoreRecord:
-    """All that is kept of a :class:`quals.SummaryScore`: enough to weight and aggregate its pairs anew."""
+    """All that is kept of a :class:`quals.QualsResult`: enough to weight and aggregate its pairs anew."""
 
     pairs: tuple[PairRecord, ...]
     source_windows: int
     source_truncated: bool
 
     @classmethod
-    def of(cls, score: SummaryScore) -> ScoreRecord:
+    def of(cls, score: QualsResult) -> ScoreRecord:
         """The record of a score; log-probabilities to six decimals."""
         pairs = tuple(
             PairRecord(
@@ -87,7 +87,7 @@ class ScoreCache:
         """The row's record, or None if it has not been scored."""
         return self._records.get((row.id, row.digest))
 
-    def add(self, rows: Sequence[Row], scores: Sequence[SummaryScore]) -> None:
+    def add(self, rows: Sequence[Row], scores: Sequence[QualsResult]) -> None:
         """Append the rows' scores and flush them to disk."""
         records = [ScoreRecord.of(score) for score in scores]
         lines = [

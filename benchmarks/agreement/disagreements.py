@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from benchmarks.agreement.aggregations import pair_score
 from benchmarks.agreement.cache import PairRecord
 from benchmarks.agreement.data import PAIRWISE, Row
-from trainer_ext.bootstrap import Floats
+from trainer_ext.study.statistics import Floats
 
 
 @dataclass(frozen=True)

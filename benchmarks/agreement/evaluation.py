@@ -19,7 +19,7 @@ from benchmarks.agreement.statistics import (
     pearson,
     spearman,
 )
-from trainer_ext.bootstrap import Floats, interval
+from trainer_ext.study.statistics import Floats, interval
 
 Mask = NDArray[np.bool_]
 Statistic = Callable[[Floats, Integers], float]  # of the units' scores, and of the indices of the units that count

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from quals.batching import encode_texts, token_budget_batches
-from quals.fingerprint import fingerprint
-from quals.loading import longest_input
+from quals.loading import longest_input, model_fingerprint
 from tqdm.auto import tqdm
 
 from benchmarks.agreement.data import Row
-from trainer_ext.bootstrap import Floats
 from trainer_ext.evaluation import rouge
+from trainer_ext.study.statistics import Floats
 
 QAGS, FACTCC, COSINE = "QAGS", "FactCC", "cosine"
 ROUGE = {"ROUGE-1": "rouge1", "ROUGE-2": "rouge2", "ROUGE-L": "rougeL"}
@@ -162,7 +161,7 @@ class _Cosine:
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         self._model = AutoModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True).eval()
         self._limit = min(512, longest_input(self._model, self._tokenizer))
-        self.fingerprint = fingerprint(self._model, self._tokenizer)
+        self.fingerprint = model_fingerprint(self._model, self._tokenizer)
 
     def __call__(self, documents: list[str], summaries: list[str]) -> list[float]:
         unique = list(dict.fromkeys([*documents, *summaries]))

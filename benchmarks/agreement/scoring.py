@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from quals import QualsScorer, SummaryScore
+from quals import QualsResult, QualsScorer
 from quals.pairs import Pair, select
 from tqdm.auto import tqdm
 
@@ -15,7 +15,7 @@ from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED, Aggregation
 from benchmarks.agreement.cache import ScoreCache, ScoreRecord
 from benchmarks.agreement.data import Row
 from benchmarks.agreement.floors import ngram_share
-from trainer_ext.bootstrap import Floats
+from trainer_ext.study.statistics import Floats
 
 FLOORS = {"unigrams": 1, "bigrams": 2}
 WINDOWS = ", windows"
@@ -66,7 +66,7 @@ def _score_chunk(policies: Policies, chunk: Sequence[Row]) -> None:
         policies.windows.add(long, _scores(policies.windowing, long, pairs))
 
 
-def _scores(scorer: QualsScorer, rows: Sequence[Row], pairs: Mapping[int, list[Pair]]) -> list[SummaryScore]:
+def _scores(scorer: QualsScorer, rows: Sequence[Row], pairs: Mapping[int, list[Pair]]) -> list[QualsResult]:
     return scorer.score_pairs([row.document for row in rows], [pairs[id(row)] for row in rows])
 
 

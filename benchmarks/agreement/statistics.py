@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from trainer_ext.bootstrap import Floats
+from trainer_ext.study.statistics import Floats
 
 Integers = NDArray[np.int64]
 

@@ -19,7 +19,7 @@ import torch
 from qags import QAGSScorer
 from quals import QualsScorer
 
-from benchmarks.command import exit_status
+from benchmarks.common.command import exit_status
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques

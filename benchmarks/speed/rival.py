@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from functools import partial
 
-from qags import QAGSScore, QAGSScorer
+from qags import QAGSResult, QAGSScorer
 from quals import QualsScorer
 from transformers import PreTrainedModel
 
@@ -57,7 +57,7 @@ def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> Non
           f"{_equal(staged, batched)} of {len(texts)}.\n")  # fmt: skip
 
 
-def _results(scorer: QAGSScorer, texts: Texts) -> list[QAGSScore]:
+def _results(scorer: QAGSScorer, texts: Texts) -> list[QAGSResult]:
     return scorer.score([source for source, _ in texts], [summary for _, summary in texts], progress=False)
 
 

@@ -15,7 +15,7 @@ import quals
 import torch
 from quals.checkpoint import EMBEDDED
 
-from benchmarks.command import exit_status
+from benchmarks.common.command import exit_status
 from benchmarks.speed.measure import peak_memory, seconds
 from benchmarks.step.ways import Shape, load, make_step, only_load, random_batch, two_steps
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
-from trainer_ext.decoder_rows import decoder_inputs, shared_states, target_rows
 from trainer_ext.losses import Counts, likelihoods
+from trainer_ext.one_pass import decoder_inputs, shared_states, target_rows
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from quals import QualsScorer, SummaryScore
+from quals import QualsResult, QualsScorer
 from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
 from benchmarks.agreement.floors import ngram_share
-from benchmarks.command import exit_status
-from trainer_ext.tables import json_line, replacing
+from benchmarks.common.command import exit_status
+from trainer_ext.io.atomic import json_line, replacing
 
 PAIRS = Path(__file__).with_name("pairs.jsonl")
 TIE = 1e-6  # differences below are rounding
@@ -84,7 +84,7 @@ def outcomes(pairs: Sequence[SwappedPair], scorer: QualsScorer) -> list[Outcome]
     return found
 
 
-def _weighted(result: SummaryScore, weighting: str) -> float:
+def _weighted(result: QualsResult, weighting: str) -> float:
     return mean_score(
         [
             weighted_mean(pair.token_log_probs_source, pair.answer_tokens, weighting)

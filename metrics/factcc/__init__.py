@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .results import JudgedSentence, SummaryJudgement
+    from .results import FactCCResult, JudgedSentence
     from .scorer import FactCCScorer
 
-__all__ = ["FactCCScorer", "JudgedSentence", "SummaryJudgement"]
+__all__ = ["FactCCResult", "FactCCScorer", "JudgedSentence"]
 
 # Found when asked for, so that importing the package does not wait for torch.
-_MODULES = {"FactCCScorer": "scorer", "JudgedSentence": "results", "SummaryJudgement": "results"}
+_MODULES = {"FactCCScorer": "scorer", "JudgedSentence": "results", "FactCCResult": "results"}
 
 
 def __getattr__(name: str) -> Any:

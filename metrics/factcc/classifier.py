@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from quals.embedded import embedded_folder
-from quals.fingerprint import fingerprint
-from quals.loading import Kind, load_checkpoint, longest_input
+from quals.loading import Kind, embedded_folder, load_checkpoint, longest_input, model_fingerprint
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "factcc-mini"
@@ -69,7 +67,7 @@ def load_classifier(
         raise _CLASSIFIER.refused(name, f"its tokenizer, {type(tokenizer).__name__}, cannot say where it cuts a text")
     (supported,) = _supported(model.config)
     limit = longest_input(model, tokenizer)
-    return Classifier(model, tokenizer, supported, limit, fingerprint(model, tokenizer))
+    return Classifier(model, tokenizer, supported, limit, model_fingerprint(model, tokenizer))
 
 
 def _embedded() -> Path:

@@ -28,7 +28,7 @@ class JudgedSentence:
 
 
 @dataclass(frozen=True)
-class SummaryJudgement:
+class FactCCResult:
     """FactCC of one summary.
 
     Attributes:
@@ -48,7 +48,7 @@ class SummaryJudgement:
     @classmethod
     def of(
         cls, sentences: tuple[JudgedSentence, ...], windows: int, source_truncated: bool, summary_truncated: bool
-    ) -> SummaryJudgement:
+    ) -> FactCCResult:
         """The judgement that sentences come to."""
         mean = sum(sentence.score for sentence in sentences) / len(sentences) if sentences else math.nan
         return cls(mean, sentences, windows, source_truncated, summary_truncated)

@@ -11,16 +11,14 @@ from itertools import islice
 from typing import Any
 
 import torch
-from quals.batching import sliced, token_budget_batches
+from quals.batching import LONG_SOURCES, sliced, token_budget_batches
 from quals.chunks import score_in_chunks
 from quals.inputs import require, whole_number
-from quals.loading import require_loaded_as
+from quals.loading import DTYPES, require_loaded_as, usable_device
 from quals.products import fast_products
-from quals.scorer import DTYPES, usable_device
-from quals.windows import LONG_SOURCES
 
 from .classifier import Classifier, load_classifier
-from .results import JudgedSentence, SummaryJudgement
+from .results import FactCCResult, JudgedSentence
 from .sentences import sentence_spans
 
 VERSION = "1"  # of the computation: changes when scores do
@@ -103,7 +101,7 @@ class FactCCScorer:
 
     def score(
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
-    ) -> list[SummaryJudgement]:
+    ) -> list[FactCCResult]:
         """Score every summary against the source at the same place.
 
         Args:
@@ -117,7 +115,7 @@ class FactCCScorer:
             score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="FactCC", progress=progress)
         )
 
-    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> Iterator[SummaryJudgement]:
+    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> Iterator[FactCCResult]:
         spans = list(sentence_spans(summary for _, summary in chunk))
         claims = [
             (source, summary[start:end])
@@ -132,7 +130,7 @@ class FactCCScorer:
                 JudgedSentence(summary[start:end], start, end, one.score)
                 for (start, end), one in zip(mine, found, strict=True)
             )
-            yield SummaryJudgement.of(
+            yield FactCCResult.of(
                 sentences,
                 max((one.windows for one in found), default=1),
                 any(one.source_cut for one in found),

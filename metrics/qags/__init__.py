@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .results import AnsweredQuestion, QAGSScore
+    from .results import AnsweredQuestion, QAGSResult
     from .scorer import QAGSScorer
 
-__all__ = ["AnsweredQuestion", "QAGSScore", "QAGSScorer"]
+__all__ = ["AnsweredQuestion", "QAGSResult", "QAGSScorer"]
 
 # Found when asked for, so that importing the package does not wait for torch.
-_MODULES = {"QAGSScorer": "scorer", "AnsweredQuestion": "results", "QAGSScore": "results"}
+_MODULES = {"QAGSScorer": "scorer", "AnsweredQuestion": "results", "QAGSResult": "results"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 from quals.batching import encode_texts
-from quals.fingerprint import fingerprint
-from quals.loading import Kind, load_checkpoint, longest_input
+from quals.loading import Kind, load_checkpoint, longest_input, model_fingerprint
 from quals.products import fast_products
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -58,7 +57,7 @@ class Questioner:
     @property
     def fingerprint(self) -> str:
         """Hash of weights, config, tokenizer and template."""
-        return f"{fingerprint(self.model, self.tokenizer)} {self.template}"
+        return f"{model_fingerprint(self.model, self.tokenizer)} {self.template}"
 
     def ask(
         self,

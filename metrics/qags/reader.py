@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 from quals.batching import sliced, token_budget_batches
-from quals.fingerprint import fingerprint
-from quals.loading import Kind, load_checkpoint, longest_input
+from quals.loading import Kind, load_checkpoint, longest_input, model_fingerprint
 from quals.products import fast_products
 from torch import Tensor
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel, PreTrainedTokenizerBase
@@ -53,7 +52,7 @@ class Reader:
     @property
     def fingerprint(self) -> str:
         """Hash of weights, config and tokenizer."""
-        return fingerprint(self.model, self.tokenizer)
+        return model_fingerprint(self.model, self.tokenizer)
 
     def read(
         self,

@@ -37,7 +37,7 @@ class AnsweredQuestion:
 
 
 @dataclass(frozen=True)
-class QAGSScore:
+class QAGSResult:
     """QAGS of one summary.
 
     Attributes:
@@ -57,7 +57,7 @@ class QAGSScore:
     @classmethod
     def of(
         cls, questions: tuple[AnsweredQuestion, ...], windows: int, source_truncated: bool, summary_truncated: bool
-    ) -> QAGSScore:
+    ) -> QAGSResult:
         """The score that questions come to."""
         mean = sum(question.score for question in questions) / len(questions) if questions else math.nan
         return cls(mean, questions, windows, source_truncated, summary_truncated)

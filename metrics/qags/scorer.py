@@ -8,20 +8,18 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
+from quals.batching import LONG_SOURCES
 from quals.chunks import score_in_chunks
-from quals.embedded import embedded_folder
 from quals.inputs import require, whole_number
-from quals.loading import require_loaded_as
+from quals.loading import DTYPES, embedded_folder, require_loaded_as, usable_device
 from quals.pairs import fold
-from quals.scorer import DTYPES, usable_device
-from quals.windows import LONG_SOURCES
 
 from .answers import answer_spans
 from .overlap import squad_words, token_f1
 from .pipeline import PIPELINE, load_pipeline
 from .questioner import Question, Questioner, load_questioner
 from .reader import Reader, Reading, load_reader
-from .results import AnsweredQuestion, QAGSScore
+from .results import AnsweredQuestion, QAGSResult
 
 VERSION = "2"  # of the computation: changes when scores do
 QUESTIONER, READER = "questioner-mini", "reader-mini"  # the embedded pair
@@ -116,7 +114,7 @@ class QAGSScorer:
 
     def score(
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
-    ) -> list[QAGSScore]:
+    ) -> list[QAGSResult]:
         """Score every summary against the source at the same place.
 
         Args:
@@ -128,7 +126,7 @@ class QAGSScorer:
         """
         return list(score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="QAGS", progress=progress))
 
-    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[QAGSScore]:
+    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[QAGSResult]:
         summaries = list(dict.fromkeys(summary for _, summary in chunk))
         asked = dict(zip(summaries, self.questions(summaries), strict=True))
         rows = [(source, summary) for source, summary in dict.fromkeys(chunk) for _ in asked[summary]]
@@ -180,7 +178,7 @@ class QAGSScorer:
         return self.reader.read(questions, texts, long_texts=long_texts, batch_tokens=self.batch_tokens)
 
     @staticmethod
-    def _result(asked: Sequence[tuple[Question, str]], readings: Sequence[Reading], cut: bool) -> QAGSScore:
+    def _result(asked: Sequence[tuple[Question, str]], readings: Sequence[Reading], cut: bool) -> QAGSResult:
         answered = tuple(
             AnsweredQuestion(
                 question=question.text,
@@ -192,7 +190,7 @@ class QAGSScorer:
             for (question, answer), reading in zip(asked, readings, strict=True)
         )
         windows = max((reading.windows for reading in readings), default=1)
-        return QAGSScore.of(answered, windows, any(reading.truncated for reading in readings), cut)
+        return QAGSResult.of(answered, windows, any(reading.truncated for reading in readings), cut)
 
 
 def _embedded(name: str) -> str:

@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .results import ScoredPair, SummaryScore
+    from .results import QualsResult, ScoredPair
     from .scorer import QualsScorer
 
-__all__ = ["QualsScorer", "ScoredPair", "SummaryScore"]
+__all__ = ["QualsResult", "QualsScorer", "ScoredPair"]
 
 # Found when asked for: what needs no model, such as the command line's help, should not wait for torch.
-_MODULES = {"QualsScorer": "scorer", "ScoredPair": "results", "SummaryScore": "results"}
+_MODULES = {"QualsScorer": "scorer", "ScoredPair": "results", "QualsResult": "results"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from .attention import share_encoder_states
-from .embedded import embedded_folder
-from .fingerprint import fingerprint
-from .loading import Kind, load_checkpoint, longest_input
+from .loading import Kind, embedded_folder, load_checkpoint, longest_input, model_fingerprint
 from .published import PUBLISHED
 
 EMBEDDED = "qagen-mini"
@@ -77,7 +75,7 @@ def load_qagen(
         if getattr(config, token, None) is None:
             raise _QAGEN.refused(name, f"its config has no {token}")
     share_encoder_states(model)
-    return QAGen(model, tokenizer, separator_id, longest_input(model, tokenizer), fingerprint(model, tokenizer))
+    return QAGen(model, tokenizer, separator_id, longest_input(model, tokenizer), model_fingerprint(model, tokenizer))
 
 
 def find_default() -> tuple[str, str | None]:

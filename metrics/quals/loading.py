@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -105,3 +109,79 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 def first_line(error: Exception) -> str:
     """What an error says, in one line without a full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def usable_device(name: str | None, option: str = "device") -> torch.device:
+    """The named device, or the best there is: cuda, mps, cpu.
+
+    Raises:
+        ValueError: it is not here; ``option`` is what the message calls it.
+    """
+    if name is None:
+        best = "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else best)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        # Which of these torch raises depends on the device and on how torch was built.
+        raise ValueError(
+            f"{option} is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
+        ) from error
+    return device
+
+
+def embedded_folder(module_file: str, package: str, name: str) -> Path | None:
+    """The folder ``name`` beside the code: of this copy, of the installed package, or of what this was copied from.
+
+    Args:
+        module_file: ``__file__`` of the code that asks.
+        package: that the metric is installed as.
+        name: of the checkpoint's folder.
+    """
+    for folder in _candidates(Path(module_file).resolve().parent, package):
+        if (folder / name / "config.json").is_file():
+            return (folder / name).resolve()
+    return None
+
+
+def _candidates(here: Path, package: str) -> Iterator[Path]:
+    yield here
+    spec = find_spec(package)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        yield Path(location)
+    note = here / f"{package}.json"  # evaluate writes {"original file path": ...} beside its copy, once
+    if note.is_file():
+        try:
+            original = json.loads(note.read_text(encoding="utf-8"))["original file path"]
+        except (ValueError, KeyError, TypeError, OSError):
+            return
+        yield Path(original).parent  # may be relative or stale: the caller looks whether it is there
+
+
+# Parts of a config that say how it was stored or run, not what it computes.
+_NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
+
+
+def model_fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
+    """12 digits over weights (as float16), config and tokenizer."""
+    digest = hashlib.sha256()
+    config = {name: value for name, value in model.config.to_diff_dict().items() if name not in _NOT_THE_MODEL}
+    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
+    digest.update(json.dumps(_tokenizer_rules(tokenizer), sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _tokenizer_rules(tokenizer: PreTrainedTokenizerBase) -> object:
+    """All that decides how a text becomes tokens, as JSON."""
+    if not tokenizer.is_fast:
+        return [type(tokenizer).__name__, tokenizer.get_vocab()]
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    # Truncation and padding are set by the latest call.
+    return {name: value for name, value in rules.items() if name not in ("truncation", "padding")}

@@ -9,14 +9,17 @@ import evaluate
 # evaluate copies those files beside this one that it finds named in lines of this form, alone on a line and without a
 # comment; it looks no further, so all are named here, whether this file needs them or not.
 from .attention import share_encoder_states as share_encoder_states
+from .batching import Windows as Windows
 from .batching import token_budget_batches as token_budget_batches
 from .checkpoint import load_qagen as load_qagen
 from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
-from .embedded import embedded_folder as embedded_folder
-from .fingerprint import fingerprint as fingerprint
+from .errors import QualsError as QualsError
+from .inputs import checked_texts as checked_texts
 from .inputs import require as require
+from .loading import embedded_folder as embedded_folder
 from .loading import load_checkpoint as load_checkpoint
+from .loading import model_fingerprint as model_fingerprint
 from .pairs import Pair as Pair
 from .products import fast_products as fast_products
 from .projection import OutputProjection as OutputProjection
@@ -24,8 +27,6 @@ from .published import PUBLISHED as PUBLISHED
 from .results import ScoredPair
 from .scorer import QualsScorer
 from .source_metric import SourceMetric
-from .texts import checked_texts as checked_texts
-from .windows import Windows as Windows
 
 _CITATION = """\
 @inproceedings{nan-etal-2021-improving,

@@ -70,7 +70,7 @@ class ScoredPair:
 
 
 @dataclass(frozen=True)
-class SummaryScore:
+class QualsResult:
     """QUALS of one summary.
 
     Attributes:

@@ -13,19 +13,17 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from .batching import encode_texts, token_budget_batches
+from .batching import LONG_SOURCES, Windows, all_windows, encode_texts, first_window, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .chunks import score_in_chunks
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
 from .inputs import require, whole_number
-from .loading import require_loaded_as
+from .loading import DTYPES, require_loaded_as, usable_device
 from .pairs import Pair, Word, find_answer, fold, select
 from .products import fast_products
-from .results import WEIGHTINGS, ScoredPair, SummaryScore, weighted_mean
-from .windows import LONG_SOURCES, Windows, all_windows, first_window
+from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
 
 VERSION = "1"  # of the computation: changes when scores do
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _CHUNK = 256  # summaries sorted and batched together
 
 
@@ -144,7 +142,7 @@ class QualsScorer:
 
     def score(
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
-    ) -> list[SummaryScore]:
+    ) -> list[QualsResult]:
         """Score every summary against the source at the same place.
 
         Args:
@@ -163,11 +161,11 @@ class QualsScorer:
 
     def iter_score(
         self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
-    ) -> Iterator[SummaryScore]:
+    ) -> Iterator[QualsResult]:
         """As :meth:`score`, but lazily: a few hundred texts are read, scored and given out at a time."""
         return score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="QUALS", progress=progress)
 
-    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[SummaryScore]:
+    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[QualsResult]:
         rows = list(dict.fromkeys(chunk))
         summaries = list(dict.fromkeys(summary for _, summary in rows))
         surviving = self._surviving_pairs(summaries, bar)
@@ -225,7 +223,7 @@ class QualsScorer:
             return None
         return Pair(question, answer, *span, hypothesis.token_ids, hypothesis.log_probs)
 
-    def score_pairs(self, sources: Sequence[str], pairs: Sequence[Sequence[Pair]]) -> list[SummaryScore]:
+    def score_pairs(self, sources: Sequence[str], pairs: Sequence[Sequence[Pair]]) -> list[QualsResult]:
         """Score given pairs (of :meth:`generate_pairs`, say) on the source at the same place; step 4 of the method.
 
         Each different source is encoded once for all its pairs, or for as many as one pass takes.
@@ -283,7 +281,7 @@ class QualsScorer:
 
     def _result(
         self, pairs: Sequence[Pair], log_probs: list[tuple[float, ...]], windows: int, truncated: bool
-    ) -> SummaryScore:
+    ) -> QualsResult:
         scored = tuple(
             ScoredPair(
                 question=pair.question,
@@ -300,7 +298,7 @@ class QualsScorer:
             for pair, source in zip(pairs, log_probs, strict=True)
         )
         score = sum(pair.score for pair in scored) / len(scored) if scored else float("nan")
-        return SummaryScore(score, scored, windows, truncated)
+        return QualsResult(score, scored, windows, truncated)
 
     def teacher_forced(
         self, texts: Sequence[Sequence[int]], rows: Sequence[tuple[int, Sequence[int]]]
@@ -319,23 +317,3 @@ class QualsScorer:
         ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
         with fast_products(self.qagen.model), torch.inference_mode():
             return encode(self.qagen.model, ids, mask)
-
-
-def usable_device(name: str | None, option: str = "device") -> torch.device:
-    """The named device, or the best there is: cuda, mps, cpu.
-
-    Raises:
-        ValueError: it is not here; ``option`` is what the message calls it.
-    """
-    if name is None:
-        best = "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device("cuda" if torch.cuda.is_available() else best)
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        # Which of these torch raises depends on the device and on how torch was built.
-        raise ValueError(
-            f"{option} is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
-        ) from error
-    return device

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import datasets
 import evaluate
 
+from .inputs import checked_texts
 from .results import mean_score
-from .texts import checked_texts
 
 
 class SourceMetric(evaluate.Metric, ABC):

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from tiny import train_tiny_qagen
+from support.tiny import train_tiny_qagen
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from quals import QualsScorer
 from scipy import stats
-from tiny import WORDS
+from support.tiny import WORDS
 
 from benchmarks.agreement import scoring
 from benchmarks.agreement.__main__ import main

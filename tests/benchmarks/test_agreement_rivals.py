@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from classifiers import save_classifier
-from readers import pair_tokenizer, tiny_reader
+from support.classifiers import save_classifier
+from support.readers import pair_tokenizer, tiny_reader
 from transformers import AutoModel, AutoTokenizer
 
 from benchmarks.agreement.data import Row

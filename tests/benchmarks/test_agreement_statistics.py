@@ -18,7 +18,7 @@ from benchmarks.agreement.statistics import (
     pearson,
     spearman,
 )
-from trainer_ext.bootstrap import interval
+from trainer_ext.study.statistics import interval
 
 RNG = np.random.default_rng(0)
 

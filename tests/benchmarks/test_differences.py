@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.contrastive.differences import difference, document_means, mean_of
+from benchmarks.common.differences import difference, document_means, mean_of
 
 NAN = float("nan")
 

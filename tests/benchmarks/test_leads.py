@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.conseq.leads import lead_pairs
-from benchmarks.contrastive.data import Example
+from benchmarks.common.examples import Example
+from benchmarks.paper.leads import lead_pairs
 
 LEAD = "The council has approved the plans for a new indoor water park."
 REST = (

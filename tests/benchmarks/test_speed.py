@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from quals import products
-from tiny import WORDS
+from support.tiny import WORDS
 
 from benchmarks.speed.__main__ import agree, main
 from benchmarks.speed.measure import flops, peak_memory

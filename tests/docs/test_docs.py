@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from quals.example_texts import EXAMPLES
-from tiny import REPOSITORY, tiny_tokenizer
+from support.tiny import REPOSITORY, tiny_tokenizer
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.cli.main import build_parser

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import REPOSITORY, WORDS, tiny_tokenizer, train_tiny_qagen
+from support.tiny import REPOSITORY, WORDS, tiny_tokenizer, train_tiny_qagen
 
 SCRIPT = REPOSITORY / "examples" / "summarization.py"
 OURS = """from trainer_ext import ContrastiveSeq2SeqTrainer as Seq2SeqTrainer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from classifiers import save_classifier
+from support.classifiers import save_classifier
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from doctests import check_examples
 from factcc import FactCCScorer
 from factcc.factcc import FactCC
 from quals.example_texts import EXAMPLES, INCONSISTENT, SOURCE
-from tiny import REPOSITORY
+from support.doctests import check_examples
+from support.tiny import REPOSITORY
 
 BRIDGE, _ = EXAMPLES["The bridge: right"]
 

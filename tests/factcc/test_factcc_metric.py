@@ -15,8 +15,8 @@ import pytest
 from evaluate.loading import get_imports
 from factcc import FactCCScorer
 from factcc.factcc import FactCC
+from support.tiny import REPOSITORY
 from test_factcc_scorer import LONG, SOURCES, SUMMARIES
-from tiny import REPOSITORY
 
 FOLDER = REPOSITORY / "metrics" / "factcc"
 LOAD = """

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import torch
-from classifiers import save_classifier
 from factcc import FactCCScorer
 from factcc.sentences import _splitter, sentence_spans
 from quals.batching import sliced
+from support.classifiers import save_classifier
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 SOURCES = [

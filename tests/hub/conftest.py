@@ -7,8 +7,8 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from hub.server import TOKEN, FakeHub
-from hub.trained import write_trained_model
+from support.hub_server import TOKEN, FakeHub
+from support.trained import write_trained_model
 
 
 @pytest.fixture

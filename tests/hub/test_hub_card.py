@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
-from tiny import REPOSITORY
+from support.tiny import REPOSITORY
 
 CARD = REPOSITORY / "hub_card.md"
 FOLDER = REPOSITORY / "metrics" / "quals"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hub.server import DROP, DROP_AFTER, STEPS, TOKEN, FakeHub
-from hub.trained import CARD
 from safetensors.numpy import save_file
+from support.hub_server import DROP, DROP_AFTER, STEPS, TOKEN, FakeHub
+from support.trained import CARD
 
 from trainer_ext.cli.main import main
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from evaluate.loading import get_imports
-from hub.server import TOKEN, Blob, FakeHub
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
-from tiny import REPOSITORY, save_tiny_qagen
-from without_us import WITHOUT_US
+from support.hub_server import TOKEN, Blob, FakeHub
+from support.tiny import REPOSITORY, save_tiny_qagen
+from support.without_us import WITHOUT_US
 
 from trainer_ext.cli.main import main
 

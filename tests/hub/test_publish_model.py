@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from hub.server import TOKEN, Blob, FakeHub
-from hub.trained import CARD, PUBLISHED
 from huggingface_hub import ModelCard
+from support.hub_server import TOKEN, Blob, FakeHub
+from support.trained import CARD, PUBLISHED
 
 from trainer_ext.cli.main import main
 from trainer_ext.publishing import File, Hub, PublishError, Repository, model_repository

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
-from hub.server import TOKEN, Blob, FakeHub
 from peft import LoraConfig, get_peft_model
-from tiny import tiny_model, tiny_tokenizer
+from support.hub_server import TOKEN, Blob, FakeHub
+from support.tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainingArguments
 from transformers.trainer_utils import HubStrategy
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import spacy
-from readers import CONTENT, train_reader_that_finds
 from spacy.language import Language
-from tiny import train_tiny_qagen
+from support.readers import CONTENT, train_reader_that_finds
+from support.tiny import train_tiny_qagen
 
 
 @pytest.fixture(scope="session")

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 import spacy
-from doctests import check_examples
 from qags import QAGSScorer
 from qags.qags import QAGS
 from qags.questioner import load_questioner
 from qags.reader import Reader, load_reader
 from quals.example_texts import CONSISTENT, EXAMPLES, INCONSISTENT, SOURCE
 from spacy.language import Language
-from tiny import REPOSITORY
+from support.doctests import check_examples
+from support.tiny import REPOSITORY
 
 FOLDER = REPOSITORY / "metrics" / "qags"
 BRIDGE, CLOSING = EXAMPLES["The bridge: right"]

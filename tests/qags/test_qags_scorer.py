@@ -16,9 +16,9 @@ from qags import QAGSScorer
 from qags.answers import LONGEST, answer_spans
 from qags.overlap import token_f1
 from qags.qags import QAGS
-from readers import CONTENT
 from spacy.language import Language
-from tiny import REPOSITORY
+from support.readers import CONTENT
+from support.tiny import REPOSITORY
 
 FOLDER = REPOSITORY / "metrics" / "qags"
 NAMES, OTHERS = CONTENT[::2], CONTENT[1::2]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from qags.questioner import load_questioner
-from readers import CONTENT, save_reader, tiny_reader
-from tiny import tiny_model, tiny_tokenizer
+from support.readers import CONTENT, save_reader, tiny_reader
+from support.tiny import tiny_model, tiny_tokenizer
 
 TEMPLATE = "what {answer} in {passage}"
 

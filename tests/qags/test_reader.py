@@ -12,8 +12,8 @@ import pytest
 import torch
 from qags.reader import Reader, best_spans, load_reader
 from quals.batching import sliced
-from readers import CONTENT, pair_tokenizer, save_reader, tiny_reader
-from tiny import save_left
+from support.readers import CONTENT, pair_tokenizer, save_reader, tiny_reader
+from support.tiny import save_left
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from qags import QAGSScorer
 from quals import QualsScorer
-from readers import CONTENT
 from spacy.language import Language
+from support.readers import CONTENT
 
 from benchmarks.speed.rival import compare_with_qags
 from benchmarks.speed.staged_qags import StagedQags

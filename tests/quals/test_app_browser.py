@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tiny import REPOSITORY, train_tiny_qagen
-from without_us import WITHOUT_US
+from support.tiny import REPOSITORY, train_tiny_qagen
+from support.without_us import WITHOUT_US
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("gradio")

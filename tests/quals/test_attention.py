@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 from quals.attention import rows_of_texts, share_encoder_states
-from tiny import tiny_model
+from support.tiny import tiny_model
 from transformers import LEDConfig, LEDForConditionalGeneration, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 

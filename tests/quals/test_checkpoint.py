@@ -13,7 +13,7 @@ import torch
 from quals import checkpoint
 from quals.checkpoint import find_default, load_qagen
 from safetensors.torch import load_file, save_file
-from tiny import save_tiny_qagen, tiny_model, tiny_tokenizer
+from support.tiny import save_tiny_qagen, tiny_model, tiny_tokenizer
 from transformers import BertConfig, BertModel
 
 
@@ -121,12 +121,12 @@ def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
     package = tmp_path / "lonely"
     package.mkdir()
-    for name in ("attention", "checkpoint", "embedded", "fingerprint", "inputs", "loading", "published"):
+    for name in ("attention", "checkpoint", "inputs", "loading", "published"):
         shutil.copy(source / f"{name}.py", package)
     (package / "__init__.py").touch()
     script = (
-        "import lonely.checkpoint as c, lonely.embedded\n"
-        "lonely.embedded.find_spec = lambda name: None\n"
+        "import lonely.checkpoint as c, lonely.loading\n"
+        "lonely.loading.find_spec = lambda name: None\n"
         "try: c.find_embedded()\n"
         "except ValueError as error: print(error)\n"
         f"import json, pathlib; note = pathlib.Path(c.__file__).parent / 'quals.json'\n"

@@ -11,8 +11,8 @@ from quals.attention import share_encoder_states
 from quals.batching import encode_texts
 from quals.checkpoint import load_qagen
 from quals.decoding import DecodingSettings, Hypothesis, diverse_greedy, encode, teacher_forced
-from quals_reference import decode, teacher_force
-from tiny import tiny_model, tiny_tokenizer
+from support.quals_reference import decode, teacher_force
+from support.tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
 TEXTS = ["the cat sat .", "who won in paris ? the red dog and the blue king", "joshua"]

@@ -20,16 +20,16 @@ import evaluate
 import numpy as np
 import pytest
 import torch
-from doctests import check_examples
 from evaluate.loading import get_imports
 from quals import QualsScorer
 from quals.pairs import fold
 from quals.quals import Quals
 from quals.results import ScoredPair
-from tiny import REPOSITORY, tiny_model, tiny_tokenizer
-from without_us import WITHOUT_US
+from support.doctests import check_examples
+from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
+from support.without_us import WITHOUT_US
 
-from trainer_ext.install import install
+from trainer_ext.cli.evaluate_cache import install
 
 FOLDER = REPOSITORY / "metrics" / "quals"
 SOURCES = ["Joshua won in London.", "The king lost in Paris.", "Klitschko lost in London, the queen won in Paris."]

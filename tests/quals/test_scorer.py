@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from quals import QualsScorer, SummaryScore
+from quals import QualsResult, QualsScorer
 from quals.decoding import DecodingSettings, Hypothesis
 from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
 from quals.pairs import fold
 from quals.results import weighted_mean
-from quals_reference import quals
-from tiny import WORDS, train_tiny_qagen
+from support.quals_reference import quals
+from support.tiny import WORDS, train_tiny_qagen
 from transformers import AutoModelForSeq2SeqLM
 
 OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
@@ -47,7 +47,7 @@ def texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
     return [text(10, 50) for _ in range(count)], [text(2, 15) for _ in range(count)]
 
 
-def values(results: list[SummaryScore]) -> list[float]:
+def values(results: list[QualsResult]) -> list[float]:
     return [result.score for result in results]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import train_tiny_qagen
+from support.tiny import train_tiny_qagen
 from transformers import AutoTokenizer, BartForConditionalGeneration, set_seed
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from datasets import Dataset
-from tiny import tiny_model, tiny_tokenizer
+from support.tiny import tiny_model, tiny_tokenizer
 from transformers import DataCollatorForSeq2Seq
 
 from trainer_ext.collator import Collator, ContrastiveCollator, PaddingCollator, contrastive_collator

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from families import FAMILIES, family
 from peft import PrefixTuningConfig, get_peft_model
-from tiny import tiny_model, tiny_tokenizer
+from support.families import FAMILIES, family
+from support.tiny import tiny_model, tiny_tokenizer
+from support.trainer_runs import arguments, losses, rows, trained, weights
 from torch.utils.data import IterableDataset
-from trainer_runs import arguments, losses, rows, trained, weights
 from transformers import (
     DataCollatorForSeq2Seq,
     HfArgumentParser,
@@ -294,7 +294,7 @@ def test_sharing_and_repeating_encoder_states_train_alike(tmp_path: Path, monkey
     shared = trained(tmp_path / "a", rows())
     model: PreTrainedModel = tiny_model("bart")
     model.set_attn_implementation("eager")
-    monkeypatch.setattr("trainer_ext.decoder_rows._comes_out_the_same", lambda core: False)
+    monkeypatch.setattr("trainer_ext.one_pass._comes_out_the_same", lambda core: False)
     repeated = trained(tmp_path / "b", rows(), model)
     assert losses(repeated, "grad_norm") == pytest.approx(losses(shared, "grad_norm"), rel=1e-4)
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import tiny_model, tiny_tokenizer
-from trainer_runs import arguments, rows, trained
+from support.tiny import tiny_model, tiny_tokenizer
+from support.trainer_runs import arguments, rows, trained
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 

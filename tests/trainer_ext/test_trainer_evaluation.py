@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_model, tiny_tokenizer
-from trainer_runs import arguments, losses, rows, trained
+from support.tiny import tiny_model, tiny_tokenizer
+from support.trainer_runs import arguments, losses, rows, trained
 from transformers import (
     DataCollatorForSeq2Seq,
     Seq2SeqTrainer,

@@ -16,11 +16,11 @@ from datasets import Dataset, IterableDataset
 from peft import LoraConfig, get_peft_model
 from quals import QualsScorer
 from quals.results import mean_score
-from tiny import WORDS, tiny_model, tiny_tokenizer, train_tiny_qagen
-from trainer_runs import arguments, losses, weights, with_dropout
+from support.tiny import WORDS, tiny_model, tiny_tokenizer, train_tiny_qagen
+from support.trainer_runs import arguments, losses, weights, with_dropout
 from transformers import AutoModelForSeq2SeqLM, DataCollatorForSeq2Seq, EvalPrediction, PreTrainedModel
 
-from trainer_ext import ContrastiveSeq2SeqTrainer, QualsMetrics
+from trainer_ext import ContrastiveSeq2SeqTrainer, QualsComputeMetrics
 from trainer_ext.evaluation import rouge
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
@@ -416,7 +416,7 @@ def test_metrics_of_generated_summaries(tmp_path: Path, summarizer: Path, qagen:
         predict_with_generate=True,
         train_sampling_strategy=strategy,
         eval_dataset=data,
-        compute_metrics=QualsMetrics(tiny_tokenizer(), sources, scorer),
+        compute_metrics=QualsComputeMetrics(tiny_tokenizer(), sources, scorer),
     )
     metrics = found.evaluate()
     predictions = found.predict(data).predictions
@@ -433,7 +433,7 @@ def test_metrics_of_generated_summaries(tmp_path: Path, summarizer: Path, qagen:
     assert metrics["eval_rougeL"] == pytest.approx(rouge(summaries, references)["rougeL"])
     assert 3 <= metrics["eval_generated_length"] <= 8
     with pytest.raises(ValueError, match="5 predictions and 1 sources"):
-        QualsMetrics(tiny_tokenizer(), sources[:1], scorer)(EvalPrediction(predictions, None))
+        QualsComputeMetrics(tiny_tokenizer(), sources[:1], scorer)(EvalPrediction(predictions, None))
 
 
 CARD = r"""---

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import tiny_model, tiny_tokenizer
-from trainer_runs import arguments, rows
+from support.tiny import tiny_model, tiny_tokenizer
+from support.trainer_runs import arguments, rows
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
-from trainer_ext.decoder_rows import shared_states
 from trainer_ext.model_state import forget_preparation, without_autocast
+from trainer_ext.one_pass import shared_states
 
 
 @pytest.mark.parametrize("before", [[], ["evaluate"], ["train"]])

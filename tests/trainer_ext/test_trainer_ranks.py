@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import REPOSITORY
+from support.tiny import REPOSITORY
 
-WORKER = Path(__file__).with_name("ranks_worker.py")
+WORKER = REPOSITORY / "tests" / "support" / "ranks_worker.py"
 _OF_A_LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 def run(folder: Path, kind: str, qagen: Path, processes: int) -> dict[str, Any]:
     folder.mkdir()
     output = folder / "result.json"
-    paths = [REPOSITORY, REPOSITORY / "metrics", REPOSITORY / "tests", WORKER.parent]
+    paths = [REPOSITORY, REPOSITORY / "metrics", REPOSITORY / "tests"]
     environment = {name: value for name, value in os.environ.items() if name not in _OF_A_LAUNCHER}
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}
     environment |= {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}

@@ -8,8 +8,8 @@ from typing import Any
 import optuna
 import pytest
 import torch
-from tiny import tiny_model, tiny_tokenizer
-from trainer_runs import arguments, rows, trained, weights, with_dropout
+from support.tiny import tiny_model, tiny_tokenizer
+from support.trainer_runs import arguments, rows, trained, weights, with_dropout
 from transformers import (
     TrainerCallback,
 )

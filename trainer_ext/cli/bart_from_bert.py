@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from transformers import AutoTokenizer, BertModel
 
-    from trainer_ext.recipes.bart_from_bert import bart_from_bert
     from trainer_ext.recipes.checkpoints import save
+    from trainer_ext.recipes.qagen.bart_from_bert import bart_from_bert
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     bert = BertModel.from_pretrained(arguments.model, add_pooling_layer=False, use_safetensors=True)

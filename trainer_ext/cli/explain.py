@@ -35,8 +35,9 @@ def run(arguments: argparse.Namespace) -> None:
     from trainer_ext.explain import Explanation
     from trainer_ext.explain.figure import FIGURE_SUFFIXES, require_matplotlib
     from trainer_ext.explain.page import PAGE_SUFFIXES
-    from trainer_ext.explain.terminal import pair_list, say
-    from trainer_ext.tables import check_output
+    from trainer_ext.explain.terminal import pair_list
+    from trainer_ext.io.tables import check_output
+    from trainer_ext.io.terminal import say
 
     source, summaries = _texts(arguments)
     for path in arguments.output:
@@ -81,7 +82,7 @@ def _comparison(source: str, scored: list[tuple[str, float]]) -> str:
 
     from quals.markup import signed
 
-    from trainer_ext.explain.terminal import wrap
+    from trainer_ext.io.terminal import wrap
 
     width = max(40, shutil.get_terminal_size().columns)
     lines = ["Source:", *(f"  {line}" for line in wrap(source, width - 2)), "", "Two summaries of it, and their QUALS:"]

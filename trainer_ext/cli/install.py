@@ -14,6 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.install import install
+    from trainer_ext.cli.evaluate_cache import install
 
     print(f'evaluate.load("quals") is this package now, from any folder. Written: {install()}')

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer
-from trainer_ext.explain.terminal import say
+from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from trainer_ext.io.tables import Rows
     from trainer_ext.mining import MiningSummary, Ranker
-    from trainer_ext.tables import Rows
 
 STEPS = ("sample", "score", "select")
-# Columns of the data set that is worked on, beside those with names of their own in trainer_ext.columns.
+# Columns of the data set that is worked on, beside those with names of their own in trainer_ext.dataset.
 _ROW, _SOURCE, _REFERENCE = "row", "source", "reference"
 _WIDEST = 1024  # tokens of a text where neither model nor tokenizer says what it can take
 
@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from trainer_ext.io.tables import WRITABLE, check_output, check_rows, column_names, read_table
     from trainer_ext.mining import SamplingSettings, Selection
-    from trainer_ext.tables import WRITABLE, check_output, check_rows, column_names, read_table
 
     steps = _steps(arguments)
     sampling = SamplingSettings(
@@ -170,8 +170,8 @@ class _Work:
 
     def write(self, dataset: Dataset) -> None:
         """Write the output, and remove what was kept for a run that goes on."""
-        from trainer_ext.mining.rows import TYPES, values
-        from trainer_ext.tables import column_names, write_table
+        from trainer_ext.io.tables import column_names, write_table
+        from trainer_ext.mining.columns import TYPES, values
 
         places = values(dataset, _ROW)
         added = {name: values(dataset, name) for name in TYPES if name in dataset.column_names}
@@ -198,8 +198,8 @@ class _Work:
         """
         import datasets
 
-        from trainer_ext.mining.rows import TYPES, fits
-        from trainer_ext.tables import column_names, text_column
+        from trainer_ext.io.tables import column_names, text_column
+        from trainer_ext.mining.columns import TYPES, fits
 
         arguments, path = self.arguments, self.arguments.file
         columns: dict[str, Any] = {_ROW: list(range(len(self.rows)))}
@@ -242,9 +242,9 @@ class _Work:
     def _sampled(self, dataset: Dataset, sampling: Any) -> tuple[Dataset, float | None]:
         """With candidates as tokens and as texts; ROUGE-L of these."""
         from trainer_ext.mining import check_summarizer, sample_candidates
-        from trainer_ext.mining.rankers import rouge_scorer
-        from trainer_ext.mining.rows import with_columns
+        from trainer_ext.mining.columns import with_columns
         from trainer_ext.mining.texts import candidate_texts
+        from trainer_ext.rouge import rouge_scorer
 
         if self.reference_column:
             rouge_scorer("rougeL", stem=False)  # check_summarizer needs it, hours later
@@ -294,8 +294,7 @@ def _load(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
     """
     import torch
     import transformers
-    from quals.loading import first_line
-    from quals.scorer import usable_device
+    from quals.loading import first_line, usable_device
     from safetensors import SafetensorError
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_ext.explain.terminal import say
+from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
     from trainer_ext.publishing import Hub, Published, Repository

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
-from trainer_ext.explain.terminal import say
+from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
-    from quals import QualsScorer, SummaryScore
+    from quals import QualsResult, QualsScorer
 
-    from trainer_ext.partial import PartialResults
-    from trainer_ext.tables import Rows
+    from trainer_ext.io.partial_results import PartialResults
+    from trainer_ext.io.tables import Rows
 
 _LOWEST = 3  # rows named in the table
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.tables import WRITABLE, check_output, check_rows, column_names, write_table
+    from trainer_ext.io.tables import WRITABLE, check_output, check_rows, column_names, write_table
 
     output: Path | None = arguments.output
     if arguments.resume and output is None:
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _read(arguments: argparse.Namespace) -> tuple[Rows, list[str], list[str]]:
-    from trainer_ext.tables import read_table, text_column
+    from trainer_ext.io.tables import read_table, text_column
 
     path: Path | None = arguments.file
     if path is not None:
@@ -92,7 +92,7 @@ def _partial(
     output: Path, scorer: QualsScorer, sources: Sequence[str], summaries: Sequence[str], form: list[bool]
 ) -> PartialResults:
     """What there is of ``output``, under these settings, texts and columns."""
-    from trainer_ext.partial import PartialResults
+    from trainer_ext.io.partial_results import PartialResults
 
     digest = hashlib.sha256()
     for text in (*sources, *summaries):
@@ -118,7 +118,7 @@ def _finished(partial: PartialResults, resume: bool, total: int) -> list[dict[st
     return results
 
 
-def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> Iterator[list[SummaryScore]]:
+def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> Iterator[list[QualsResult]]:
     """Results in the portions in which the scorer computes them, as told by how far it has read."""
     read = 0
 
@@ -130,7 +130,7 @@ def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> It
 
     if not summaries:
         return
-    chunk: list[SummaryScore] = []
+    chunk: list[QualsResult] = []
     for given, result in enumerate(scorer.iter_score(counted(), summaries), start=1):
         chunk.append(result)
         if given == read:
@@ -138,7 +138,7 @@ def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> It
             chunk = []
 
 
-def _columns(result: SummaryScore, explain: bool, token_log_probs: bool) -> dict[str, Any]:
+def _columns(result: QualsResult, explain: bool, token_log_probs: bool) -> dict[str, Any]:
     values = result.to_dict(token_log_probs)
     pairs = values.pop("pairs")
     columns = {"quals": values.pop("score"), **values}

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from trainer_ext.explain.terminal import say
+from trainer_ext.io.terminal import say
 
 _PORT = 8040
 
@@ -47,11 +47,11 @@ def _create_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _create(arguments: argparse.Namespace) -> None:
+    from trainer_ext.io.tables import check_output
     from trainer_ext.study.items import draw_items
     from trainer_ext.study.pairing import Columns, read_pairs
     from trainer_ext.study.plan import make_plan
     from trainer_ext.study.store import SUFFIXES, already, create_study
-    from trainer_ext.tables import check_output
 
     output: Path = arguments.output
     documents: Path | None = arguments.documents
@@ -147,9 +147,10 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
 def _report(arguments: argparse.Namespace) -> None:
     from contextlib import closing
 
+    from trainer_ext.io.atomic import json_line, replacing
+    from trainer_ext.io.tables import check_output
     from trainer_ext.study import require
     from trainer_ext.study.store import Study
-    from trainer_ext.tables import check_output, json_line, replacing
 
     require("scipy", "krippendorff")
     from trainer_ext.study.figure import FIGURE_SUFFIXES, write_figure

@@ -37,6 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.recipes.train_factcc import FactCCRecipe, train_factcc
+    from trainer_ext.recipes.factcc.train import FactCCRecipe, train_factcc
 
     print(f"Classifier written to {train_factcc(FactCCRecipe(**recipe_options(arguments)))}")

@@ -36,6 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.recipes.train_qagen import QAGenRecipe, train_qagen
+    from trainer_ext.recipes.qagen.train import QAGenRecipe, train_qagen
 
     print(f"QAGen written to {train_qagen(QAGenRecipe(**recipe_options(arguments)))}")

@@ -33,6 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.recipes.train_reader import ReaderRecipe, train_reader
+    from trainer_ext.recipes.reader.train import ReaderRecipe, train_reader
 
     print(f"Reader written to {train_reader(ReaderRecipe(**recipe_options(arguments)))}")

@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.install import module_file, uninstall
+    from trainer_ext.cli.evaluate_cache import module_file, uninstall
 
     removed = uninstall()
     print(f"Removed: {removed}" if removed else f"There was nothing to remove: no {module_file()}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from quals.markup import count, depth, signed
 
 if TYPE_CHECKING:
-    from quals.results import ScoredPair, SummaryScore
+    from quals.results import QualsResult, ScoredPair
 
 NO_PAIRS = "No question-answer pair survived, so QUALS is undefined for this summary (NaN)."
 
@@ -25,7 +25,7 @@ class Explanation:
 
     source: str
     summary: str
-    result: SummaryScore
+    result: QualsResult
     signature: str
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quals.markup import BLUE, ORANGE, printable, signed, token_texts
 
 from trainer_ext.explain import NO_PAIRS, Explanation
-from trainer_ext.tables import replacing
+from trainer_ext.io.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties

@@ -22,7 +22,7 @@ from quals.markup import (
 )
 
 from trainer_ext.explain import NO_PAIRS, Explanation
-from trainer_ext.tables import replacing
+from trainer_ext.io.atomic import replacing
 
 if TYPE_CHECKING:
     from quals.results import ScoredPair

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
-import unicodedata
 from collections.abc import Iterator
 
-from quals.markup import printable, signed
+from quals.markup import signed
 
 from trainer_ext.explain import NO_PAIRS, Explanation
+from trainer_ext.io.terminal import wrap
 
 _NUMBERS = 10  # columns of a number
 _NARROW = 60  # below this the numbers stand on a line of their own
@@ -24,38 +23,6 @@ def pair_list(explanation: Explanation, width: int | None = None) -> str:
     """
     columns = max(20, width or shutil.get_terminal_size().columns)
     return "\n".join(_lines(explanation, columns))
-
-
-def say(text: str) -> None:
-    """Print; what the terminal's encoding lacks becomes a question mark."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` columns, broken at spaces where there are some; East Asian letters take two."""
-    lines, line = [], ""
-    for word in printable(text).split(" "):
-        candidate = f"{line} {word}" if line else word
-        if columns(candidate) <= width:
-            line = candidate
-            continue
-        if line:
-            lines.append(line)
-        line = ""
-        for character in word:
-            if columns(line + character) > width:
-                lines.append(line)
-                line = ""
-            line += character
-    return [*lines, line]
-
-
-def columns(text: str) -> int:
-    """Columns that ``text`` takes in a terminal."""
-    return sum(
-        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
-    )
 
 
 def _lines(explanation: Explanation, width: int) -> Iterator[str]:

@@ -14,15 +14,16 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from trainer_ext.mining.check import check_summarizer
+from trainer_ext.mining.columns import require_dataset
 from trainer_ext.mining.generation import generate_summaries, special_tokens
-from trainer_ext.mining.rankers import Ranker, resolve_ranker, rouge_scorer
-from trainer_ext.mining.rows import require_dataset
+from trainer_ext.mining.rankers import Ranker, resolve_ranker
 from trainer_ext.mining.sampling import SamplingSettings, sample_candidates
 from trainer_ext.mining.scoring import score_candidates
 from trainer_ext.mining.selection import Selection, effective_rule, select_candidates
 from trainer_ext.mining.store import ALONE, Workers
 from trainer_ext.mining.summary import MiningSummary, summarize
 from trainer_ext.mining.texts import reference_texts, source_texts
+from trainer_ext.rouge import rouge_scorer
 
 __all__ = [
     "MiningSummary",

@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from trainer_ext.columns import CANDIDATE_LABELS
-from trainer_ext.mining.rankers import rouge_scorer
-from trainer_ext.mining.rows import LABELS, label_ids, values
+from trainer_ext.dataset import CANDIDATE_LABELS
+from trainer_ext.mining.columns import LABELS, label_ids, values
 from trainer_ext.mining.texts import candidate_texts, reference_texts
+from trainer_ext.rouge import rouge_scorer
 
 LEAST = 0.1  # mean ROUGE-L F1; fine-tuned summarizers reach 0.2 and more with samples too
 _DOCUMENTS = 200

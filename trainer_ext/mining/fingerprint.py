@@ -13,19 +13,15 @@ from datasets import Dataset
 from datasets.fingerprint import Hasher
 from datasets.utils._dill import Pickler
 
+from trainer_ext.io.hashing import hash_json, plain
+from trainer_ext.mining.columns import batches
 from trainer_ext.mining.generation import kept_generation_settings
-from trainer_ext.mining.rows import batches
 
 # Parts of a config that say how it was stored or run, not what it computes.
 _NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
 
 
-def fingerprint(**parts: Any) -> str:
-    """64 hexadecimal digits over named parts, each of plain JSON values; the order of the names does not matter."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()
-
-
-def model_fingerprint(model: torch.nn.Module) -> str:
+def summarizer_fingerprint(model: torch.nn.Module) -> str:
     """64 hexadecimal digits over all weights, bit by bit, and what of the configs bears on sampling.
 
     Covers names, dtypes, shapes and bytes of the state dict, adapters with their settings included; the config, but
@@ -37,7 +33,7 @@ def model_fingerprint(model: torch.nn.Module) -> str:
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     config: Any = model.config
     adapters = getattr(model, "peft_config", None) or {}
-    return fingerprint(
+    return hash_json(
         weights=digest.hexdigest(),
         config={name: value for name, value in config.to_dict().items() if name not in _NOT_THE_MODEL},
         generation=kept_generation_settings(model),
@@ -57,7 +53,7 @@ def data_fingerprint(dataset: Dataset, columns: Sequence[str]) -> str:
     digest.update(json.dumps(names).encode())
     for batch in batches(dataset, names):
         for row in zip(*(batch[name] for name in names), strict=True):
-            digest.update(json.dumps(row, default=_plain).encode() + b"\n")
+            digest.update(json.dumps(row, default=plain).encode() + b"\n")
     return digest.hexdigest()
 
 
@@ -84,8 +80,3 @@ def _in_order(value: Any) -> Any:
     if type(value) in (set, frozenset):
         return type(value), (sorted(value, key=object_fingerprint),)
     return NotImplemented
-
-
-def _plain(value: Any) -> Any:
-    """Sets in order, for JSON; what else JSON does not know, as its text."""
-    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

@@ -14,8 +14,8 @@ from quals.products import fast_products
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
-from trainer_ext.decoder_rows import decoder_inputs
-from trainer_ext.mining.rows import batches, require_dataset
+from trainer_ext.mining.columns import batches, require_dataset
+from trainer_ext.one_pass import decoder_inputs
 
 _TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 # What of a generation config says how long a summary is and which tokens it must or must not have.

@@ -9,7 +9,9 @@ from importlib.metadata import version
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from trainer_ext.mining.fingerprint import fingerprint, object_fingerprint
+from trainer_ext.io.hashing import hash_json
+from trainer_ext.mining.fingerprint import object_fingerprint
+from trainer_ext.rouge import rouge_scorer
 
 if TYPE_CHECKING:
     from quals import QualsScorer
@@ -168,7 +170,7 @@ class MetricRanker(Ranker):
             told = result.get("signature")
             # Three digits: the last ones differ between machines.
             trial = told if isinstance(told, str) else [f"{score:.3g}" for score in scores]
-            known = fingerprint(config=self._metric.config_name, options=self._options, trial=trial)
+            known = hash_json(config=self._metric.config_name, options=self._options, trial=trial)
             self._signature = f"{self.name}-{known[:16]}"
         return self._signature
 
@@ -254,19 +256,6 @@ def resolve_ranker(ranker: Any, **options: Any) -> Ranker:
         f"The ranker is {ranker!r}: give 'quals', 'rouge', a metric from evaluate.load, or a function (sources, "
         "summaries, references) -> scores."
     )
-
-
-def rouge_scorer(*kinds: str, stem: bool) -> Any:
-    """A ``rouge_score.rouge_scorer.RougeScorer``.
-
-    Raises:
-        ValueError: the package is not installed.
-    """
-    try:
-        from rouge_score.rouge_scorer import RougeScorer
-    except ImportError as error:
-        raise ValueError("ROUGE needs the package rouge-score: pip install 'quals[train]'.") from error
-    return RougeScorer(list(kinds), use_stemmer=stem)
 
 
 def _takes_texts(form: Mapping[str, Any]) -> bool:

@@ -15,8 +15,9 @@ from datasets import Dataset
 from quals.inputs import require, whole_number
 from transformers import GenerationConfig
 
-from trainer_ext.columns import CANDIDATE_LABELS
-from trainer_ext.mining.fingerprint import data_fingerprint, model_fingerprint
+from trainer_ext.dataset import CANDIDATE_LABELS
+from trainer_ext.mining.columns import LABELS, label_ids, with_columns
+from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
 from trainer_ext.mining.generation import (
     evaluating,
     generate_labels,
@@ -27,7 +28,6 @@ from trainer_ext.mining.generation import (
     source_lengths,
     sources_at,
 )
-from trainer_ext.mining.rows import LABELS, label_ids, with_columns
 from trainer_ext.mining.store import ALONE, Workers, open_store, run_chunks
 
 VERSION = 1  # of the computation: changes when samples do
@@ -107,7 +107,7 @@ def sample_candidates(
     if folder is not None:
         made_from = {
             "version": VERSION,
-            "model": model_fingerprint(model),
+            "model": summarizer_fingerprint(model),
             "data": data_fingerprint(dataset, source_columns(dataset)),
             "settings": asdict(settings),
             "generation": {name: value for name, value in config.to_dict().items() if name != "transformers_version"},

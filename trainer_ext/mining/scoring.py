@@ -9,10 +9,10 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from trainer_ext.columns import CANDIDATE_SCORES, REFERENCE_SCORE
-from trainer_ext.mining.fingerprint import fingerprint
+from trainer_ext.dataset import CANDIDATE_SCORES, REFERENCE_SCORE
+from trainer_ext.io.hashing import hash_json
+from trainer_ext.mining.columns import with_columns
 from trainer_ext.mining.rankers import Ranker
-from trainer_ext.mining.rows import with_columns
 from trainer_ext.mining.store import ALONE, Workers, open_store, run_chunks
 from trainer_ext.mining.texts import candidate_texts, reference_texts, source_texts
 
@@ -56,7 +56,7 @@ def score_candidates(
         ranker.require_no_reference()
     made_from: dict[str, Any] = {}
     if folder is not None:
-        texts = fingerprint(sources=sources, references=references, candidates=candidates)
+        texts = hash_json(sources=sources, references=references, candidates=candidates)
         made_from = {"version": VERSION, "ranker": ranker.name, "signature": ranker.signature, "texts": texts}
         made_from["documents_in_a_chunk"] = CHUNK
     store = open_store(folder, "scores", made_from, workers)

@@ -10,8 +10,8 @@ from typing import Any
 from datasets import Dataset
 from quals.inputs import require, whole_number
 
-from trainer_ext.columns import CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE
-from trainer_ext.mining.rows import (
+from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE
+from trainer_ext.mining.columns import (
     CANDIDATES,
     LABELS,
     candidate_scores,

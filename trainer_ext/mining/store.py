@@ -12,10 +12,10 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from trainer_ext.mining.fingerprint import fingerprint
-from trainer_ext.tables import json_line, replacing
+from trainer_ext.io.atomic import json_line, replacing
+from trainer_ext.io.hashing import hash_json
 
-_TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|settings)\.json\.\d+\.tmp")  # as trainer_ext.tables.replacing names them
+_TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|settings)\.json\.\d+\.tmp")  # as io.atomic.replacing names them
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def open_store(folder: Path | None, kind: str, made_from: Mapping[str, Any], wor
         if workers.count > 1:
             raise ValueError(f"{workers.count} workers share their chunks in a folder: give one.")
         return ChunkStore(None)
-    place = folder / f"{kind}-{fingerprint(**made_from)[:16]}"
+    place = folder / f"{kind}-{hash_json(**made_from)[:16]}"
     place.mkdir(parents=True, exist_ok=True)
     store = ChunkStore(place)
     store.clean(workers)

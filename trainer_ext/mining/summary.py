@@ -10,7 +10,7 @@ from typing import Any
 
 from datasets import Dataset
 
-from trainer_ext.mining.rows import candidate_scores, reference_scores
+from trainer_ext.mining.columns import candidate_scores, reference_scores
 
 
 @dataclass(frozen=True)

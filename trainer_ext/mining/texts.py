@@ -8,8 +8,8 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from trainer_ext.columns import CANDIDATE_LABELS, IGNORED
-from trainer_ext.mining.rows import LABELS, batches, label_ids, values
+from trainer_ext.dataset import CANDIDATE_LABELS, IGNORED
+from trainer_ext.mining.columns import LABELS, batches, label_ids, values
 
 
 def source_texts(

@@ -7,8 +7,8 @@ from typing import Any
 
 from quals.markup import BLUE, ORANGE, printable
 
+from trainer_ext.io.atomic import replacing
 from trainer_ext.study.report import Report, Result
-from trainer_ext.tables import replacing
 
 FIGURE_SUFFIXES = (".png", ".svg")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer_ext.tables import Rows, read_table, text_column
+from trainer_ext.io.tables import Rows, read_table, text_column
 
 _SHOWN = 60  # characters of a document in a message
 
@@ -44,7 +44,7 @@ def read_pairs(first: Path, second: Path, documents: Path | None, columns: Colum
     """The documents of both tables, in the first table's order.
 
     Args:
-        first, second: a table of summaries for each system, as :func:`trainer_ext.tables.read_table` takes them.
+        first, second: a table of summaries for each system, as :func:`trainer_ext.io.tables.read_table` takes them.
         documents: a table of the source texts; None where both tables have them. It may hold more than are needed.
         columns: the names of their columns; with ``documents`` there must be an identifier.
 

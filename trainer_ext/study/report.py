@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from trainer_ext.bootstrap import Floats, Interval, interval
 from trainer_ext.study import ATTRIBUTES
 from trainer_ext.study.judgements import Judgement, Rater, read_judgements, read_raters
 from trainer_ext.study.statistics import (
@@ -17,7 +16,10 @@ from trainer_ext.study.statistics import (
     EQUAL,
     WORSE,
     Counts,
+    Floats,
+    Interval,
     alpha,
+    interval,
     majority,
     resamples,
     shares,

@@ -10,8 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer_ext.bootstrap import Floats
-
+Floats = NDArray[np.float64]
+Interval = tuple[float, float]
 Counts = NDArray[np.int64]
 WORSE, EQUAL, BETTER = range(3)
 
@@ -69,3 +69,12 @@ def alpha(counts: Counts) -> float:
     if np.count_nonzero(pairable.sum(axis=0)) < 2:
         return math.nan
     return float(krippendorff.alpha(value_counts=pairable, level_of_measurement="ordinal"))
+
+
+def interval(values: Floats, level: float = 0.95) -> Interval:
+    """Percentile interval of bootstrapped values, undefined ones left out; NaNs where all are."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return math.nan, math.nan
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
-from mining_data import FEW, columns, copied, documents, summarizer, with_labels
-from tiny import tiny_tokenizer
+from support.mining_data import FEW, columns, copied, documents, summarizer, with_labels
+from support.tiny import tiny_tokenizer
 from transformers import PreTrainedModel
 
 from trainer_ext.mining import (
@@ -278,9 +278,9 @@ def test_one_document_one_candidate(model: PreTrainedModel, labelled: Dataset) -
 MINING = """
 import json, sys, time
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {here!r}]
-from mining_data import FEW, columns, copied, documents, summarizer, with_labels
-from tiny import tiny_tokenizer
+sys.path.insert(0, {tests!r})
+from support.mining_data import FEW, columns, copied, documents, summarizer, with_labels
+from support.tiny import tiny_tokenizer
 from trainer_ext.mining import Selection, mine
 import trainer_ext.mining.scoring as scoring
 scoring.CHUNK = 4  # small, so that there are many moments between chunks
@@ -301,8 +301,7 @@ Path(sys.argv[2]).write_text(json.dumps([columns(selected), summary.to_dict()]))
 
 
 def start_mining(folder: Path, output: Path) -> subprocess.Popen[str]:
-    here = Path(__file__).parent
-    code = MINING.format(tests=str(here.parents[1]), here=str(here))
+    code = MINING.format(tests=str(Path(__file__).parents[2]))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # sums come out in another order on other numbers of threads
     command: Sequence[str] = [sys.executable, "-c", code, str(folder), str(output)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

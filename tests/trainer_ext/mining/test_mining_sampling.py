@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from families import FAMILIES, family
-from mining_data import FEW, documents, summarizer, with_labels
 from peft import LoraConfig, get_peft_model
+from support.families import FAMILIES, family
+from support.mining_data import FEW, documents, summarizer, with_labels
 from transformers import GenerationConfig, PreTrainedModel
 
-from trainer_ext.decoder_rows import base_model, decoder_inputs
 from trainer_ext.mining import SamplingSettings, Workers, generate_summaries, sample_candidates
 from trainer_ext.mining.generation import evaluating, length_chunks
 from trainer_ext.mining.sampling import sampling_config
+from trainer_ext.one_pass import base_model, decoder_inputs
 
 
 def sample(model: Any, dataset: Dataset, settings: SamplingSettings = FEW, **options: Any) -> list[list[list[int]]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
-from mining_data import columns
+from support.mining_data import columns
 
 from trainer_ext.mining import Selection, select_candidates
 from trainer_ext.mining.selection import RULES, effective_rule

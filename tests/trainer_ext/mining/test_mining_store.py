@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from mining_data import FEW, documents, summarizer
 from peft import LoraConfig, get_peft_model
+from support.mining_data import FEW, documents, summarizer
 
+from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining import SamplingSettings, Workers, sample_candidates
-from trainer_ext.mining.fingerprint import data_fingerprint, fingerprint, model_fingerprint
+from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
 from trainer_ext.mining.store import ChunkStore, open_store, run_chunks
 
 CONTENT = [[[1, 2, 3], []], [None, 0.1, -1e-300, "é\u2028\ud800"]]
@@ -125,9 +126,9 @@ def test_other_weights_data_or_settings_never_share_work(tmp_path: Path) -> None
 
 
 def test_fingerprint_of_a_model() -> None:
-    known = model_fingerprint(summarizer())
-    assert model_fingerprint(summarizer()) == known
-    assert model_fingerprint(summarizer().train()) == known
+    known = summarizer_fingerprint(summarizer())
+    assert summarizer_fingerprint(summarizer()) == known
+    assert summarizer_fingerprint(summarizer().train()) == known
     assert len(known) == 64
     other = [summarizer(seed=1), summarizer("pegasus"), summarizer().half(), summarizer().to(torch.bfloat16)]
     scaled = summarizer()
@@ -138,7 +139,7 @@ def test_fingerprint_of_a_model() -> None:
     for adapter in adapters:
         torch.manual_seed(0)
         other.append(get_peft_model(summarizer(), adapter))
-    assert len({known, *map(model_fingerprint, [*other, scaled])}) == 8
+    assert len({known, *map(summarizer_fingerprint, [*other, scaled])}) == 8
 
 
 def test_fingerprint_of_data_is_of_its_contents() -> None:
@@ -155,5 +156,5 @@ def test_fingerprint_of_data_is_of_its_contents() -> None:
 
 
 def test_fingerprint_of_parts() -> None:
-    assert fingerprint(a=1, b={"x", "y"}) == fingerprint(b={"y", "x"}, a=1)
-    assert fingerprint(a=1) != fingerprint(a=2) != fingerprint(a="2") != fingerprint(b="2")
+    assert hash_json(a=1, b={"x", "y"}) == hash_json(b={"y", "x"}, a=1)
+    assert hash_json(a=1) != hash_json(a=2) != hash_json(a="2") != hash_json(b="2")

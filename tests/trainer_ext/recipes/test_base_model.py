@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from readers import save_reader, tiny_reader
+from support.readers import save_reader, tiny_reader
 from transformers import AutoModelForQuestionAnswering
 
 from trainer_ext.recipes.base_model import load_base

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from readers import tiny_reader
+from support.readers import tiny_reader
 
 from trainer_ext.recipes.checks import check_recipe
-from trainer_ext.recipes.train_qagen import QAGenRecipe
-from trainer_ext.recipes.train_reader import ReaderRecipe
+from trainer_ext.recipes.qagen.train import QAGenRecipe
+from trainer_ext.recipes.reader.train import ReaderRecipe
 
 
 @pytest.fixture

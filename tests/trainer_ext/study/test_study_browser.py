@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from study_data import make_study, pairs, serving
+from support.study_data import make_study, pairs, serving
 
 from trainer_ext.study import ATTRIBUTES
 from trainer_ext.study.pairing import Pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 import pytest
-from study_data import pairs
+from support.study_data import pairs
 
 from trainer_ext.study.items import Item, draw_items
 from trainer_ext.study.pairing import Pair

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from study_data import make_study, pairs
+from support.study_data import make_study, pairs
 
 from trainer_ext.study.figure import write_figure
 from trainer_ext.study.judgements import passed

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from study_data import RUN, Server, make_study, pairs, serving, wait_until
+from support.study_data import RUN, Server, make_study, pairs, serving, wait_until
 
 from trainer_ext.study import ATTRIBUTES, CHOICES
 from trainer_ext.study.pairing import Pair

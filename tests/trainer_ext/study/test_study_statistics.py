@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from trainer_ext.bootstrap import interval
-from trainer_ext.study.statistics import BETTER, alpha, majority, resamples, shares, sign_test
+from trainer_ext.study.statistics import BETTER, alpha, interval, majority, resamples, shares, sign_test
 
 
 def test_a_majority_is_more_than_half() -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from study_data import make_study, pairs
+from support.study_data import make_study, pairs
 
 from trainer_ext.study import ATTRIBUTES, CHOICES
 from trainer_ext.study.store import Study

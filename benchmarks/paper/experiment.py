@@ -1,0 +1,148 @@
+"""One set from its documents to scores: fine-tuned, mined, trained by each ranker, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from quals import QualsScorer
+from transformers import PreTrainedTokenizerBase
+
+from benchmarks.common.examples import Example, tokenized
+from benchmarks.common.judging import Judge, judged
+from benchmarks.common.variants import Variant
+from benchmarks.paper.chosen import chosen_texts
+from benchmarks.paper.data import Parts
+from benchmarks.paper.mining import RANKERS, Mined
+from benchmarks.paper.stages import (
+    Arm,
+    Settings,
+    fine_tuned,
+    mining,
+    selected_folders,
+    selections,
+    side_by_side,
+    summaries,
+)
+from benchmarks.paper.table import MLE
+from trainer_ext.study.statistics import Floats
+
+
+@dataclass(frozen=True)
+class Summarizer:
+    """A trained one.
+
+    Attributes:
+        method: ``"mle"``, its ranker, or what its variant is called.
+        seed: of its contrastive training; 0 where there was none.
+        folder: of its model.
+    """
+
+    method: str
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What all data sets share.
+
+    Attributes:
+        settings: of the stages.
+        variants: further arms with their settings.
+        tokenizer: of the summarizers.
+        ranker: QUALS, where it ranks.
+        judges: by name.
+        processes: that mine and train at a time.
+    """
+
+    settings: Settings
+    variants: Mapping[Variant, Settings]
+    tokenizer: PreTrainedTokenizerBase
+    ranker: QualsScorer
+    judges: Mapping[str, Judge]
+    processes: int
+
+    def trained(self, name: str, parts: Parts) -> list[Summarizer]:
+        """All summarizers of a set, the one by likelihood first, with their summaries of its test documents."""
+        settings = self.settings
+        train, validation = self._tokenized(parts.train), self._tokenized(parts.validation)
+        tests = [self._tokenized(some) for some in (parts.test, parts.further) if some]
+        leads = self._tokenized(parts.leads) if parts.leads else None
+        mle = fine_tuned(settings, name, train, validation, self.tokenizer, leads)
+        pool = mining(settings, name, mle, train, self.tokenizer, self.ranker.dtype)
+
+        @cache
+        def mined() -> Mined:
+            if self.processes > 1:
+                pool.share(self.processes)
+            return pool.mined(self.ranker)
+
+        selected = selections(settings, name, mined)
+        arms = [
+            Arm(settings, name, ranker, seed, mle, selected[ranker], tests, self.tokenizer)
+            for ranker in RANKERS
+            for seed in settings.seeds
+        ]
+        for variant, varied in self.variants.items():
+            rows_of = selections(varied, name, mined, variant)["quals"]
+            arms.append(Arm(varied, name, "quals", settings.seeds[0], mle, rows_of, tests, self.tokenizer, variant))
+        side_by_side(arms, self.processes)
+        return [Summarizer(MLE, 0, mle)] + [
+            Summarizer(str(arm.variant) or arm.ranker, arm.seed, arm.folder) for arm in arms
+        ]
+
+    def judged(
+        self, name: str, summarizers: Sequence[Summarizer], test: Sequence[Example]
+    ) -> tuple[dict[str, dict[str, Floats]], list[dict[str, object]]]:
+        """Of each method each judge's scores, ``(seeds, documents)``, and a row for every summary."""
+        documents = self._tokenized(test)
+        found: dict[str, list[dict[str, Floats]]] = {}
+        rows: list[dict[str, object]] = []
+        for one in summarizers:
+            texts = summaries(self.settings, one.folder, documents, self.tokenizer)
+            mine = self._scores(name, texts, test)
+            found.setdefault(one.method, []).append(mine)
+            rows += [{"set": name, "method": one.method, "seed": one.seed} | row for row in _rows(texts, mine)]
+        by_seed = {
+            method: {judge: np.stack([seed[judge] for seed in seeds]) for judge in self.judges}
+            for method, seeds in found.items()
+        }
+        return by_seed, rows
+
+    def chosen(
+        self, name: str, train: Sequence[Example], documents: int
+    ) -> tuple[dict[str, Floats], dict[str, tuple[dict[str, Floats], dict[str, Floats]]]]:
+        """Of documents that both rankers selected: scores of what the model by likelihood writes of them, and by ranker
+        those of their targets and negatives; none where there are no such documents.
+
+        Args:
+            name: of the set.
+            train: its documents.
+            documents: judged at most.
+        """
+        examples, texts = chosen_texts(selected_folders(self.settings, name), train, documents, self.tokenizer)
+        if not examples:
+            return {}, {}
+        mle = self.settings.work / name / "mle"
+        written = summaries(self.settings, mle, self._tokenized(examples), self.tokenizer)
+        return self._scores(name, written, examples), {
+            ranker: (self._scores(name, targets, examples), self._scores(name, negatives, examples))
+            for ranker, (targets, negatives) in texts.items()
+        }
+
+    def _scores(self, name: str, texts: Sequence[str], examples: Sequence[Example]) -> dict[str, Floats]:
+        return judged(self.judges, texts, examples, self.settings.work / name / "scores")
+
+    def _tokenized(self, examples: Sequence[Example]) -> Dataset:
+        return tokenized(examples, self.tokenizer, self.settings.max_source, self.settings.max_target)
+
+
+def _rows(texts: Sequence[str], scores: Mapping[str, Floats]) -> Iterator[dict[str, object]]:
+    for place, text in enumerate(texts):
+        known = {key: float(values[place]) if np.isfinite(values[place]) else None for key, values in scores.items()}
+        yield {"document": place, "summary": text} | known

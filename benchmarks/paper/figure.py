@@ -1,0 +1,107 @@
+"""What each ranker's training changed, drawn; by the experiment itself, or from its scores:
+
+    python -m benchmarks.paper.figure NEWS.jsonl DIALOGUE.jsonl --figure BOTH.png
+
+The files are what ``python -m benchmarks.paper --output`` wrote, one or several of them, of different sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common.command import exit_status
+from benchmarks.common.differences import difference, mean_of
+from benchmarks.common.judging import free_judges
+from benchmarks.paper.table import MLE, Found
+from trainer_ext.io.atomic import replacing
+from trainer_ext.io.tables import read_table
+
+MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "quals": "QUALS, nats a token"}
+_COLORS = {"rouge": "#DB7800", "quals": "#0072B2"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw; a mistake of the user's is one line on standard error and exit status 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scores", type=Path, nargs="+", metavar="SCORES.jsonl", help="what --output of the run wrote")
+    parser.add_argument("--figure", type=Path, required=True, help="the picture, as .png or .svg")
+    arguments = parser.parse_args(argv)
+    return exit_status("conseq.figure", partial(draw, arguments.scores, arguments.figure))
+
+
+def draw(files: Sequence[Path], figure: Path) -> None:
+    """Write the figure of all sets in the files, of each on all its test documents.
+
+    Raises:
+        ValueError: a file holds no scores of the experiment, or a set that another has too.
+    """
+    sets: dict[str, Found] = {}
+    for file in files:
+        for name, found in _by_set(read_table(file), file).items():
+            if name in sets:
+                raise ValueError(f"{file} has scores of {name}, and so has a file before it: give each set once.")
+            sets[name] = found
+    labels = MODEL_LABELS | {key: judge.label for key, judge in free_judges().items() if key != "words"}
+    every = [scores for found in sets.values() for scores in found.values()]
+    write_figure(sets, {key: label for key, label in labels.items() if all(key in mine for mine in every)}, figure)
+
+
+def _by_set(rows: Iterable[Mapping[str, Any]], file: Path) -> dict[str, Found]:
+    """Each set's scores, ``(seeds, documents)``, of the methods that are drawn."""
+    cells: dict[str, dict[str, dict[int, dict[tuple[bool, int], Mapping[str, Any]]]]] = {}
+    for row in rows:
+        try:
+            name, method, seed, document = row["set"], row["method"], row["seed"], row["document"]
+        except KeyError as error:
+            raise ValueError(f"{file} has a row without {error.args[0]}: give a file that --output wrote.") from error
+        if method in (MLE, *_COLORS):
+            of_seed = cells.setdefault(name, {}).setdefault(method, {}).setdefault(seed, {})
+            of_seed[bool(row.get("further")), document] = row
+    return {name: {method: _scores(seeds) for method, seeds in methods.items()} for name, methods in cells.items()}
+
+
+def _scores(seeds: Mapping[int, Mapping[tuple[bool, int], Mapping[str, Any]]]) -> dict[str, Any]:
+    ordered = [[rows[place] for place in sorted(rows)] for rows in seeds.values()]
+    measures = ordered[0][0].keys() - {"set", "method", "seed", "document", "summary", "further"}
+    # None, no score, becomes NaN.
+    return {key: np.array([[row[key] for row in rows] for rows in ordered], dtype=float) for key in measures}  # (S, D)
+
+
+def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Path) -> None:
+    """What each ranker's training changed, in units of the mean before it, a panel for each data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    size = (5.2 * len(sets) + 2, 0.5 * len(labels) + 1.8)
+    figure, panels = pyplot.subplots(1, len(sets), figsize=size, sharey=True, layout="constrained")
+    for panel, (name, found) in zip(np.atleast_1d(panels), sets.items(), strict=True):
+        for offset, (ranker, color) in zip((-0.12, 0.12), _COLORS.items(), strict=True):
+            for row, measure in enumerate(labels):
+                unit = abs(mean_of(found[MLE][measure])) or 1.0
+                change, low, high = difference(found[ranker][measure], found[MLE][measure])
+                panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
+                panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
+        panel.axvline(0, color="#626a73", linewidth=0.8)
+        panel.set_title(f"{name}, {found[MLE][next(iter(labels))].shape[-1]:,} documents")
+        panel.set_xlabel("change against likelihood alone, % of its mean")
+        panel.grid(axis="x", color="#dfe3e8")
+    first = np.atleast_1d(panels)[0]
+    first.set_yticks(range(len(labels)), list(labels.values()))
+    first.invert_yaxis()
+    handles, rankers = first.get_legend_handles_labels()
+    figure.legend(handles, [f"ranked by {ranker.upper()}" for ranker in rankers], loc="outside lower center", ncols=2)
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,44 @@
+"""Pairs made of articles that have no summary: the first sentence against the rest, as XSum's are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.common.examples import Example
+from trainer_ext.io.tables import read_table
+from trainer_ext.recipes.qa_data import split_sentences
+
+_JOINED = re.compile(r"(?<=[a-z0-9\"')]{2}[.!?])(?=[A-Z])")  # web pages' paragraphs, run together
+_DATELINE = re.compile(r"[A-Z][\w .]{2,30}, [A-Z][a-z]{2,8}\.? \d{1,2} \([A-Z]{2,5}\) ?")
+_WORDS = range(8, 41)  # below are headings and exclamations, above sentences that were not found apart
+
+
+def lead_pairs(files: Sequence[Path]) -> list[Example]:
+    """The first sentence as the summary of the article without it, where it could be one; each article once.
+
+    Left out are first sentences of fewer than 8 or more than 40 words and articles with less than three times as many
+    words after it. White space is made even, and a news agency's dateline taken off.
+
+    Args:
+        files: tables with the column ``document``, such as JSON lines.
+
+    Raises:
+        ValueError: a file is no table, or has no such articles.
+    """
+    found: dict[str, Example] = {}
+    for file in files:
+        for row in read_table(file):
+            article = row.get("document")
+            if not isinstance(article, str):
+                raise ValueError(f"{file} has a row without the text document: give a file of articles.")
+            text = _DATELINE.sub("", " ".join(_JOINED.sub(" ", article).split()), count=1)
+            end = split_sentences(text)[0][1]
+            lead, rest = text[:end].strip(), text[end:].strip()
+            words = len(lead.split())
+            if words in _WORDS and len(rest.split()) >= 3 * words:
+                found.setdefault(rest, Example(rest, lead))
+    if not found:
+        raise ValueError(f"{', '.join(map(str, files))}: there are no articles that begin with a usable sentence.")
+    return list(found.values())

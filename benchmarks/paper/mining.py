@@ -1,0 +1,110 @@
+"""One pool of candidates and each ranker's scores of it, by processes that share the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import BrokenBarrierError
+
+from datasets import Dataset
+from quals import QualsScorer
+from transformers import PreTrainedTokenizerBase
+
+from benchmarks.one_run.stages import Settings as Decoding
+from benchmarks.one_run.stages import load
+from benchmarks.paper.processes import pool_of, release_others, wait_for_others
+from trainer_ext.mining import (
+    SamplingSettings,
+    Workers,
+    check_summarizer,
+    resolve_ranker,
+    sample_candidates,
+    score_candidates,
+)
+from trainer_ext.mining.generation import special_tokens
+from trainer_ext.mining.store import ALONE
+
+RANKERS = ("rouge", "quals")
+
+
+@dataclass(frozen=True)
+class Mined:
+    """What mining found.
+
+    Attributes:
+        scored: by ranker the pool with its scores.
+        rouge_l: mean ROUGE-L of the samples against the references.
+    """
+
+    scored: dict[str, Dataset]
+    rouge_l: float | None
+
+
+@dataclass(frozen=True)
+class Mining:
+    """What to sample of which documents, and what ranks it.
+
+    Attributes:
+        model: folder of the summarizer.
+        decoding: how it is loaded.
+        pool: documents.
+        sampling: how candidates are drawn.
+        tokenizer: of the summarizer.
+        ranker_dtype: of the QUALS that ranks.
+        folder: keeps finished chunks.
+    """
+
+    model: Path
+    decoding: Decoding
+    pool: Dataset
+    sampling: SamplingSettings
+    tokenizer: PreTrainedTokenizerBase
+    ranker_dtype: str
+    folder: Path
+
+    def mined(self, scorer: QualsScorer, workers: Workers = ALONE) -> Mined:
+        """Sample and score what the folder has not yet.
+
+        Args:
+            scorer: QUALS of ``ranker_dtype``.
+            workers: who computes which chunk.
+
+        Raises:
+            ValueError: the model's samples are no summaries.
+        """
+        model = load(self.model, self.decoding)
+        sampled = sample_candidates(model, self.pool, self.sampling, folder=self.folder, workers=workers)
+        rouge_l = check_summarizer(sampled, self.tokenizer, special_tokens(model))
+        scored = {
+            ranker: score_candidates(
+                sampled,
+                resolve_ranker(scorer if ranker == "quals" else ranker),
+                self.tokenizer,
+                source_column="document",
+                folder=self.folder,
+                workers=workers,
+            )
+            for ranker in RANKERS
+        }
+        return Mined(scored, rouge_l)
+
+    def share(self, processes: int) -> None:
+        """Fill the folder by so many processes.
+
+        Raises:
+            Exception: what one of them raised, once all have ended.
+        """
+        with pool_of(processes) as pool:
+            # Each waits for the others, so that no process takes two of these.
+            futures = [pool.submit(_mine, self, Workers(rank, processes, wait_for_others)) for rank in range(processes)]
+            errors = [error for future in futures if (error := future.exception()) is not None]
+        for error in sorted(errors, key=lambda error: isinstance(error, BrokenBarrierError)):
+            raise error
+
+
+def _mine(mining: Mining, workers: Workers) -> None:
+    try:
+        mining.mined(QualsScorer(dtype=mining.ranker_dtype), workers)
+    except BaseException:
+        release_others()
+        raise

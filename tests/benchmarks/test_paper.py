@@ -1,0 +1,269 @@
+"""The experiment from end to end on a tiny model: every stage once, nothing of the test set trained on."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset, load_from_disk
+from support.classifiers import save_classifier
+from support.tiny import WORDS, save_tiny_qagen, tiny_model, tiny_tokenizer, train_tiny_qagen
+from transformers import AutoTokenizer, PreTrainedModel
+
+from benchmarks.common.examples import Example, read_examples, split
+from benchmarks.common.judging import Judge, free_judges, judged
+from benchmarks.one_run.stages import Settings as Decoding
+from benchmarks.one_run.stages import load
+from benchmarks.paper.__main__ import main
+from benchmarks.paper.chosen import chosen_texts
+from benchmarks.paper.figure import main as draw
+from benchmarks.paper.figure import write_figure
+from benchmarks.paper.stages import Settings, chosen_rows, fine_tuned
+from benchmarks.paper.table import MLE, chosen_table, markdown
+from trainer_ext.mining import SamplingSettings, sample_candidates
+
+CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Documents of 18 words, each with its first five as the summary."""
+    rng = random.Random(0)
+    texts = [[rng.choice(CONTENT) for _ in range(18)] for _ in range(40)]
+    file = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
+    rows = [{"document": " ".join(text), "summary": " ".join(text[:5])} for text in texts]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def test_a_whole_run_and_its_resumption(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = train_tiny_qagen(tmp_path / "model", lambda rng, text: " ".join(text[:5]), longest=12)
+    work, scores, figure = tmp_path / "work", tmp_path / "scores.jsonl", tmp_path / "changes.png"
+    options = ["--set", f"tiny={pairs}", "--work", str(work), "--model", str(model), "--test-documents", "4"]
+    options += ["--validation-documents", "4", "--documents", "12", "--mle-epochs", "2", "--epochs", "1"]
+    options += [
+        "--seeds",
+        "3",
+        "4",
+        "--judges",
+        "quals",
+        "factcc",
+        "--classifier",
+        str(save_classifier(tmp_path / "c")),
+    ]
+    rng = random.Random(1)
+    halves = [[" ".join(rng.choice(CONTENT) for _ in range(size)) for size in (8, 30)] for _ in range(16)]
+    articles = tmp_path / "articles.jsonl"
+    articles.write_text("".join(json.dumps({"document": f"{lead}. The {rest}"}) + "\n" for lead, rest in halves))
+    options += ["--leads", f"tiny={articles}", "--max-source", "24"]
+    texts = pairs.read_text().splitlines()[:2]  # which are left out
+    further = tmp_path / "further.jsonl"
+    others = [" ".join(rng.choice(CONTENT) for _ in range(18)) for _ in range(3)]
+    texts += [json.dumps({"document": text, "summary": " ".join(text.split()[:5])}) for text in others]
+    further.write_text("\n".join(texts))
+    options += ["--further-test", f"tiny={further}"]
+    options += ["--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"]
+    variants = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
+    options += [option for variant in variants for option in ("--variant", variant)]
+    drawn: list[SamplingSettings] = []
+
+    def recording(model: object, pool: object, sampling: SamplingSettings, **more: object) -> Dataset:
+        drawn.append(sampling)
+        return sample_candidates(model, pool, sampling, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("benchmarks.paper.mining.sample_candidates", recording)
+    begun: list[str | Path] = []
+
+    def loading(folder: str | Path, settings: Decoding) -> PreTrainedModel:
+        begun.append(folder)
+        return load(folder, settings)
+
+    monkeypatch.setattr("benchmarks.paper.stages.load", loading)
+    assert main(options) == 0, capsys.readouterr().err
+    assert {sampling.temperature for sampling in drawn} == {0.8}
+    printed = capsys.readouterr().out
+    assert "the first sentences of 16 articles.\n32 training documents, 4 test documents." in printed
+    notes = [json.loads((work / "tiny" / stage / "done.json").read_text()) for stage in ("leads", "mle")]
+    assert [note["steps"] for note in notes] == [2, 8], "16 articles once, then 32 documents twice, eight in a step"
+    assert begun[:2] == [str(model), work / "tiny" / "leads"]
+    for label in ("FactCC", "QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
+        assert f"| {label}" in printed
+    rows = [json.loads(line) for line in scores.read_text().splitlines()]
+    arms = {(MLE, 0), *((r, s) for r in ("rouge", "quals") for s in (3, 4)), *((variant, 3) for variant in variants)}
+    assert Counter((row["method"], row["seed"]) for row in rows if not row.get("further")) == dict.fromkeys(arms, 4)
+    assert Counter((row["method"], row["seed"]) for row in rows if row.get("further")) == dict.fromkeys(arms, 3)
+    assert "3 further test documents." in printed
+    counts = [
+        line.rsplit("|", 2)[1].strip() for line in printed.splitlines() if line.startswith("| words in a summary")
+    ]
+    assert counts[0] == "4/4/4"
+    assert "3/3/3" in counts
+    assert "7/7/7" in counts, "both together"
+    assert all(f"| {variant} |" in printed for variant in variants)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    again = tmp_path / "again.png"
+    assert draw([str(scores), "--figure", str(again)]) == 0
+    assert again.read_bytes() == figure.read_bytes(), "the scores hold all that is drawn"
+    assert draw([str(scores), str(scores), "--figure", str(again)]) == 2
+    assert "scores of tiny" in capsys.readouterr().err
+    assert draw([str(pairs), "--figure", str(again)]) == 2
+    assert "without set" in capsys.readouterr().err
+    # As many rows are selected by either ranker, out of the same documents, none of them of the test.
+    chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
+    assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
+    both = {*chosen["rouge"]["document"]} & {*chosen["quals"]["document"]}
+    assert f"What was chosen of {len(both)} documents' candidates" in printed
+    varied = [load_from_disk(str(work / "tiny" / f"selected-quals-{variant}")) for variant in variants]
+    assert [max(map(len, rows["candidate_labels"])) for rows in varied] == [1, 1, 2]
+    assert varied[0]["labels"][:] == chosen["quals"]["labels"][:] != varied[1]["labels"][:]
+    _, test = split(read_examples([pairs]), 4)
+    assert not {example.document for example in test} & {*chosen["rouge"]["document"], *chosen["quals"]["document"]}
+    # A second run only prints.
+    monkeypatch.setattr("benchmarks.paper.stages.ContrastiveSeq2SeqTrainer", None)
+    monkeypatch.setattr("factcc.FactCCScorer.score", None)
+    assert main([*options, "--processes", "1"]) == 0
+    assert capsys.readouterr().out == printed
+    assert main([*options, "--variant", "selection=all"]) == 2
+    assert "selection=all" in capsys.readouterr().err
+    fewer = tmp_path / "fewer.jsonl"
+    fewer.write_text("".join(articles.read_text().splitlines(keepends=True)[:8]))
+    before = options.index("--leads")
+    with_fewer = [*options[:before], "--leads", f"tiny={fewer}", *options[before + 2 :]]
+    for others in ([*options, "--weight", "2"], with_fewer):
+        assert main(others) == 2
+        assert "other settings" in capsys.readouterr().err
+    elsewhere = str(model.rename(tmp_path / "elsewhere"))
+    assert main([*options, "--model", elsewhere]) == 0
+    assert capsys.readouterr().out == printed
+    tiny_model("bart", seed=5).save_pretrained(elsewhere)  # other weights by the same name
+    assert main([*options, "--model", elsewhere]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_each_document_may_have_its_best_sample_as_the_target(tmp_path: Path) -> None:
+    """By either ranker, from the same samples; the reference, which leads by ROUGE, is none of them."""
+    pool = Dataset.from_dict({"labels": [[9], [9], [9]], "candidate_labels": [[[1], [2]], [[3], [4]], [[5], [5]]]})
+    scores = {"quals": [[-1.0, -2.0], [-2.0, -1.0], [-1.0, -1.0]], "rouge": [[0.1, 0.3], [0.1, 0.3], [0.2, 0.2]]}
+    scored = {
+        ranker: pool.add_column("candidate_scores", mine).add_column("reference_score", [1.0, 1.0, 1.0])
+        for ranker, mine in scores.items()
+    }
+    chosen = chosen_rows(Settings("model", tmp_path, selection="per_document"), scored)
+    assert chosen["quals"]["labels"][:] == [[1], [4]]
+    assert chosen["quals"]["candidate_labels"][:] == [[[2]], [[3]]]
+    assert chosen["rouge"]["labels"][:] == [[2], [4]]
+    by_paper = chosen_rows(Settings("model", tmp_path, fraction=0.4), scored)
+    assert {label for rows in by_paper.values() for [label] in rows["labels"]} == {9}
+
+
+def test_a_summarizer_may_be_taken_as_it_is(tmp_path: Path) -> None:
+    """Such as that of an earlier round; its own folder is left alone."""
+    folder = save_tiny_qagen(tmp_path / "model")
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    settings = Settings(str(folder), tmp_path / "work", mle_epochs=0)
+    nothing = Dataset.from_dict({})
+    mle = fine_tuned(settings, "set", nothing, nothing, tiny_tokenizer())
+    models = [load(place, settings.decoding()).state_dict() for place in (folder, mle)]
+    assert all(torch.equal(models[0][name], value) for name, value in models[1].items())
+    assert mle == fine_tuned(settings, "set", nothing, nothing, tiny_tokenizer())
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert len(AutoTokenizer.from_pretrained(mle)) == len(tiny_tokenizer())
+
+
+def test_what_was_chosen_is_judged_where_all_rankers_chose(tmp_path: Path) -> None:
+    """The worst of several negatives; a document that one ranker left out is nowhere."""
+    tokenizer = tiny_tokenizer()
+    rows = {
+        "rouge": [("b", "cat", ["dog", "mat"]), ("a", "cat", ["dog"])],
+        "quals": [("c", "cat", ["dog"]), ("b", "red", ["blue"])],
+    }
+    for ranker, mine in rows.items():
+        dataset = Dataset.from_list(
+            [
+                {
+                    "document": document,
+                    "labels": tokenizer(target)["input_ids"],
+                    "candidate_labels": tokenizer(negatives)["input_ids"],
+                }
+                for document, target, negatives in mine
+            ]
+        )
+        dataset.save_to_disk(str(tmp_path / ranker))
+    examples = [Example(document, "reference") for document in "abc"]
+    folders = {ranker: tmp_path / ranker for ranker in rows}
+    found, texts = chosen_texts(folders, examples, 2, tokenizer)
+    assert found == [examples[1]]
+    assert texts == {"rouge": (["cat"], ["mat"]), "quals": (["red"], ["blue"])}
+    scores = {"m": np.array([3.0, 5.0])}, {"m": np.array([1.0, 3.0])}
+    row = chosen_table({"m": np.array([4.0, 6.0])}, {"quals": scores}, {"m": "A measure"}).splitlines()[2]
+    assert row == "| A measure | 5.000 | 4.000 | 2.000 | +2.000 [+2.000, +2.000] | -1.000 [-1.000, -1.000] |"
+
+
+def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work = ["--work", str(tmp_path / "w"), "--judges"]
+    assert main(["--set", "nofile", *work]) == 2
+    assert "NAME=FILE" in capsys.readouterr().err
+    assert main(["--set", f"a={tmp_path / 'none.jsonl'}", *work]) == 2
+    assert "none.jsonl" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--leads", f"b={pairs}"]) == 2
+    assert "--leads names b" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--leads", f"a={pairs}"]) == 2
+    assert "no articles" in capsys.readouterr().err
+    for option in ("--set", "--leads", "--further-test"):
+        twice = ["--set", f"a={pairs}", *work, option, f"a={pairs}", option, f"a={pairs}"]
+        assert main(twice) == 2
+        assert f"{option} names a twice" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--seeds", "1", "1"]) == 2
+    assert "--seeds names a seed twice" in capsys.readouterr().err
+    assert main(["--set", f"a={pairs}", *work, "--test-documents", "30"]) == 2
+    assert "too few to keep 30 apart" in capsys.readouterr().err
+    work = ["--test-documents", "4", "--validation-documents", "4", *work]
+    assert main(["--set", f"a={pairs}", *work, "--qags-documents", "0"]) == 2
+    assert "--qags-documents" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists(), "a typo does not take the folder"
+
+
+def test_scores_are_kept_by_texts_and_signature(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def score(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+        asked.extend(summaries)
+        return [float("nan") if summary == "" else 1.0 for summary in summaries]
+
+    example = Example("a b c", "a")
+    for signature, summaries in (("1", ["x", ""]), ("1", ["x", ""]), ("2", ["x", ""]), ("1", ["y", ""])):
+        found = judged({"one": Judge("One", signature, score)}, summaries, [example, example], tmp_path)
+        assert found["one"][0] == 1
+        assert np.isnan(found["one"][1])
+    assert asked == ["x", "", "x", "", "y"], "an arm that says the same costs nothing"
+    found = judged({"one": Judge("One", "3", score, documents=1)}, ["x", "z"], [example, example], tmp_path)
+    assert (found["one"][0], asked[-1]) == (1, "x"), "it judges the first document only"
+    assert np.isnan(found["one"][1])
+    free = judged(free_judges(), ["a b"], [Example("a b c", "a")], tmp_path)
+    assert free["bigrams"] == [1.0]
+    assert free["words"] == [2.0]
+    assert free["rouge1"][0] == pytest.approx(2 / 3)
+
+
+def test_differences_are_paired_by_document_and_seeds_are_resampled_too(tmp_path: Path) -> None:
+    nan = float("nan")
+    base = np.arange(10.0)
+    found = {MLE: {"m": base}, "rouge": {"m": base + 1}, "quals": {"m": np.stack([base + 2, base + 4])}}
+    found["rouge"]["m"][3] = nan
+    found["quals"]["m"][:, 9] = nan
+    row = markdown(found, {"m": "A measure"}).splitlines()[2]
+    wanted = (
+        "| A measure | 4.500 | 5.667 | 7.000 | +2.000 [+1.000, +3.000] | +3.000 [+2.000, +4.000] | +75.0% "
+        "| +2.000, +4.000 | 10/9/9 |"
+    )
+    assert row == wanted
+    write_figure({"x": found, "y": found}, {"m": "A measure"}, tmp_path / "f.svg")
+    assert "<svg" in (tmp_path / "f.svg").read_text()
+    assert "<!-- x, 10 documents -->" in (tmp_path / "f.svg").read_text()

@@ -1,0 +1,39 @@
+"""A set's parts: nothing that is tested on is trained on."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.common.examples import Example, split
+from benchmarks.paper.data import parted
+
+EXAMPLES = [Example(f"document {number} " * 40, "a summary") for number in range(30)]
+
+
+def test_leads_hold_no_test_document_and_further_tests_none_of_the_set() -> None:
+    _, test = split(EXAMPLES, 4)
+    inside = [Example(f"Its first sentence stands before.\n {one.document.upper()}", "lead") for one in test]
+    other = [Example(f"another {number} " * 40, "a summary") for number in range(6)]
+    parts = parted(
+        EXAMPLES,
+        [*inside, other[0], other[1]],
+        [other[0], Example(EXAMPLES[0].document.replace(" ", "  "), "x"), *other[2:]],
+        test_documents=4,
+        validation_documents=3,
+        train_documents=10,
+    )
+    assert parts.test == test
+    assert len(parts.train) == 10
+    assert len(parts.validation) == 3
+    assert set(parts.further) <= set(other) - {other[1]}
+    assert len(parts.further) == 4
+    assert other[1] in parts.leads
+    assert not set(parts.leads) & {*inside, *parts.further}
+    documents = [one.document for part in (parts.train, parts.validation, parts.test) for one in part]
+    assert len(documents) == len(set(documents))
+
+
+def test_further_tests_that_are_all_known_are_refused() -> None:
+    with pytest.raises(ValueError, match="further test documents are in the set"):
+        parted(EXAMPLES, [], EXAMPLES[:3], test_documents=4, validation_documents=3)
+    assert parted(EXAMPLES, [], [], test_documents=4, validation_documents=3).further == []

@@ -1,0 +1,298 @@
+"""``quals score`` from end to end: files in and out, complaints in one line, and runs that are killed go on."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+import torch
+from quals import QualsScorer
+from quals.loading import DTYPES
+from quals.results import WEIGHTINGS
+from quals.scorer import LONG_SOURCES
+
+from trainer_ext.cli.main import main
+from trainer_ext.cli.scorer_options import add_scorer_arguments
+from trainer_ext.io.tables import read_table
+
+SOURCES = ["joshua won the red city .", "klitschko lost the cat in paris .", "a queen was in london ?"]
+SUMMARIES = ["red city in paris klitschko", "the red city in paris", ""]
+QUICK = ["--num-groups", "30", "--diversity", "2", "--device", "cpu"]  # the settings at which asking_qagen asks
+
+
+def rows() -> list[dict[str, Any]]:
+    texts = zip(SOURCES, SUMMARIES, strict=True)
+    return [{"id": f"2020-01-0{n}", "source": a, "summary": b} for n, (a, b) in enumerate(texts, 1)]
+
+
+def table(path: Path, content: list[dict[str, Any]]) -> Path:
+    if path.suffix == ".parquet":
+        datasets.Dataset.from_list(content).to_parquet(path)
+    elif path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(content[0]))
+            writer.writeheader()
+            writer.writerows(content)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def score(qagen: Path, *arguments: str | Path) -> int:
+    return main(["score", *map(str, arguments), "--checkpoint", str(qagen), *QUICK])
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv", "in.parquet"])
+def test_files_are_scored_as_the_scorer_does(
+    asking_qagen: Path, tmp_path: Path, name: str, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = rows()
+    assert score(asking_qagen, table(tmp_path / name, content), "--output", tmp_path / output, "--token-log-probs") == 0
+    scorer = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0)
+    expected = [result.to_dict(token_log_probs=True) for result in scorer.score(SOURCES, SUMMARIES)]
+    written = [dict(row) for row in read_table(tmp_path / output)]
+    assert [list(row)[:4] for row in written] == [["id", "source", "summary", "quals"]] * 3
+    assert [row.pop("quals") for row in written] == [result.pop("score") for result in expected]
+    assert written == [{**row, **result} for row, result in zip(content, expected, strict=True)]
+    assert [row["num_pairs"] > 0 for row in written] == [True, True, False]
+    shown = capsys.readouterr().out
+    assert scorer.signature in shown
+    assert "rows       3\n" in shown
+    assert names(tmp_path) == sorted([name, output])
+
+
+def test_a_summary_without_pairs_is_null_and_lowers_the_coverage(
+    asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table(tmp_path / "in.jsonl", [{"source": "a cat", "summary": ""}])
+    assert score(asking_qagen, path, "--output", tmp_path / "out.jsonl") == 0
+    assert '"quals": null, "num_pairs": 0,' in (tmp_path / "out.jsonl").read_text()
+    assert "pairs" not in json.loads((tmp_path / "out.jsonl").read_text())
+    shown = capsys.readouterr().out
+    assert "scored     0 (coverage 0.0%)" in shown
+    assert "mean       undefined" in shown
+
+
+def test_other_columns_can_be_named(asking_qagen: Path, tmp_path: Path) -> None:
+    path = table(tmp_path / "in.jsonl", [{"document": "a cat", "highlights": "a cat"}])
+    columns = ["--source-column", "document", "--summary-column", "highlights"]
+    assert score(asking_qagen, path, *columns, "--output", tmp_path / "out.jsonl") == 0
+    assert json.loads((tmp_path / "out.jsonl").read_text())["document"] == "a cat"
+
+
+def test_two_texts(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "source.txt").write_text(SOURCES[0])
+    texts = ["--source", f"@{tmp_path / 'source.txt'}", "--summary", SUMMARIES[0]]
+    assert score(asking_qagen, *texts, "--explain") == 0
+    [result] = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0).score(
+        [SOURCES[0]], SUMMARIES[:1]
+    )
+    shown = capsys.readouterr().out
+    assert len(result.pairs) > 1
+    assert f"mean       {result.score:.4f}" in shown
+    assert all(f"{pair.question} -> {pair.answer}" in shown for pair in result.pairs)
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("", [], "holds no rows"),
+        ('{"document": "a"}\n', [], "row 1: there is no column 'source' (columns found: 'document')"),
+        ('{"source": "a", "summary": "b"}\n{"source": "a"}\n', [], "row 2: there is no column 'summary'"),
+        ('{"source": "a", "summary": "b"}\n{"source": "a", "summary": null}\n', [], "row 2: 'summary' is null"),
+        ('{"source": 3, "summary": "b"}\n', [], "row 1: 'source' is int '3', not text"),
+        ('{"source": "a", "summary": "b", "quals": 1}\n', [], "has a column 'quals' already"),
+        ('{"source": "a", "summary": "b"}\n', ["--num-groups", "0"], "num_groups is 0"),
+        ('{"source": "a", "summary": "b"}\n', ["--source", "x"], "not both"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_nothing_is_written(
+    asking_qagen: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    arguments: list[str],
+    message: str,
+) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text(content)
+    output = tmp_path / "out.jsonl"
+    output.write_text("old")
+    status = main(["score", str(path), "--output", str(output), "--checkpoint", str(asking_qagen), *QUICK, *arguments])
+    assert status == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert output.read_text() == "old"
+    assert names(tmp_path) == ["in.jsonl", "out.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "nothing to score"),
+        (["--source", "a"], "nothing to score"),
+        (["--resume"], "--resume goes on with an --output"),
+        (["missing.jsonl"], "missing.jsonl"),
+        (["--source", "@missing.txt", "--summary", "a"], "missing.txt cannot be read"),
+        (["--source", "a", "--summary", "a", "--output", "out.csv"], "must end in"),
+    ],
+)
+def test_mistaken_arguments(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert names(tmp_path) == []
+
+
+def test_the_input_is_never_overwritten(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = table(tmp_path / "in.jsonl", rows())
+    before = path.read_bytes()
+    for arguments in ([path], ["--source", f"@{path}", "--summary", "a"]):
+        assert score(asking_qagen, *arguments, "--output", path) == 2
+        assert "is the input" in capsys.readouterr().err
+        assert path.read_bytes() == before
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    words = ["joshua", "won", "the", "red", "city", "in", "paris", "klitschko", "lost", "a", "blue", "dog"]
+    return [
+        {"source": " ".join(words[n % 7 :]), "summary": " ".join(words[n % 5 : 5 + n % 8]), "n": n}
+        for n in range(count)
+    ]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_killed_run_goes_on_to_the_same_bytes(
+    asking_qagen: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = table(tmp_path / "in.jsonl", many(600))
+    whole, broken = tmp_path / f"whole{suffix}", tmp_path / f"broken{suffix}"
+    partial = broken.with_name(broken.name + ".partial")
+    command = ["score", str(path), "--checkpoint", str(asking_qagen), *QUICK, "--explain"]
+    code = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *command, "--output", str(broken)],
+        # Sums come out in another order, and so to other last digits, on another number of threads.
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 300
+
+    def has_a_chunk() -> bool:
+        return partial.exists() and partial.read_bytes().count(b"\n") >= 2  # the header is a line, too
+
+    while process.poll() is None and not has_a_chunk() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not broken.exists()
+
+    capsys.readouterr()
+    assert main([*command, "--output", str(broken)]) == 2
+    assert "add --resume to go on" in capsys.readouterr().err
+    with partial.open("ab") as file:
+        file.write(b'{"first": 256, "resul')  # as if the blow had fallen while it wrote
+    assert main([*command, "--output", str(broken), "--resume"]) == 0
+    assert "going on after " in capsys.readouterr().err
+    assert main([*command, "--output", str(whole)]) == 0
+    assert broken.read_bytes() == whole.read_bytes()
+    finished = read_table(broken)
+    assert len(finished) == 600
+    assert sum(row["num_pairs"] > 0 for row in finished) > 100
+    assert names(tmp_path) == sorted(["in.jsonl", whole.name, broken.name])
+
+
+@pytest.mark.parametrize("change", ["text", "setting", "columns"])
+def test_results_of_another_run_are_never_taken_over(
+    asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    path, output = table(tmp_path / "in.jsonl", rows()), tmp_path / "out.jsonl"
+    partial = tmp_path / "out.jsonl.partial"
+    assert score(asking_qagen, path, "--output", output) == 0
+    expected = output.read_bytes()
+
+    other = ["--max-pairs", "1"] if change == "setting" else ["--explain"] if change == "columns" else []
+    if change == "text":
+        table(path, [{**rows()[0], "summary": "a king"}, *rows()[1:]])
+    output.unlink()
+    keep_partial(asking_qagen, path, output, other)
+    kept = partial.read_bytes()
+    table(path, rows())
+    for resume in ([], ["--resume"]):
+        assert score(asking_qagen, path, "--output", output, *resume) == 2
+        assert "holds results of another run" in capsys.readouterr().err
+        assert partial.read_bytes() == kept
+    partial.unlink()
+    assert score(asking_qagen, path, "--output", output) == 0
+    assert output.read_bytes() == expected
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize(("value", "suffix"), [({}, ".parquet"), (2**70, ".parquet"), (b"x", ".jsonl")])
+def test_rows_that_the_output_cannot_hold_are_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], value: Any, suffix: str
+) -> None:
+    content = [{"source": "a", "summary": "a", "other": value}]
+    path = table(tmp_path / ("in.parquet" if suffix == ".jsonl" else "in.jsonl"), content)
+    arguments = ["score", str(path), "--output", str(tmp_path / f"out{suffix}"), "--checkpoint", "is not even read"]
+    assert main(arguments) == 2
+    assert ("Parquet cannot hold" if suffix == ".parquet" else "'other' holds bytes") in capsys.readouterr().err
+    assert names(tmp_path) == [path.name]
+
+
+def keep_partial(qagen: Path, path: Path, output: Path, options: list[str]) -> None:
+    """Leave the partial results of a run: its process ends where it would write the output."""
+    code = (
+        "import os, sys, trainer_ext.io.tables\n"
+        "trainer_ext.io.tables.write_table = lambda *_: os._exit(9)\n"
+        "from trainer_ext.cli.main import main\n"
+        "main(sys.argv[1:])"
+    )
+    command = ["score", str(path), "--output", str(output), "--checkpoint", str(qagen), *QUICK, *options]
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, check=False, timeout=120)
+    assert done.returncode == 9, done.stderr.decode()
+
+
+def test_the_choices_are_the_scorers() -> None:
+    parser = argparse.ArgumentParser()
+    add_scorer_arguments(parser)
+    choices = {action.dest: action.choices for action in parser._actions if action.choices}
+    assert choices == {"dtype": list(DTYPES), "long_sources": list(LONG_SOURCES), "weighting": list(WEIGHTINGS)}
+    defaults = vars(parser.parse_args([]))
+    assert (
+        QualsScorer.__init__.__kwdefaults__.items()
+        >= {name: value for name, value in defaults.items() if name != "checkpoint"}.items()
+    )
+
+
+def test_the_embedded_checkpoint_scores_with_no_option(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert embedded.is_dir()
+    text = "The cat sat on the mat in Paris."
+    assert main(["score", "--source", text, "--summary", text]) == 0
+    assert "coverage 100.0%" in capsys.readouterr().out

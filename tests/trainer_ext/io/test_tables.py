@@ -1,0 +1,254 @@
+"""Tables: what is read is what was written, complaints name the row, and a failed write changes nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import datasets
+import pytest
+
+from trainer_ext.io.atomic import replacing
+from trainer_ext.io.partial_results import PartialResults
+from trainer_ext.io.tables import check_output, read_table, text_column, write_table
+
+STRANGE = ["2020-01-01", 'a "quoted", text\nin two lines', "NA", "", "\u2028 emoji \U0001f94a \u05e9\u05dc\u05d5\u05dd"]
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_texts_are_read_as_they_are(tmp_path: Path, suffix: str) -> None:
+    table = datasets.Dataset.from_dict({"source": STRANGE, "n": list(range(5))})
+    path = tmp_path / f"table{suffix}"
+    if suffix == ".parquet":
+        table.to_parquet(path)
+    elif suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n\n" for row in table), encoding="utf-8")
+    assert text_column(read_table(path), "source", "--source-column", path) == STRANGE
+
+
+@pytest.mark.parametrize("output", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("kind", ["rows", "dataset"])
+def test_written_tables_keep_the_input_and_turn_nan_into_null(tmp_path: Path, output: str, kind: str) -> None:
+    rows = [{"text": text, "tags": ["a"], "deep": {"x": 1.5}} for text in STRANGE]
+    table = datasets.Dataset.from_list(rows) if kind == "dataset" else rows
+    path = tmp_path / f"out{output}"
+    write_table(path, table, {"quals": [-0.1, None, 0.3, -4.0, -5e-324]}, {"quals": datasets.Value("float64")})
+    expected = [{**row, "quals": score} for row, score in zip(rows, [-0.1, None, 0.3, -4.0, -5e-324], strict=True)]
+    assert [dict(row) for row in read_table(path)] == expected
+
+
+def test_json_lines_are_strict_json(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    row = {"nan": math.nan, "deep": [{"inf": math.inf}], "day": date(2020, 1, 2), "half": "\ud800", "truth": True}
+    write_table(path, [row], {}, {})
+    line = json.loads(path.read_bytes().decode("utf-8"), parse_constant=pytest.fail)
+    assert line == {"nan": None, "deep": [{"inf": None}], "day": "2020-01-02", "half": "\ud800", "truth": True}
+
+
+def test_json_lines_refuse_bytes(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"Row 2: column 'x' holds bytes"):
+        write_table(tmp_path / "out.jsonl", [{"x": 1}, {"x": b"1"}], {}, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_with_brackets_or_stars_is_no_pattern(tmp_path: Path) -> None:
+    for name in ("in[1].parquet", "a*b.parquet", "aXb.parquet"):
+        write_table(tmp_path / name, [{"x": name}], {}, {})
+    for name in ("in[1].parquet", "a*b.parquet"):
+        assert [dict(row) for row in read_table(tmp_path / name)] == [{"x": name}]
+
+
+def test_parquet_refuses_mixed_types(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Parquet cannot hold"):
+        write_table(tmp_path / "out.parquet", [{"x": 1}, {"x": "a"}], {"y": [1, 2]}, {"y": datasets.Value("int64")})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.txt", "a", r"ends in '\.txt'"),
+        ("x.jsonl", "", "holds no rows"),
+        ("x.csv", "source,summary\n", "holds no rows"),
+        ("x.csv", "", "holds no rows"),
+        ("x.jsonl", '{"source": "a"}\n{"source": \n', "line 2: this is not JSON"),
+        ("x.jsonl", '[{"source": "a"}]\n', "line 1: this is a list"),
+        ("x.csv", "source,source\na,b\n", "names a column twice"),
+        ("x.csv", "source,n\na,1\nb\n", "row 2: there are 1 fields and the header has 2"),
+        ("x.csv", "source,n\na,1\nb,1,2\n", "row 2: there are 3 fields and the header has 2"),
+        ("x.csv", 'source,n\n"a,1\n', "is not CSV"),
+        ("x.parquet", "no parquet", "is no readable parquet file"),
+    ],
+)
+def test_unreadable_tables(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        read_table(written(tmp_path / name, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes("source\ncaf\xe9\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"not UTF-8 text \(byte 10\)"):
+        read_table(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_missing_files(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(OSError, match="missing"):
+        read_table(tmp_path / f"missing{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(None, "row 2: 'source' is null"), (3, "row 2: 'source' is int '3'"), ("\ud800", "row 2: .* surrogate")],
+)
+def test_texts_that_are_none(value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        text_column([{"source": "a"}, {"source": value}], "source", "--source-column", Path("x.jsonl"))
+
+
+def test_a_missing_column_names_those_found() -> None:
+    with pytest.raises(ValueError, match=r"no column 'source' \(columns found: 'document', 'id'\).*--source-column"):
+        text_column([{"document": "a", "id": 1}], "source", "--source-column", Path("x.jsonl"))
+
+
+def test_outputs_are_checked_before_the_work(tmp_path: Path) -> None:
+    source = written(tmp_path / "in.jsonl", "{}")
+    (tmp_path / "link.jsonl").symlink_to(source)
+    (tmp_path / "folder.jsonl").mkdir()
+    for name, message in {
+        "out.txt": "must end in",
+        "in.jsonl": "is the input",
+        "link.jsonl": "is the input",
+        "none/out.jsonl": "there is no folder",
+        "folder.jsonl": "is no plain file",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            check_output(tmp_path / name, [".jsonl"], [source])
+    check_output(tmp_path / "new.jsonl", [".jsonl"], [source])
+
+
+def test_replacing_goes_through_links_and_keeps_the_mode(tmp_path: Path) -> None:
+    target = written(tmp_path / "target", "old")
+    target.chmod(0o640)
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    with replacing(link) as file:
+        file.write(b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_broken_off_write_changes_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    target = written(tmp_path / "target", "old")
+
+    def write_half() -> None:
+        with replacing(target) as file:
+            file.write(b"new")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.fixture
+def file_size_limit() -> Iterator[Callable[[int], None]]:
+    """Sets the largest file that this process may write: a real failure of write(2) that needs no privilege."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_write_that_the_system_refuses_changes_nothing(
+    tmp_path: Path, suffix: str, file_size_limit: Callable[[int], None]
+) -> None:
+    target = written(tmp_path / f"target{suffix}", "old")
+    rows = [{"text": os.urandom(500).hex()} for _ in range(100)]
+    file_size_limit(20_000)
+    with pytest.raises(OSError, match="could not be written: File too large; the old file is unchanged"):
+        write_table(target, rows, {"n": [1] * 100}, {"n": datasets.Value("int64")})
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB, where the tests may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except OSError:
+        done = False
+    if not done:
+        pytest.skip("mounting a small tmpfs needs privileges")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_full_disk_changes_nothing(small_disk: Path, suffix: str) -> None:
+    target = written(small_disk / f"target{suffix}", "old")
+    rows = [{"text": os.urandom(500).hex()} for _ in range(200)]
+    with pytest.raises(OSError, match="No space left on device; the old file is unchanged"):
+        write_table(target, rows, {"n": [1] * 200}, {"n": datasets.Value("int64")})
+    assert target.read_bytes() == b"old"
+    assert list(small_disk.iterdir()) == [target]
+
+
+def test_partial_results_drop_a_torn_chunk_and_go_on(tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    first = PartialResults(output, {"a": 1})
+    assert first.load() == []
+    first.append([{"n": 0}, {"n": 1}])
+    first.append([{"n": 2}])
+    whole = first.path.read_bytes()
+    for size in range(len(whole)):
+        first.path.write_bytes(whole[:size])
+        again = PartialResults(output, {"a": 1})
+        results = again.load()
+        assert results in ([], [{"n": 0}, {"n": 1}])
+        again.append([{"n": n} for n in range(len(results), 3)])
+        assert PartialResults(output, {"a": 1}).load() == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+def test_partial_results_of_another_key_are_neither_used_nor_lost(tmp_path: Path) -> None:
+    results = PartialResults(tmp_path / "out.jsonl", {"a": 1})
+    results.append([{"n": 0}])
+    with pytest.raises(ValueError, match="another run"):
+        PartialResults(tmp_path / "out.jsonl", {"a": 2}).load()
+    assert results.load() == [{"n": 0}]
+
+
+def test_partial_results_are_not_doubled_by_a_second_writer(tmp_path: Path) -> None:
+    one, two = (PartialResults(tmp_path / "out.jsonl", {}) for _ in range(2))
+    one.append([{"n": 0}])
+    two.append([{"n": 0}])
+    assert PartialResults(tmp_path / "out.jsonl", {}).load() == [{"n": 0}]
+
+
+def test_a_full_disk_keeps_the_finished_chunks(small_disk: Path) -> None:
+    partial = PartialResults(small_disk / "out.jsonl", {})
+    partial.append([{"n": 0}])
+    with pytest.raises(OSError, match="1 finished rows are kept in it: make room, then start again with --resume"):
+        partial.append([{"text": os.urandom(500).hex()} for _ in range(200)])
+    assert PartialResults(small_disk / "out.jsonl", {}).load() == [{"n": 0}]

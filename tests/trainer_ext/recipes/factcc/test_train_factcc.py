@@ -1,0 +1,248 @@
+"""The FactCC recipe from documents to a card, on a tiny encoder and a rule-based pipeline."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import torch
+from spacy.language import Language
+from support.tiny import WORDS, save_left, tiny_model, tiny_tokenizer
+from tokenizers import processors
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    DataCollatorWithPadding,
+    Trainer,
+)
+
+from trainer_ext.recipes.factcc.claims import Claim
+from trainer_ext.recipes.factcc.data import claim_rows, read_documents
+from trainer_ext.recipes.factcc.train import FactCCRecipe, measure_kinds, train_factcc
+from trainer_ext.recipes.training import training_arguments
+
+PEOPLE, PLACES = ["joshua", "klitschko"], ["paris", "london"]
+
+
+def rules(name: str = "") -> Language:
+    """A pipeline of rules in the stead of a trained one, which need not be installed."""
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer")
+    entities: Any = pipeline.add_pipe("entity_ruler")
+    entities.add_patterns([{"label": "PERSON", "pattern": word} for word in PEOPLE])
+    entities.add_patterns([{"label": "GPE", "pattern": word} for word in PLACES])
+    attributes: Any = pipeline.add_pipe("attribute_ruler")
+    attributes.add([[{"LOWER": {"IN": ["is", "was", "has", "did"]}}]], {"POS": "AUX"})
+    return pipeline
+
+
+@pytest.fixture
+def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Options of the recipe: a tiny encoder, and documents of two sentences."""
+    monkeypatch.setattr("trainer_ext.recipes.factcc.train.load_pipeline", rules)
+    tokenizer = tiny_tokenizer()
+    ids = [("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=ids
+    )
+    tokenizer.save_pretrained(tmp_path / "base")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(WORDS) + 5, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    BertModel(config).save_pretrained(tmp_path / "base")
+    rng = random.Random(0)
+    for name, count in (("train", 30), ("validation", 12)):
+        rows = []
+        for _ in range(count):
+            (a, b), (x, y) = rng.sample(PEOPLE, 2), rng.sample(PLACES, 2)
+            color, thing = rng.choice(["red", "blue"]), rng.choice(["cat", "dog", "mat", "king", "queen", "river"])
+            rows.append(
+                {"document": f"the {color} champion {a} was in {x} . the boxer {b} was in {y} and has a {thing} ."}
+            )
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {
+        "model": str(tmp_path / "base"),
+        "train_files": [str(tmp_path / "train.jsonl")],
+        "validation_file": str(tmp_path / "validation.jsonl"),
+        "output_dir": str(tmp_path / "factcc-tiny"),
+        "epochs": 2.0,
+        "batch": 4,
+        "eval_steps": 5,
+        "max_tokens": 64,
+        "bf16": False,
+        "dtype": "float32",
+    }
+
+
+def test_a_classifier_with_its_card(setting: dict[str, Any]) -> None:
+    folder = train_factcc(FactCCRecipe(**setting))
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    assert model.config.id2label == {0: "CORRECT", 1: "INCORRECT"}
+    inputs = AutoTokenizer.from_pretrained(folder)("the cat was red .", "the cat .", return_tensors="pt")
+    inputs.pop("token_type_ids", None)
+    assert model(**inputs).logits.shape == (1, 2)
+    card = (folder / "README.md").read_text()
+    assert "synthetic claims about" in card
+    quality = json.loads((folder / "quality.json").read_text())
+    assert {"sentence", "names", "negation", "balanced"} <= set(quality)
+    assert 0 <= quality["balanced"]["right"] <= 1
+    assert f"balanced\naccuracy {quality['balanced']['right']:.3f}" in card
+
+
+def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, Any], tmp_path: Path) -> None:
+    recipe = FactCCRecipe(**setting)
+    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    torch.manual_seed(1)
+    model = AutoModelForSequenceClassification.from_pretrained(recipe.model, num_labels=2)
+    torch.nn.init.normal_(model.classifier.weight, std=3.0)
+    rng = random.Random(0)
+    texts = [" ".join(rng.choices(["king", "queen", "river", "red"], k=n)) for n in (1, 9, 3, 20, 2, 7, 14, 5)]
+    margins = []
+    for text in texts:
+        inputs = tokenizer("the king .", text, return_tensors="pt")
+        inputs.pop("token_type_ids", None)
+        margins.append(float(model.eval()(**inputs).logits[0] @ torch.tensor([1.0, -1.0])))
+    middle = sum(sorted(margins)[3:5]) / 2
+    model.classifier.bias.data[0] -= middle  # half of them are judged consistent
+    judged = [margin > middle for margin in margins]
+    # Of the first kind those that are judged consistent, of the other those that are not: of neither kind one is right.
+    claims = [
+        Claim("the king .", text, "names" if one else "sentence", 0, 10)
+        for text, one in zip(texts, judged, strict=True)
+    ]
+    trainer = Trainer(
+        model,
+        training_arguments(recipe, tmp_path / "t", "balanced_accuracy", higher_is_better=True),
+        eval_dataset=claim_rows(claims, tokenizer, 64),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer,
+    )
+    found = measure_kinds(trainer, claims, tokenizer, 64)
+    assert found == {"names": (0.0, judged.count(True)), "sentence": (0.0, judged.count(False)), "balanced": (0.0, 8)}
+
+
+def test_a_run_that_was_cut_off_comes_to_the_same_weights(
+    setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = train_factcc(FactCCRecipe(**setting))
+    step, steps = Trainer.training_step, iter(range(12))
+
+    def cut(self: Trainer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    again = {**setting, "output_dir": str(tmp_path / "again")}
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "training_step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train_factcc(FactCCRecipe(**again))
+    # The claims are read, not made anew.
+    monkeypatch.setattr("trainer_ext.recipes.factcc.train.load_pipeline", None)
+    resumed = train_factcc(FactCCRecipe(**again))
+    assert (whole / "model.safetensors").read_bytes() == (resumed / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0.0}, "epochs is 0"),
+        ({"epochs": float("inf")}, "epochs is inf"),
+        ({"span_weight": -1.0}, "span_weight is -1"),
+        ({"batch": 0}, "batch is 0"),
+        ({"documents": 0}, "documents is 0"),
+        ({"claims_per_document": 1}, "come in pairs"),
+        ({"max_tokens": 0}, "max_tokens is 0"),
+    ],
+)
+def test_mistakes_are_found_before_the_work(setting: dict[str, Any], options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_factcc(FactCCRecipe(**{**setting, **options}))
+
+
+def test_what_is_trained_on_does_not_validate(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="to be trained on and to validate"):
+        train_factcc(FactCCRecipe(**{**setting, "train_files": [setting["validation_file"]]}))
+
+
+def test_an_encoder_decoder_is_refused_before_the_work(setting: dict[str, Any], tmp_path: Path) -> None:
+    tiny_model("bart").save_pretrained(tmp_path / "bart")
+    with pytest.raises(ValueError, match="is a bart model: give an encoder alone"):
+        train_factcc(FactCCRecipe(**{**setting, "model": str(tmp_path / "bart")}))
+
+
+def test_a_tokenizer_that_pads_on_the_left_is_turned(setting: dict[str, Any]) -> None:
+    save_left(AutoTokenizer.from_pretrained(setting["model"]), setting["model"])
+    folder = train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2}))
+    assert AutoTokenizer.from_pretrained(folder).padding_side == "right"
+
+
+def test_a_classifier_of_other_labels_gets_a_new_head(setting: dict[str, Any]) -> None:
+    labels = dict(enumerate(("entailment", "neutral", "contradiction")))
+    AutoModelForSequenceClassification.from_pretrained(
+        setting["model"], id2label=labels, label2id={name: label for label, name in labels.items()}
+    ).save_pretrained(setting["model"])
+    model = AutoModelForSequenceClassification.from_pretrained(train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2})))
+    assert model.config.id2label == {0: "CORRECT", 1: "INCORRECT"}
+    assert model.classifier.out_features == 2
+
+
+def test_begun_anew_the_claims_are_kept(setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = FactCCRecipe(**{**setting, "epochs": 0.2})
+    folder = train_factcc(recipe)
+    before = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr("trainer_ext.recipes.factcc.train.load_pipeline", None)
+    train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2, "resume": False}))
+    assert (folder / "model.safetensors").read_bytes() == before
+    monkeypatch.setattr("trainer_ext.recipes.factcc.train.VERSION", 0)
+    with pytest.raises(TypeError):  # claims of other rules are made anew, with the pipeline
+        train_factcc(recipe)
+
+
+def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    first.write_text('{"context": "one", "question": "?"}\n{"context": "one", "question": "!"}\n{"context": " "}\n')
+    second.write_text('{"document": "two", "summary": "t"}\n{"document": "one", "summary": "o"}\n')
+    assert read_documents([str(first), str(second)]) == ["one", "two"]
+    bad = tmp_path / "c.jsonl"
+    bad.write_text('{"summary": "t"}\n')
+    with pytest.raises(ValueError, match="no column of documents"):
+        read_documents([str(bad)])
+    bad.write_text('{"text": "t"}\n{"text": "\\ud800"}\n')
+    with pytest.raises(ValueError, match=r"row 2.*half a surrogate"):
+        read_documents([str(bad)])
+    bad.write_text('{"text": "t"}\n{"title": "t"}\n')
+    with pytest.raises(ValueError, match=r"row 2.*null, not text"):
+        read_documents([str(bad)])
+
+
+def test_so_many_documents_and_no_more(setting: dict[str, Any]) -> None:
+    folder = train_factcc(FactCCRecipe(**{**setting, "documents": 7, "epochs": 0.5}))
+    card = (folder / "README.md").read_text()
+    assert "claims about 7 documents" in card
+    assert "learnt to point" in card
+
+
+def test_by_labels_alone(setting: dict[str, Any]) -> None:
+    folder = train_factcc(FactCCRecipe(**{**setting, "span_weight": 0.0, "epochs": 0.5}))
+    assert "learnt to point" not in (folder / "README.md").read_text()
+
+
+def test_documents_are_cut_at_various_lengths(setting: dict[str, Any]) -> None:
+    rows = [{"text": " ".join(["joshua was in paris with a red cat ."] * 8) + f" {number}"} for number in range(40)]
+    Path(setting["train_files"][0]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train_factcc(FactCCRecipe(**{**setting, "document_words": 50, "epochs": 0.1}))
+    claims = sorted(
+        (Path(setting["output_dir"]) / "checkpoints").glob("claims-*.jsonl"), key=lambda f: f.stat().st_size
+    )
+    lengths = {len(json.loads(line)["document"].split()) for line in claims[-1].read_text().splitlines()}
+    assert min(lengths) >= 10
+    assert max(lengths) <= 50
+    assert len(lengths) > 10

@@ -1,0 +1,313 @@
+"""The QAGen trainer: the loss of a plain computation, the same however the rows are split over batches and ranks."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
+from torch import nn
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Seq2SeqTrainingArguments,
+)
+
+from trainer_ext.recipes.qagen.batches import IGNORED, QAGenCollator, TokenBudgetBatches
+from trainer_ext.recipes.qagen.trainer import QAGenTrainer, add_separator
+
+
+def rows_of(targets: Sequence[int], seed: int = 0) -> Dataset:
+    """Rows with so many targets each, all lengths different, of the tiny vocabulary's words."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def words(count: int) -> list[int]:
+        return torch.randint(5, 36, (count,), generator=draw).tolist()
+
+    return Dataset.from_list(
+        [
+            {
+                "input_ids": [1, *words(3 + 5 * number), 2],
+                "labels": [[*words(3 + number), 4, *words(1 + target), 2] for target in range(count)],
+            }
+            for number, count in enumerate(targets)
+        ]
+    )
+
+
+def trainer_of(
+    folder: Path, model: PreTrainedModel, rows: Dataset | None, tokens_per_batch: int = 10_000, **options: Any
+) -> QAGenTrainer:
+    settings: dict[str, Any] = {
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "num_train_epochs": 1,
+        "learning_rate": 1e-2,
+        "lr_scheduler_type": "constant",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "max_grad_norm": 1e9,  # the norm is logged, and never reached
+        "accelerator_config": {"even_batches": False},
+    }
+    arguments = Seq2SeqTrainingArguments(**{**settings, **options})
+    return QAGenTrainer(model, arguments, tokens_per_batch=tokens_per_batch, train_dataset=rows)
+
+
+def steps(trainer: QAGenTrainer) -> list[tuple[float, float]]:
+    """Train; the logged loss and gradient norm of each step."""
+    trainer.train()
+    return [(entry["loss"], entry["grad_norm"]) for entry in trainer.state.log_history if "grad_norm" in entry]
+
+
+def plain_nll(model: PreTrainedModel, rows: Dataset) -> tuple[float, int]:
+    """Summed negative log-likelihood and number of the rows' target tokens, one target at a time, nothing shared."""
+    plain = type(model)(model.config)
+    plain.load_state_dict(model.state_dict())
+    plain.set_attn_implementation("eager")
+    plain.eval()
+    total, tokens = 0.0, 0
+    for row in rows:
+        for target in row["labels"]:
+            with torch.no_grad():
+                decoder_input_ids = torch.tensor([[model.config.decoder_start_token_id, *target[:-1]]])
+                logits = plain(input_ids=torch.tensor([row["input_ids"]]), decoder_input_ids=decoder_input_ids).logits
+            total += float(nn.functional.cross_entropy(logits[0], torch.tensor(target), reduction="sum"))
+            tokens += len(target)
+    return total, tokens
+
+
+def loss_of(trainer: QAGenTrainer, rows: Dataset) -> torch.Tensor:
+    batch = QAGenCollator(0)([*rows])
+    assert trainer.model is not None
+    loss: torch.Tensor = trainer.compute_loss(trainer.model, batch)
+    return loss
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5", "pegasus"])
+def test_loss_is_the_token_mean_of_a_plain_computation(kind: str, tmp_path: Path) -> None:
+    model, rows = tiny_model(kind), rows_of([3, 3, 3])
+    total, tokens = plain_nll(model, rows)
+    assert loss_of(trainer_of(tmp_path, model, rows), rows).item() == pytest.approx(total / tokens, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_gradient_is_that_of_a_plain_computation(kind: str, tmp_path: Path) -> None:
+    rows = rows_of([2, 2])
+    ours = tiny_model(kind)
+    loss_of(trainer_of(tmp_path, ours, rows), rows).backward()
+
+    plain = tiny_model(kind)
+    collated = QAGenCollator(0)([*rows])
+    repeated = {name: collated[name].repeat_interleave(2, 0) for name in ("input_ids", "attention_mask")}
+    plain(**repeated, labels=collated["labels"]).loss.backward()
+    for (name, mine), theirs in zip(ours.named_parameters(), plain.parameters(), strict=True):
+        assert mine.grad is not None, name
+        torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_one_batch_is_the_same_as_accumulated_batches(kind: str, tmp_path: Path) -> None:
+    rows = rows_of([2] * 8)  # lengths from 5 to 40: a mean of means would differ
+    whole = steps(trainer_of(tmp_path, tiny_model(kind), rows))
+    single = steps(trainer_of(tmp_path, tiny_model(kind), rows, 1, gradient_accumulation_steps=8))
+    unequal = trainer_of(tmp_path, tiny_model(kind), rows, 100, gradient_accumulation_steps=8)
+    sizes = {len(batch) for batch in TokenBudgetBatches(rows, 100, unequal.args.seed)}
+    assert len(sizes) > 1
+    assert len(whole) == len(single) == 1
+    assert single[0] == pytest.approx(whole[0], abs=1e-4)
+    assert steps(unequal)[0] == pytest.approx(whole[0], abs=1e-4)
+
+
+def test_a_last_step_of_fewer_batches_counts_its_own_tokens(tmp_path: Path) -> None:
+    rows = rows_of([1] * 5)
+    options = {"gradient_accumulation_steps": 3, "learning_rate": 0.0}
+    logged = steps(trainer_of(tmp_path, tiny_model("bart"), rows, 1, **options))
+    batches = list(TokenBudgetBatches(rows, 1, seed=42))
+    assert len(logged) == 2
+    for (loss, _), first in zip(logged, (0, 3), strict=True):
+        mine = [index for batch in batches[first : first + 3] for index in batch]
+        total, tokens = plain_nll(tiny_model("bart"), rows.select(mine))
+        assert loss == pytest.approx(total / tokens, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_every_parameter_moves_in_two_steps(kind: str, tmp_path: Path) -> None:
+    model = tiny_model(kind)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    assert len(steps(trainer_of(tmp_path, model, rows_of([2] * 4), 1, gradient_accumulation_steps=2))) == 2
+    still = [name for name, parameter in model.named_parameters() if torch.equal(parameter, before[name])]
+    assert still == []
+
+
+def test_training_lowers_the_evaluation_loss(tmp_path: Path) -> None:
+    rows = rows_of([2] * 6)
+    trainer = trainer_of(tmp_path, tiny_model("bart"), rows, 200, num_train_epochs=15)
+    before = trainer.evaluate(rows)["eval_loss"]
+    trainer.train()
+    assert trainer.evaluate(rows)["eval_loss"] < 0.7 * before
+
+
+@pytest.mark.parametrize("tokens_per_batch", [1, 90, 10_000])
+def test_evaluation_is_the_token_mean_whatever_the_batches(tokens_per_batch: int, tmp_path: Path) -> None:
+    model, rows = tiny_model("bart"), rows_of([3, 1, 6, 2, 2, 3])
+    total, tokens = plain_nll(model, rows)
+    trainer = trainer_of(tmp_path, model, rows, tokens_per_batch, label_smoothing_factor=0.3)
+    assert trainer.evaluate(rows) == {"eval_loss": pytest.approx(total / tokens, abs=1e-4)}
+    assert trainer.evaluate(rows, metric_key_prefix="test").keys() == {"test_loss"}
+
+
+def test_evaluation_switches_dropout_off(tmp_path: Path) -> None:
+    model, rows = tiny_model("bart"), rows_of([2, 2])
+    total, tokens = plain_nll(model, rows)
+    for module in model.modules():
+        if isinstance(getattr(module, "dropout", None), float):
+            setattr(module, "dropout", 0.5)  # noqa: B010
+    trainer = trainer_of(tmp_path, model, rows)
+    model.train()
+    assert loss_of(trainer, rows).item() != pytest.approx(total / tokens, abs=1e-2)
+    assert trainer.evaluate(rows)["eval_loss"] == pytest.approx(total / tokens, abs=1e-4)
+
+
+def test_evaluation_without_data_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="give the trainer a model and an eval_dataset"):
+        trainer_of(tmp_path, tiny_model("bart"), rows_of([1])).evaluate()
+
+
+def test_label_smoothing_is_applied_in_training(tmp_path: Path) -> None:
+    model, rows = tiny_model("bart"), rows_of([2, 2])
+    smoothed = trainer_of(tmp_path, model, rows, label_smoothing_factor=0.2)
+    batch = QAGenCollator(0)([*rows])
+    _, outputs = smoothed.compute_loss(model, batch, return_outputs=True)
+    log_probs = outputs["logits"].log_softmax(-1)  # (tokens, V)
+    labels = batch["labels"][batch["labels"] != IGNORED]
+    nll = -log_probs.gather(1, labels[:, None]).mean()
+    expected = 0.8 * nll - 0.2 * log_probs.mean()
+    assert loss_of(smoothed, rows).item() == pytest.approx(float(expected), abs=1e-4)
+    assert float(expected) != pytest.approx(float(nll), abs=1e-2)
+
+
+RANK = """
+import faulthandler, json, sys
+faulthandler.dump_traceback_later(280, exit=True)  # a rank that waits for the other says where, and ends
+from pathlib import Path
+import torch
+from support.tiny import tiny_model
+from test_qagen_trainer import rows_of, steps, trainer_of
+folder = Path(sys.argv[1])
+trainer = trainer_of(folder, tiny_model("bart"), rows_of([2] * 9), 1)
+logged = steps(trainer)
+loss = trainer.evaluate(rows_of([2] * 3, seed=1))["eval_loss"]
+(folder / f"rank{trainer.args.process_index}.json").write_text(json.dumps([trainer.args.world_size, logged, loss]))
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_ranks_are_the_same_as_two_accumulated_batches(tmp_path: Path) -> None:
+    """Nine batches: two ranks take eight of them, in the order of one process, and none waits for a tenth."""
+    trainer = trainer_of(tmp_path, tiny_model("bart"), rows_of([2] * 9), 1, gradient_accumulation_steps=2, max_steps=4)
+    expected = steps(trainer)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPOSITORY / "tests"), str(REPOSITORY)]),
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+        **({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}),
+        "OMP_NUM_THREADS": "1",
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(tmp_path)],
+            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        printed = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(printed)
+
+    evaluated = trainer.evaluate(rows_of([2] * 3, seed=1))["eval_loss"]
+    for rank in range(2):
+        world_size, logged, loss = json.loads((tmp_path / f"rank{rank}.json").read_text())
+        assert world_size == 2
+        assert loss == pytest.approx(evaluated, abs=1e-4)
+        if rank == 0:  # only the first rank logs
+            assert len(logged) == len(expected) == 4
+            for mine, theirs in zip(logged, expected, strict=True):
+                assert mine == pytest.approx(theirs, abs=1e-4)
+
+
+def without_separator() -> PreTrainedTokenizerBase:
+    """The tiny tokenizer as it was before anyone thought of a QAGen."""
+    tokenizer = tiny_tokenizer()
+    content = json.loads(tokenizer.backend_tokenizer.to_str().replace('"<sep>"', '"<old>"'))
+    return type(tokenizer)(
+        tokenizer_object=type(tokenizer.backend_tokenizer).from_str(json.dumps(content)),
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        additional_special_tokens=["king"],
+    )
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+def test_the_separator_becomes_one_token_with_an_embedding(kind: str, tmp_path: Path) -> None:
+    model, tokenizer = tiny_model(kind), without_separator()
+    del model.config.qagen_separator
+    size = model.config.vocab_size
+    separator = add_separator(model, tokenizer)
+    assert separator == size == len(tokenizer) - 1
+    weights = model.state_dict()
+    assert {
+        len(weights[name]) for name in ("shared.weight", "model.shared.weight", "lm_head.weight") if name in weights
+    } == {size + 1}
+    assert model.config.qagen_separator == "<sep>"
+    assert "king" in tokenizer.all_special_tokens  # the extra special tokens that were there stay
+    assert tokenizer("who<sep>", add_special_tokens=False)["input_ids"][-1] == separator
+    assert add_separator(model, tokenizer) == separator  # a second time changes nothing
+    assert model.config.vocab_size == size + 1
+
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).convert_tokens_to_ids("<sep>") == separator
+    assert AutoModelForSeq2SeqLM.from_pretrained(tmp_path).config.qagen_separator == "<sep>"
+
+
+def test_a_vocabulary_with_room_keeps_its_size() -> None:
+    model, tokenizer = tiny_model("t5"), without_separator()
+    model.resize_token_embeddings(64)  # like T5's own, which has spare rows
+    assert add_separator(model, tokenizer) == len(tokenizer) - 1
+    assert model.config.vocab_size == 64
+
+
+def test_the_end_of_sequence_is_the_models() -> None:
+    """A BERT tokenizer names none; targets must end as the model's config says."""
+    model, tokenizer = tiny_model("bart"), tiny_tokenizer()
+    tokenizer.eos_token = None
+    add_separator(model, tokenizer)
+    assert tokenizer.eos_token_id == model.config.eos_token_id == 2

@@ -1,0 +1,46 @@
+"""The training set as a user gave it: a data set, a list of rows, or a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import datasets
+
+CANDIDATE_LABELS = "candidate_labels"  # K lists of token ids, like labels
+CANDIDATE_SCORES = "candidate_scores"  # K floats, higher is better; NaN: no score
+REFERENCE_SCORE = "reference_score"  # float, optional
+IGNORED = -100  # a label that no loss counts
+
+
+def brings_candidates(data: Any) -> bool:
+    """Whether the rows have ``candidate_labels``; where no columns are named, the first row tells.
+
+    A stream that can be read once counts as having none: a look at its first row would take it from the training.
+    """
+    columns = getattr(data, "column_names", None)
+    if columns is not None:
+        return CANDIDATE_LABELS in columns
+    if data is None:
+        return False
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        first = data[0] if len(data) else {}
+    else:
+        first = {} if iter(data) is iter(data) else next(iter(data), {})
+    return isinstance(first, Mapping) and CANDIDATE_LABELS in first
+
+
+def as_dataset(data: Any) -> datasets.Dataset:
+    """All rows at hand, as a ``datasets.Dataset``.
+
+    Raises:
+        ValueError: it is a stream, which is read in order and once.
+    """
+    if isinstance(data, datasets.Dataset):
+        return data
+    if isinstance(data, datasets.IterableDataset) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+        raise ValueError(
+            f"The training set is a {type(data).__name__}, which is read in order and once: mining needs all rows at "
+            "hand. Give a datasets.Dataset, bring candidate columns, or set mine_candidates=False."
+        )
+    return datasets.Dataset.from_list([dict(data[place]) for place in range(len(data))])

@@ -1,0 +1,1 @@
+"""Files and the terminal: reading, writing whole or not at all, hashing, printing."""

@@ -1,0 +1,41 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` when the block ends; on any failure ``path`` stays as it was.
+
+    Raises:
+        OSError: it could not be written, e.g. because the disk is full.
+    """
+    target = path.resolve()  # through a link, not in its stead
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        kept = "the old file is unchanged" if target.exists() else "no file was left behind"
+        raise OSError(f"{path} could not be written: {error.strerror or error}; {kept}.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def json_line(values: Any) -> bytes:
+    """One line of strict JSON. Half a surrogate pair, which UTF-8 cannot hold, is written as its escape."""
+    return (json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")

@@ -1,0 +1,17 @@
+"""Hashes of settings and of what work was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def hash_json(**parts: Any) -> str:
+    """64 hexadecimal digits over named parts, each of plain JSON values; the order of the names does not matter."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=plain).encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Sets in order, for JSON; what else JSON does not know, as its text."""
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

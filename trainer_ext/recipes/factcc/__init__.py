@@ -1,0 +1,1 @@
+"""Train a FactCC classifier on claims that are made from unlabelled texts."""

@@ -1,0 +1,127 @@
+"""Documents to make claims about, and claims as rows for a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import BatchEncoding, PreTrainedTokenizerBase
+
+from trainer_ext.io.tables import checked_text, read_table
+from trainer_ext.recipes.factcc.claims import Claim
+
+# Columns that hold documents, in the order in which they are looked for: of summarization and of question-answer data.
+_COLUMNS = ("document", "source", "article", "context", "text")
+CONSISTENT, INCONSISTENT = 0, 1  # FactCC's own order
+NO_SPAN = -100  # what cross-entropy passes over
+LABELS = {CONSISTENT: "CORRECT", INCONSISTENT: "INCORRECT"}  # its names
+
+
+def read_documents(files: Sequence[str]) -> list[str]:
+    """The different documents of JSON lines, CSV or parquet files, in order of their first appearance.
+
+    Raises:
+        ValueError: a file is no table, has none of the columns that hold documents, or something else than text in one.
+    """
+    return list(dict.fromkeys(text for name in files for text in _texts(Path(name))))
+
+
+def _texts(path: Path) -> Iterator[str]:
+    rows = read_table(path)
+    column = next((name for name in _COLUMNS if name in rows[0]), None)
+    if column is None:
+        raise ValueError(f"{path} has no column of documents: name it one of {', '.join(_COLUMNS)}.")
+    for number, row in enumerate(rows, start=1):
+        if (text := checked_text(row.get(column), column, number, path)).strip():
+            yield text
+
+
+def fitting(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Claim]:
+    """The claims that can be judged from a row of ``max_tokens``.
+
+    They leave half of it to their document, as the metric reads them too, and the document's sentence that they are
+    about is not cut off.
+    """
+    if not claims:
+        return []
+    texts = [claim.text for claim in claims]
+    ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
+    short = [claim for claim, mine in zip(claims, ids, strict=True) if len(mine) <= max_tokens // 2]
+    if not short:
+        return []
+    encoded = _encoded(short, tokenizer, max_tokens)
+    return [
+        claim
+        for row, claim in enumerate(short)
+        if _read_to(encoded["offset_mapping"][row], encoded.sequence_ids(row))
+        >= claim.start + len(claim.document[claim.start : claim.end].rstrip())
+    ]
+
+
+def _encoded(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> BatchEncoding:
+    return tokenizer(
+        [claim.document for claim in claims],
+        [claim.text for claim in claims],
+        truncation="only_first",
+        max_length=max_tokens,
+        return_offsets_mapping=True,
+        split_special_tokens=True,
+    )
+
+
+def _read_to(offsets: Sequence[tuple[int, int]], sequences: Sequence[int | None]) -> int:
+    """Where the part of the document that a row holds ends, in its characters."""
+    return max((end for of, (_, end) in zip(sequences, offsets, strict=True) if of == 0), default=0)
+
+
+def claim_rows(
+    claims: Iterable[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int, *, spans: bool = False
+) -> Dataset:
+    """Rows ``input_ids``, ``attention_mask``, perhaps ``token_type_ids``, and ``labels`` (0 consistent, 1 not).
+
+    A document that is too long beside its claim is cut at its end: see :func:`fitting`.
+
+    Args:
+        claims: what to judge.
+        tokenizer: of the classifier.
+        max_tokens: of document and claim together.
+        spans: with ``span_positions`` too, (4,) for each row: the first and the last token of the document's sentence
+            that the claim was made of, and of the claim's words that were changed; both -100 where there are none.
+    """
+    listed = list(claims)
+    encoded = _encoded(listed, tokenizer, max_tokens)
+    offsets = encoded.pop("offset_mapping")
+    rows: dict[str, list[Any]] = {"labels": [CONSISTENT if claim.consistent else INCONSISTENT for claim in listed]}
+    if spans:
+        rows["span_positions"] = [
+            [
+                *_tokens(offsets[row], encoded.sequence_ids(row), 0, (claim.start, claim.end)),
+                *_tokens(offsets[row], encoded.sequence_ids(row), 1, _changed_characters(claim)),
+            ]
+            for row, claim in enumerate(listed)
+        ]
+    return Dataset.from_dict({**encoded, **rows})
+
+
+def _changed_characters(claim: Claim) -> tuple[int, int] | None:
+    if claim.first is None or claim.last is None:
+        return None
+    words = claim.text.split(" ")
+    start = len(" ".join(words[: claim.first])) + (claim.first > 0)
+    return start, len(" ".join(words[: claim.last + 1]))
+
+
+def _tokens(
+    offsets: Sequence[tuple[int, int]], sequences: Sequence[int | None], sequence: int, span: tuple[int, int] | None
+) -> tuple[int, int]:
+    """First and last token of one of both texts that lie in a span of its characters; -100 where there is none."""
+    if span is None:
+        return NO_SPAN, NO_SPAN
+    inside = [
+        place
+        for place, (of, (start, end)) in enumerate(zip(sequences, offsets, strict=True))
+        if of == sequence and start < span[1] and end > span[0]
+    ]
+    return (inside[0], inside[-1]) if inside else (NO_SPAN, NO_SPAN)

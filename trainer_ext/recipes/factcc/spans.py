@@ -1,0 +1,67 @@
+"""A classifier that also learns to point at why: the spans of FactCCX (Kryscinski et al. 2020), for training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+
+from trainer_ext.recipes.factcc.data import NO_SPAN
+
+_HEADS = 4  # the first and the last token of two spans
+
+
+class ClassifierWithSpans(nn.Module):
+    """A classifier of claims with a head beside it that points at two spans.
+
+    The head is for training: it asks of every token whether it is the first or the last of the document's sentence
+    that the claim is about, or of the words in the claim that the document does not say. That teaches an encoder to
+    compare; from one label for each claim a small one learns little but what wrong claims sound like.
+
+    Args:
+        classifier: of sequences, with a BERT-like encoder.
+        weight: of the spans' loss, the mean over all places in the batch that are pointed at, beside the classifier's.
+    """
+
+    def __init__(self, classifier: PreTrainedModel, weight: float) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.weight = weight
+        self.spans = nn.Linear(classifier.config.hidden_size, _HEADS)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        span_positions: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Logits (B, 2), and the loss where there are labels.
+
+        Args:
+            input_ids, attention_mask, token_type_ids: (B, T), integers; document and claim.
+            labels: (B,), integers.
+            span_positions: (B, 4), integers, see :func:`~trainer_ext.recipes.factcc.data.claim_rows`; None leaves the
+                spans out of the loss.
+        """
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        found = self.classifier(
+            input_ids=input_ids, attention_mask=attention_mask, labels=labels, output_hidden_states=True, **types
+        )
+        if labels is None:
+            return {"logits": found.logits}
+        loss = found.loss
+        if span_positions is not None:
+            pointed = self.spans(found.hidden_states[-1]).float()  # (B, T, 4)
+            pointed = pointed.masked_fill(~attention_mask.bool()[..., None], torch.finfo(torch.float32).min)
+            # (B * 4, T): each head chooses among the tokens of its row
+            losses = cross_entropy(
+                pointed.transpose(1, 2).flatten(0, 1),
+                span_positions.flatten(),
+                ignore_index=NO_SPAN,
+                reduction="sum",
+            )
+            loss = loss + self.weight * losses / span_positions.ne(NO_SPAN).sum().clamp(min=1)
+        return {"loss": loss, "logits": found.logits}

@@ -1,0 +1,140 @@
+"""Train any seq2seq checkpoint into a QAGen: a thin Seq2SeqTrainer that encodes a passage once for all its pairs."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from datasets import Dataset
+from quals.attention import share_encoder_states
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainer, Seq2SeqTrainingArguments
+
+from trainer_ext.recipes.qagen.batches import IGNORED, QAGenCollator, TokenBudgetBatches
+
+SEPARATOR = "<sep>"
+QUESTION_FIRST, ANSWER_FIRST = "qagen_separator", "questioner_separator"  # what names it in the config
+
+
+def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, answer_first: bool = False) -> int:
+    """Make ``<sep>`` one special token of both, named in the model's config; return its id.
+
+    The name says what the model writes first, so that one who writes answers first is not taken for a QAGen. The new
+    embedding is drawn around the mean of the others, as transformers does by default.
+    """
+    tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]}, replace_extra_special_tokens=False)
+    if len(tokenizer) > model.config.get_text_config().vocab_size:
+        model.resize_token_embeddings(len(tokenizer))
+    name, other = (ANSWER_FIRST, QUESTION_FIRST) if answer_first else (QUESTION_FIRST, ANSWER_FIRST)
+    setattr(model.config, name, SEPARATOR)
+    if hasattr(model.config, other):
+        delattr(model.config, other)
+    if tokenizer.eos_token_id != model.config.eos_token_id:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
+    return tokenizer.get_vocab()[SEPARATOR]
+
+
+class QAGenTrainer(Seq2SeqTrainer):
+    """Seq2SeqTrainer for data from ``encode_examples``.
+
+    Args:
+        tokens_per_batch: source tokens, and target tokens, in one batch.
+        others: as for Seq2SeqTrainer. ``per_device_train_batch_size`` is not used.
+
+    ``eval_loss`` is the mean negative log-likelihood a target token, in nats, over all tokens of the evaluation data.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: Seq2SeqTrainingArguments,
+        tokens_per_batch: int = 2048,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # With several GPUs and no launcher, Trainer would split a batch between them, and its rows from their passages.
+        if args.n_gpu > 1:
+            args._n_gpu = 1
+        share_encoder_states(model)
+        self.tokens_per_batch = tokens_per_batch
+        collator = QAGenCollator(model.config.pad_token_id)
+        super().__init__(model, args, data_collator=collator, processing_class=processing_class, **kwargs)
+        # Loss and gradient are sums over tokens divided by all tokens of the optimiser step.
+        self.model_accepts_loss_kwargs = True
+
+    def _loader(self, dataset: Dataset, shuffle: bool) -> DataLoader[Any]:
+        ranks = self.accelerator.num_processes if shuffle else 1
+        batches = TokenBudgetBatches(dataset, self.tokens_per_batch, self.args.seed, ranks, shuffle)
+        return DataLoader(dataset, batch_sampler=batches, collate_fn=self.data_collator)
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return self.accelerator.prepare(self._loader(self.train_dataset, shuffle=True))
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        labels = inputs["labels"]  # (N, T)
+        target = labels != IGNORED  # (N, T)
+        logits = self._target_logits(model, inputs, target)  # (tokens, V)
+        loss = nn.functional.cross_entropy(
+            logits.float(), labels[target], reduction="sum", label_smoothing=self.args.label_smoothing_factor
+        )
+        if num_items_in_batch is None:
+            num_items_in_batch = int(target.sum())
+        elif self.args.average_tokens_across_devices:
+            loss = loss * self.accelerator.num_processes  # the gradient is averaged over ranks, the count is of all
+        loss = loss / num_items_in_batch
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def _target_logits(self, model: nn.Module, inputs: dict[str, Tensor], target: Tensor) -> Tensor:
+        """Logits of the real target tokens only, ``(tokens, V)``: the projection never sees padding."""
+        labels = inputs["labels"]
+        core = self.accelerator.unwrap_model(model)
+        start = labels.new_full((labels.shape[0], 1), core.config.decoder_start_token_id)
+        shifted = torch.cat([start, labels[:, :-1]], dim=1)  # (N, T)
+        decoder_input_ids = shifted.masked_fill(shifted == IGNORED, core.config.pad_token_id)
+        hook = core.get_output_embeddings().register_forward_pre_hook(lambda _, hidden: (hidden[0][target],))
+        try:
+            with self.autocast_smart_context_manager(), self._attention():
+                output = model(
+                    input_ids=inputs["input_ids"],
+                    attention_mask=inputs["attention_mask"],
+                    decoder_input_ids=decoder_input_ids,
+                    use_cache=False,
+                )
+        finally:
+            hook.remove()
+        return output.logits
+
+    def _attention(self) -> AbstractContextManager[Any]:
+        # torch's fused attention has a slow backward on CPUs: the plain one makes a step a sixth faster (torch 2.13).
+        return sdpa_kernel([SDPBackend.MATH]) if self.args.device.type == "cpu" else nullcontext()
+
+    @torch.no_grad()
+    def evaluate(
+        self, eval_dataset: Dataset | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval", **_: Any
+    ) -> dict[str, float]:
+        """Mean negative log-likelihood a token, ``{"eval_loss": nats}``; every rank computes the same."""
+        dataset = self.eval_dataset if eval_dataset is None else eval_dataset
+        model = self.model
+        if model is None or dataset is None:
+            raise ValueError("There is nothing to evaluate: give the trainer a model and an eval_dataset.")
+        model.eval()
+        total, tokens = 0.0, 0
+        for batch in self._loader(dataset, shuffle=False):
+            batch = self._prepare_inputs(batch)
+            target = batch["labels"] != IGNORED
+            logits = self._target_logits(model, batch, target)  # (tokens, V)
+            total += float(nn.functional.cross_entropy(logits.float(), batch["labels"][target], reduction="sum"))
+            tokens += int(target.sum())
+        metrics = {f"{metric_key_prefix}_loss": total / tokens}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
