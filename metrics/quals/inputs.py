@@ -47,13 +47,20 @@ def check_characters(text: str, name: str) -> None:
 
     A Python string can hold one where bytes were decoded wrongly.
     """
+    place = lone_surrogate(text)
+    if place is not None:
+        raise ValueError(
+            f"{capital(name)} holds half a character (a lone surrogate) at {place}: decode it anew from its bytes."
+        )
+
+
+def lone_surrogate(text: str) -> int | None:
+    """Where a text holds half a surrogate pair, which no encoding of Unicode can hold; None is nowhere."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{capital(name)} holds half a character (a lone surrogate) at {error.start}: decode it anew from its "
-            "bytes."
-        ) from error
+        return error.start
+    return None
 
 
 def capital(name: str) -> str:

@@ -25,6 +25,7 @@ from .products import fast_products as fast_products
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
 from .results import ScoredPair
+from .rows import read_rows as read_rows
 from .scorer import QualsScorer
 from .source_metric import SourceMetric
 

@@ -90,7 +90,7 @@ def test_parquet_refuses_mixed_types(tmp_path: Path) -> None:
         ("x.csv", "source,n\na,1\nb\n", "row 2: there are 1 fields and the header has 2"),
         ("x.csv", "source,n\na,1\nb,1,2\n", "row 2: there are 3 fields and the header has 2"),
         ("x.csv", 'source,n\n"a,1\n', "is not CSV"),
-        ("x.parquet", "no parquet", "is no readable parquet file"),
+        ("x.parquet", "no parquet", "is not a readable parquet file"),
     ],
 )
 def test_unreadable_tables(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -101,7 +101,7 @@ def test_unreadable_tables(tmp_path: Path, name: str, text: str, message: str) -
 
 def test_text_that_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes("source\ncaf\xe9\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"not UTF-8 text \(byte 10\)"):
+    with pytest.raises(ValueError, match=r"not UTF-8 text \(.* at byte 10\)"):
         read_table(tmp_path / "x.csv")
 
 
@@ -134,7 +134,7 @@ def test_outputs_are_checked_before_the_work(tmp_path: Path) -> None:
         "in.jsonl": "is the input",
         "link.jsonl": "is the input",
         "none/out.jsonl": "there is no folder",
-        "folder.jsonl": "is no plain file",
+        "folder.jsonl": "is not a plain file",
     }.items():
         with pytest.raises(ValueError, match=message):
             check_output(tmp_path / name, [".jsonl"], [source])

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from quals.rows import checked_text
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-from trainer_ext.io.tables import checked_text, read_table
+from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.factcc.claims import Claim
 
 # Columns that hold documents, in the order in which they are looked for: of summarization and of question-answer data.
