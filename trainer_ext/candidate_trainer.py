@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import PreTrainedModel, Seq2SeqTrainer, TrainingArguments
 from transformers.trainer_pt_utils import find_batch_size
 from transformers.trainer_utils import has_length
 
@@ -23,7 +23,6 @@ from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
 from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.one_pass import decoder_inputs, forward_rows, target_rows
-from trainer_ext.pushing import PublishingSeq2SeqTrainer
 
 if TYPE_CHECKING:
     from transformers.trainer_utils import EvalLoopOutput
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
+class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
     """Seq2SeqTrainer that trains towards the target and away from the candidates of a row, with one encoder pass.
 
     Rows without candidates are trained on by likelihood, as Seq2SeqTrainer does. The base of
@@ -84,7 +83,7 @@ class CandidateSeq2SeqTrainer(PublishingSeq2SeqTrainer):
         if self._says_the_loss():
             # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
             self.loss_is_scaled_for_ga = True
-            if not hasattr(PublishingSeq2SeqTrainer, "loss_is_scaled_for_ga"):
+            if not hasattr(Seq2SeqTrainer, "loss_is_scaled_for_ga"):
                 self.model_accepts_loss_kwargs = True  # which keeps earlier versions from dividing again
         if self._is_contrastive():
             self._check()

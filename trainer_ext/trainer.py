@@ -50,7 +50,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
     and their worst candidates, and trains on both, with one pass of the encoder for a document's summaries. A training
     set with a column ``candidate_labels`` is used as it is. Evaluation data are never mined.
 
-    ``push_to_hub`` goes the way of ``quals publish model``, see :class:`~trainer_ext.pushing.PublishingSeq2SeqTrainer`.
+    ``push_to_hub`` is Trainer's own, which leaves mined candidates out; ``quals publish model`` is the careful way.
     Everything else is Seq2SeqTrainer's. With ``mine_candidates=False`` and no candidates the steps are bit for bit its
     own, but for four mended faults: with gradient accumulation or several ranks, transformers 5 multiplies the loss of
     encoder-decoders by their number; here the loss is the mean over all target tokens of the optimiser step. And with
