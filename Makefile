@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+LOWEST ?= .venv-lowest
 
 # glibc's allocator returns large blocks to the system at once, and torch on a CPU then waits for pages to be cleared:
 # keeping them makes scoring and training a good deal faster.
@@ -11,7 +12,7 @@ export MALLOC_TRIM_THRESHOLD_ ?= 100000000000
 export MALLOC_TOP_PAD_ ?= 1000000000
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-lowest lint clean
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,10 +26,22 @@ test: $(BIN)/.installed  ## the test suite
 	# A process for each core; threads of several would wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
-lint: $(BIN)/.installed  ## style and types
+# The oldest releases that pyproject.toml claims to work with. torch alone stays as in constraints.txt.
+$(LOWEST)/.installed: pyproject.toml constraints.txt $(BIN)/.installed
+	$(PYTHON) -m venv $(LOWEST)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --extra dev --constraint constraints.txt \
+		--python $(LOWEST)/bin/python --output-file $(LOWEST)/versions.txt pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/versions.txt --editable ".[dev]"
+	touch $@
+
+test-lowest: $(LOWEST)/.installed  ## the tests (or TESTS=...) with the oldest releases that pyproject.toml allows
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile $(TESTS)
+
+lint: $(BIN)/.installed  ## style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy metrics/quals metrics/factcc metrics/qags trainer_ext benchmarks
+	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(LOWEST) build dist

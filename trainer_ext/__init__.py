@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from quals import __version__
+
 if TYPE_CHECKING:
     from trainer_ext.arguments import ContrastiveSeq2SeqTrainingArguments
     from trainer_ext.collator import ContrastiveCollator
@@ -17,6 +19,7 @@ __all__ = [
     "ContrastiveSeq2SeqTrainingArguments",
     "QualsComputeMetrics",
     "QualsMetrics",
+    "__version__",
 ]
 
 _HOMES = {

@@ -3,11 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from quals import __version__
+
 if TYPE_CHECKING:
     from .results import FactCCResult, JudgedSentence
     from .scorer import FactCCScorer
 
-__all__ = ["FactCCResult", "FactCCScorer", "JudgedSentence"]
+__all__ = ["FactCCResult", "FactCCScorer", "JudgedSentence", "__version__"]
 
 # Found when asked for, so that importing the package does not wait for torch.
 _MODULES = {"FactCCScorer": "scorer", "JudgedSentence": "results", "FactCCResult": "results"}

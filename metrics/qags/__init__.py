@@ -3,11 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from quals import __version__
+
 if TYPE_CHECKING:
     from .results import AnsweredQuestion, QAGSResult
     from .scorer import QAGSScorer
 
-__all__ = ["AnsweredQuestion", "QAGSResult", "QAGSScorer"]
+__all__ = ["AnsweredQuestion", "QAGSResult", "QAGSScorer", "__version__"]
 
 # Found when asked for, so that importing the package does not wait for torch.
 _MODULES = {"QAGSScorer": "scorer", "AnsweredQuestion": "results", "QAGSResult": "results"}

@@ -7,7 +7,9 @@ if TYPE_CHECKING:
     from .results import QualsResult, ScoredPair
     from .scorer import QualsScorer
 
-__all__ = ["QualsResult", "QualsScorer", "ScoredPair"]
+__all__ = ["QualsResult", "QualsScorer", "ScoredPair", "__version__"]
+
+__version__ = "0.1.0"
 
 # Found when asked for: what needs no model, such as the command line's help, should not wait for torch.
 _MODULES = {"QualsScorer": "scorer", "ScoredPair": "results", "QualsResult": "results"}
