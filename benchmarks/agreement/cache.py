@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 from quals import QualsResult
 
 from benchmarks.agreement.data import Row
-
-_MANIFEST = "scorers.json"
+from benchmarks.agreement.lines import append_lines, read_lines
+from trainer_ext.io.keyed_file import KeyedFile
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,7 @@ class ScoreCache:
 
     def __init__(self, folder: Path, signature: str) -> None:
         self.path = folder / f"{signature}.jsonl"
-        self._records: dict[tuple[str, str], ScoreRecord] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.path.is_file():
-            self._read()
+        self._records = dict(read_lines(self.path, _keyed))
 
     def __len__(self) -> int:
         return len(self._records)
@@ -90,36 +86,17 @@ class ScoreCache:
     def add(self, rows: Sequence[Row], scores: Sequence[QualsResult]) -> None:
         """Append the rows' scores and flush them to disk."""
         records = [ScoreRecord.of(score) for score in scores]
-        lines = [
-            json.dumps({"id": row.id, "texts": row.digest, **asdict(record)}, ensure_ascii=False) + "\n"
-            for row, record in zip(rows, records, strict=True)
-        ]
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(lines))
+        append_lines(
+            self.path,
+            ({"id": row.id, "texts": row.digest, **asdict(record)} for row, record in zip(rows, records, strict=True)),
+        )
         for row, record in zip(rows, records, strict=True):
             self._records[row.id, row.digest] = record
 
-    def _read(self) -> None:
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            # A kill in the middle of a write leaves half a line: its row is scored again.
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
-            try:
-                values = json.loads(line)
-                self._records[values["id"], values["texts"]] = ScoreRecord.from_json(values)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{self.path}, line {number} is no record of this benchmark: delete it to score its row again."
-                ) from error
 
-
-def write_manifest(folder: Path, signatures: dict[str, str]) -> None:
+def write_manifest(folder: Path, signatures: Mapping[str, str]) -> None:
     """Note which scorers the latest run used (policy for long sources -> signature), for a run without a model."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MANIFEST).write_text(json.dumps(signatures, indent=2) + "\n", encoding="utf-8")
+    _manifest(folder).write(dict(signatures))
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
@@ -128,10 +105,16 @@ def read_manifest(folder: Path) -> dict[str, str]:
     Raises:
         ValueError: the folder has no such note.
     """
-    path = folder / _MANIFEST
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path} cannot be read, so it is not known which scores to use: run once without --from-cache."
-        ) from error
+    note = _manifest(folder)
+    signatures: dict[str, str] | None = note.read()
+    if signatures is None:
+        raise ValueError(f"{note.path} does not say which scores to use: run once without --from-cache.")
+    return signatures
+
+
+def _manifest(folder: Path) -> KeyedFile:
+    return KeyedFile(folder / "scorers.json", key="scorers of the latest run")
+
+
+def _keyed(values: dict[str, Any]) -> tuple[tuple[str, str], ScoreRecord]:
+    return (values["id"], values["texts"]), ScoreRecord.from_json(values)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.agreement.data import PAIRWISE, PARTIAL, Row
 from benchmarks.agreement.scoring import FLOORS
-from benchmarks.agreement.statistics import (
+from benchmarks.common.statistics import (
     Integers,
     auroc,
     bootstrap,

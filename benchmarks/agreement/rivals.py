@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from quals.loading import longest_input, model_fingerprint
 from tqdm.auto import tqdm
 
 from benchmarks.agreement.data import Row
+from benchmarks.agreement.lines import append_lines, read_lines
 from trainer_ext.evaluation import rouge
 from trainer_ext.study.statistics import Floats
 
@@ -96,14 +96,15 @@ def rival_scores(rival: Rival, rows: Sequence[Row], folder: Path, description: s
         ValueError: the file on disk is no such file.
     """
     file = folder / f"{rival.signature}.jsonl" if rival.signature else None
-    known = _read(file)
+    known = dict(read_lines(file, _keyed)) if file else {}
     pending = [row for row in rows if (row.id, row.digest) not in known]
     with tqdm(total=len(pending), desc=f"{rival.name}, {description}", unit="row", disable=None) as bar:
         for first in range(0, len(pending), _CHUNK):
             chunk = pending[first : first + _CHUNK]
             scores = rival.score([row.document for row in chunk], [row.summary for row in chunk])
             known |= {(row.id, row.digest): score for row, score in zip(chunk, scores, strict=True)}
-            _append(file, chunk, scores)
+            if file:
+                append_lines(file, map(_record, chunk, scores))
             bar.update(len(chunk))
     return np.array([known[row.id, row.digest] for row in rows], dtype=np.float64)
 
@@ -114,35 +115,13 @@ def on_common_rows(metrics: Mapping[str, Floats]) -> dict[str, Floats]:
     return {name: np.where(unknown, np.nan, scores) for name, scores in metrics.items()}
 
 
-def _read(file: Path | None) -> dict[tuple[str, str], float]:
-    if file is None or not file.is_file():
-        return {}
-    data = file.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    if whole < len(data):  # a kill in the middle of a write leaves half a line
-        with file.open("r+b") as opened:
-            opened.truncate(whole)
-    known = {}
-    for number, line in enumerate(data[:whole].splitlines(), start=1):
-        try:
-            values = json.loads(line)
-            score = values["score"]
-            known[values["id"], values["texts"]] = math.nan if score is None else float(score)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{file}, line {number} is no record of this benchmark: delete it to score its row again."
-            ) from error
-    return known
+def _keyed(values: dict[str, Any]) -> tuple[tuple[str, str], float]:
+    score = values["score"]
+    return (values["id"], values["texts"]), math.nan if score is None else float(score)
 
 
-def _append(file: Path | None, rows: Sequence[Row], scores: Sequence[float]) -> None:
-    if file is None:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as opened:
-        for row, score in zip(rows, scores, strict=True):
-            values = {"id": row.id, "texts": row.digest, "score": None if math.isnan(score) else score}
-            opened.write(json.dumps(values) + "\n")
+def _record(row: Row, score: float) -> dict[str, Any]:
+    return {"id": row.id, "texts": row.digest, "score": None if math.isnan(score) else score}
 
 
 def _rouge(kind: str) -> Callable[[list[str], list[str]], list[float]]:

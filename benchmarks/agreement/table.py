@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
 from benchmarks.agreement.evaluation import Figure
 from benchmarks.agreement.scoring import FLOORS, WINDOWS
+from trainer_ext.io.atomic import json_line, replacing
 
 _MAIN_WINDOWS = next(iter(WEIGHTED)) + WINDOWS
 MAIN = (*FLOORS, *WEIGHTED, _MAIN_WINDOWS)
@@ -48,17 +46,9 @@ def write_json_lines(figures: Sequence[Figure], path: Path, run: Mapping[str, An
     lines = []
     for figure in figures:
         values = {**asdict(figure), "coverage": figure.coverage, "experiment": figure.metric in EXTRA, **run}
-        lines.append(json.dumps({key: _plain(value) for key, value in values.items()}, ensure_ascii=False) + "\n")
-    temporary: str | None = None
-    try:
-        with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=path.name, delete=False) as file:
-            temporary = file.name
-            file.writelines(lines)
-        os.replace(temporary, path)
-    except BaseException:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise
+        lines.append(json_line({key: _plain(value) for key, value in values.items()}))
+    with replacing(path) as file:
+        file.writelines(lines)
 
 
 def _cell(figure: Figure, intervals: bool) -> str:

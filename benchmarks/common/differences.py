@@ -1,10 +1,10 @@
-"""What two summarizers' scores differ by, with an interval over documents and seeds."""
+"""By how much two summarizers' scores differ, with an interval over documents and seeds."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.agreement.statistics import cluster_resamples
+from benchmarks.common.statistics import cluster_resamples
 from trainer_ext.study.statistics import Floats, interval
 
 RESAMPLES = 1000
@@ -13,12 +13,12 @@ RESAMPLES = 1000
 def difference(one: Floats, other: Floats) -> tuple[float, float, float]:
     """Mean difference of scores over documents that have both, and its 95 % interval.
 
-    A document's difference is the mean over the seeds that have both. The interval is of resamples of the documents
-    and, where there are several, of the seeds: another run would have others of either.
+    A document's difference is the mean over the seeds that have both. The interval comes from resampling the documents
+    and, where there are several, the seeds: another run would have other documents and other seeds.
 
     Args:
-        one, other: ``(documents,)`` or ``(seeds, documents)``, NaN being none; a single row is compared with each of
-            the other's, several of both seed by seed.
+        one, other: ``(documents,)`` or ``(seeds, documents)``, NaN where there is no score. A single row is compared
+            with each row of the other; several rows on both sides are compared seed by seed.
     """
     change = np.atleast_2d(one) - np.atleast_2d(other)  # (S, D)
     seeds = np.random.default_rng(1).integers(len(change), size=(RESAMPLES, len(change)))  # (R, S)
@@ -32,7 +32,7 @@ def mean_of(scores: Floats) -> float:
     """Mean over documents of the means over their seeds; NaN if there are none.
 
     Args:
-        scores: ``(documents,)`` or ``(seeds, documents)``, NaN being none.
+        scores: ``(documents,)`` or ``(seeds, documents)``, NaN where there is no score.
     """
     means = document_means(scores)
     return float(np.nanmean(means)) if not np.isnan(means).all() else float("nan")

@@ -1,4 +1,4 @@
-"""Real document-summary pairs, split so that what is measured was never trained on."""
+"""Real document-summary pairs, split so that test documents are never trained on."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Example:
 
 
 def read_examples(files: Sequence[Path], least_words: int = 5) -> list[Example]:
-    """Pairs of JSON lines files with ``document`` and ``summary``; a document that occurs again is left out.
+    """Pairs from JSON lines files with ``document`` and ``summary``; each document counts once.
 
     Args:
-        files: where from.
-        least_words: shorter summaries are left out, and documents that are not three times as long as their summary.
+        files: the files.
+        least_words: fewest words of a summary; a document must have three times as many words as its summary.
 
     Raises:
-        ValueError: a file is no table, or has no such pairs.
+        ValueError: a file is not a table, or there are no usable pairs.
     """
-    found: dict[str, Example] = {}
+    by_document: dict[str, Example] = {}
     for file in files:
         for row in read_table(file):
             document, summary = row.get("document"), row.get("summary")
@@ -40,17 +40,17 @@ def read_examples(files: Sequence[Path], least_words: int = 5) -> list[Example]:
                 raise ValueError(f"{file} has a row without the texts document and summary: give a file of pairs.")
             words = len(summary.split())
             if words >= least_words and len(document.split()) >= 3 * words:
-                found.setdefault(document, Example(document, summary))
-    if not found:
+                by_document.setdefault(document, Example(document, summary))
+    if not by_document:
         raise ValueError(f"{', '.join(map(str, files))}: there are no usable pairs.")
-    return list(found.values())
+    return list(by_document.values())
 
 
 def split(examples: Sequence[Example], test_documents: int) -> tuple[list[Example], list[Example]]:
     """Training and test examples, by a hash of the document: the same at every run, whatever the order of the files.
 
     Raises:
-        ValueError: there are not enough.
+        ValueError: there are too few documents.
     """
     if len(examples) <= 2 * test_documents:
         raise ValueError(f"There are {len(examples)} documents, too few to keep {test_documents} apart for the test.")
@@ -59,14 +59,14 @@ def split(examples: Sequence[Example], test_documents: int) -> tuple[list[Exampl
 
 
 def by_hash(examples: Sequence[Example]) -> list[Example]:
-    """In an order that says nothing, and is the same whatever the given one."""
+    """Ordered by a hash of the document: arbitrary, and the same whatever the given order."""
     return sorted(examples, key=lambda example: hashlib.sha256(example.document.encode()).hexdigest())
 
 
 def tokenized(
     examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_source: int, max_target: int
 ) -> Dataset:
-    """Token ids of documents and summaries, cut to the lengths given, with the documents' texts for the ranker."""
+    """Token ids of documents and summaries, cut to the given lengths; the documents' texts stay for the ranker."""
     inputs: Any = tokenizer([example.document for example in examples], max_length=max_source, truncation=True)
     labels: Any = tokenizer([example.summary for example in examples], max_length=max_target, truncation=True)
     return Dataset.from_dict(

@@ -1,4 +1,4 @@
-"""What an ablation changes of a run's contrastive stage, as it is written on the command line."""
+"""One change of a run's contrastive stage, as it is written on the command line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from trainer_ext.mining.selection import RULES
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the run's own contrastive stage; None is as there.
+    """What differs from the run's own contrastive stage; None keeps the run's value.
 
     Attributes:
         learning_rate, epochs, loss, weight: as in :class:`~benchmarks.one_run.stages.Settings`.
-        selection: rule by which documents and candidates are kept; per_document makes the best candidate the target.
-        fraction: of documents selected on either side.
-        negatives: worst candidates of a document that are trained away from.
+        selection: rule that keeps documents and candidates; per_document makes the best candidate the target.
+        fraction: share of documents selected on either side.
+        negatives: number of worst candidates per document to train away from.
     """
 
     learning_rate: float | None = None
@@ -33,7 +33,7 @@ class Variant:
         """Read from ``name=value,name=value``.
 
         Raises:
-            ValueError: a name or a value is not known, or a name is there twice.
+            ValueError: a name or a value is unknown, or a name occurs twice.
         """
         values: dict[str, object] = {}
         known = [field.name for field in fields(Variant)]
@@ -45,7 +45,7 @@ class Variant:
         return Variant(**values)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
-        """The same for equal variants."""
+        """The variant as it is written; equal variants give the same text."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
         return ",".join(f"{name}={value if isinstance(value, str) else f'{value:g}'}" for name, value in given.items())
 
@@ -63,5 +63,5 @@ def _read(name: str, value: str) -> object:
     least = 0.0 if name == "weight" else 1.0 if name == "negatives" else math.ulp(0.0)
     most = 1.0 if name == "fraction" else math.inf
     if not least <= number <= most or math.isinf(number):
-        raise ValueError(f"--variant has {name}={value}: that is no number, or none that {name} can be.")
+        raise ValueError(f"--variant has {name}={value}: give a number that {name} can be.")
     return number

@@ -14,21 +14,21 @@ SETTINGS, DONE = "settings.json", "done.json"
 
 
 def texts_hash(texts: Any) -> str:
-    """Of data sets' documents and summaries, as JSON can hold them."""
+    """A hash of documents and summaries, given as plain JSON values."""
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 
 def finish(folder: Path, note: Mapping[str, Any]) -> None:
-    """Note that a stage is done, and what came of it, all or nothing."""
+    """Note that a stage is done, and what came of it."""
     with replacing(folder / DONE) as file:
         file.write((json.dumps(note, indent=2) + "\n").encode())
 
 
 def keep_to(work: Path, settings: Mapping[str, str]) -> None:
-    """Make the folder this run's; its settings are noted there at the first time.
+    """Reserve the folder for this run: the first call notes the settings there.
 
     Raises:
-        ValueError: it belongs to a run with other settings.
+        ValueError: the folder belongs to a run with other settings.
     """
     note = work / SETTINGS
     if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != settings:

@@ -1,42 +1,36 @@
-"""The stages of the run: fine-tuning, contrastive training, and its control. Each is done once, and resumes."""
+"""The stages of a run: fine-tuning, contrastive training, and its control. Each is done once, and resumes."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset, load_from_disk
 from quals.loading import model_fingerprint
-from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmarks.common.examples import Example
-from benchmarks.common.work_folder import DONE, finish, texts_hash
-from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
-from trainer_ext.io.atomic import replacing
-from trainer_ext.mining import generate_summaries
-from trainer_ext.recipes.checkpoints import last_whole_checkpoint
+from benchmarks.common.summarizers import load, stage_arguments, train_stage
+from benchmarks.common.work_folder import DONE, texts_hash
+from trainer_ext import ContrastiveSeq2SeqTrainer
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Of the whole run.
+    """What a run is made with.
 
     Attributes:
         model: where fine-tuning starts.
         work: folder for checkpoints, mined candidates and results.
-        mle_epochs, mle_learning_rate: of the fine-tuning.
-        epochs, learning_rate: of the contrastive training and its control.
-        documents: mined at most.
+        mle_epochs, mle_learning_rate: passes and learning rate of the fine-tuning.
+        epochs, learning_rate: passes and learning rate of the contrastive training and of its control.
+        documents: most documents to mine.
         loss, weight: the contrastive loss and its weight.
-        batch: documents in a step.
-        max_source, max_target: tokens.
-        seed: of everything random.
+        batch: documents per step.
+        max_source, max_target: most tokens of a document and of a summary.
+        seed: seed of everything random.
     """
 
     model: str
@@ -54,9 +48,9 @@ class Settings:
     seed: int = 17
 
     def note(self, examples: Sequence[Example], test_documents: int, ranked_by: str) -> dict[str, str]:
-        """What a work folder is this run's by; ``ranked_by`` is QUALS's signature."""
+        """What makes a work folder this run's: settings, texts, weights, and ``ranked_by``, the signature of QUALS."""
         own = {name: str(value) for name, value in vars(self).items() if name != "work"}
-        weights = model_fingerprint(load(self.model, self), AutoTokenizer.from_pretrained(self.model))
+        weights = model_fingerprint(load(self.model, self.max_target), AutoTokenizer.from_pretrained(self.model))
         return own | {
             "texts": texts_hash([vars(example) for example in examples]),
             "test_documents": str(test_documents),
@@ -65,17 +59,8 @@ class Settings:
         }
 
 
-def load(folder: str | Path, settings: Settings) -> PreTrainedModel:
-    """A model in float32, with this run's way to decode."""
-    model = AutoModelForSeq2SeqLM.from_pretrained(str(folder), dtype=torch.float32)
-    model.generation_config.update(
-        max_length=settings.max_target, num_beams=4, no_repeat_ngram_size=3, early_stopping=True, length_penalty=1.0
-    )
-    return model
-
-
 def fine_tuned(settings: Settings, train: Dataset, tokenizer: PreTrainedTokenizerBase) -> Path:
-    """The summarizer before: trained by likelihood."""
+    """The summarizer before: trained by likelihood alone."""
     return _stage("before", settings.model, settings, train, tokenizer, settings.mle_epochs, settings.mle_learning_rate)
 
 
@@ -87,7 +72,16 @@ def contrastive(
     name: str = "after",
     **options: Any,
 ) -> Path:
-    """The summarizer after: its own candidates mined, ranked by QUALS and trained away from; further options apart."""
+    """The summarizer after: its own candidates are mined, ranked by QUALS and trained away from.
+
+    Args:
+        settings: of the run.
+        before: folder of the summarizer to start from.
+        train: documents that may be mined.
+        tokenizer: of the summarizer.
+        name: of its own folder.
+        options: further training arguments.
+    """
     return _stage(
         name,
         str(before),
@@ -106,26 +100,11 @@ def contrastive(
 
 
 def control(settings: Settings, before: Path, after: Path, tokenizer: PreTrainedTokenizerBase) -> Path:
-    """As much training on the very rows that were selected, by likelihood alone."""
+    """The control: as many passes over the selected rows, by likelihood alone."""
     rows = load_from_disk(str(after / "mined"))
     assert isinstance(rows, Dataset)
     rows = rows.remove_columns(["candidate_labels", "candidate_scores", "reference_score"])
     return _stage("control", str(before), settings, rows, tokenizer, settings.epochs, settings.learning_rate)
-
-
-def summarized(
-    settings: Settings, folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase, name: str = "summaries"
-) -> list[str]:
-    """The model's summaries of the test documents, by its own generation config; generated once for each name."""
-    file = folder / f"{name}.json"
-    if not file.is_file():
-        model = load(folder, settings)
-        ids = generate_summaries(model, test, model.generation_config)
-        texts = [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
-        with replacing(file) as out:
-            out.write(json.dumps(texts).encode())
-    found: list[str] = json.loads(file.read_text(encoding="utf-8"))
-    return found
 
 
 def _stage(
@@ -141,35 +120,18 @@ def _stage(
     folder = settings.work / name
     if (folder / DONE).is_file():
         return folder
-    arguments = ContrastiveSeq2SeqTrainingArguments(
-        output_dir=str(folder),
+    arguments = stage_arguments(
+        folder,
+        settings.batch,
+        settings.seed,
         num_train_epochs=epochs,
         learning_rate=learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=50,
-        per_device_train_batch_size=settings.batch,
-        label_smoothing_factor=0.1,
-        train_sampling_strategy="group_by_length",
-        bf16=True,
-        use_cpu=not torch.cuda.is_available(),
         save_steps=200,
         save_total_limit=1,
-        logging_steps=20,
-        report_to="none",
-        seed=settings.seed,
-        card_documents=0,
-        **{"mine_candidates": False, **options},
+        **options,
     )
     trainer = ContrastiveSeq2SeqTrainer(
-        load(model, settings), arguments, train_dataset=train, processing_class=tokenizer
+        load(model, settings.max_target), arguments, train_dataset=train, processing_class=tokenizer
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    with redirect_stdout(sys.stderr):  # where Trainer logs; standard output is for the report
-        result = trainer.train(last_whole_checkpoint(folder))
-    trainer.save_model(str(folder))
-    if trainer.mined_dataset is not None:
-        trainer.mined_dataset.save_to_disk(str(folder / "mined"))
-    history = [entry for entry in trainer.state.log_history if "loss" in entry]
-    note = {"steps": result.global_step, "documents": len(train), "mining": trainer._mining, "log": history}
-    finish(folder, note)
+    train_stage(trainer, folder, {"documents": len(train)})
     return folder

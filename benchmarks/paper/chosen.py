@@ -1,4 +1,4 @@
-"""What the rankers chose to train towards and away from, for the judges to say whether it differs in fact."""
+"""The targets and negatives that the rankers chose, for the judges to compare."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from trainer_ext.mining.texts import candidate_texts, reference_texts
 def chosen_texts(
     selected: Mapping[str, Path], examples: Sequence[Example], documents: int, tokenizer: PreTrainedTokenizerBase
 ) -> tuple[list[Example], dict[str, tuple[list[str], list[str]]]]:
-    """Of documents that all rankers selected, their examples, and by ranker the targets and the worst negatives.
+    """The documents that all rankers selected, and each ranker's targets and worst negatives.
 
     Args:
-        selected: each ranker's folder of selected rows.
-        examples: with the documents that were ranked.
-        documents: how many at most, in the examples' order.
-        tokenizer: of the summarizer.
+        selected: by ranker, the folder of its selected rows.
+        examples: the documents that were ranked.
+        documents: most documents, in the order of ``examples``.
+        tokenizer: tokenizer of the summarizer.
     """
     known = {ranker: _pairs(folder, tokenizer) for ranker, folder in selected.items()}
     common = set.intersection(*map(set, known.values()))
-    mine = [example for example in examples if example.document in common][:documents]
+    shared = [example for example in examples if example.document in common][:documents]
     texts = {}
     for ranker, pairs in known.items():
-        both = [pairs[example.document] for example in mine]
+        both = [pairs[example.document] for example in shared]
         texts[ranker] = ([target for target, _ in both], [negative for _, negative in both])
-    return mine, texts
+    return shared, texts
 
 
 def _pairs(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[str, str]]:
-    """By document its target and its worst negative."""
+    """By document: its target and its worst negative."""
     rows = load_from_disk(str(folder))
     assert isinstance(rows, Dataset)
     targets = reference_texts(rows, tokenizer) or []

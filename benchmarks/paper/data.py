@@ -1,4 +1,4 @@
-"""What a set is trained and tested on; nothing that is tested on is trained on."""
+"""Split a set into training, validation and test documents; no test document is trained on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from benchmarks.common.examples import Example, by_hash, split
 
-_ENDING = 200  # characters, without white space: an article without its first sentence ends as it does with it
+_ENDING = 200  # characters without white space; an article and its copy without the first sentence end alike
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Of one set.
+    """The parts of one set.
 
     Attributes:
-        leads: articles with their first sentences, that fine-tuning begins with; perhaps none.
+        leads: articles with their first sentences, which fine-tuning begins with; may be empty.
         train: documents with their summaries.
-        validation: that end the fine-tuning.
-        test: kept apart from the set.
-        further: test documents from elsewhere; perhaps none.
+        validation: documents that decide when fine-tuning stops.
+        test: documents of the set that are kept apart.
+        further: test documents from elsewhere; may be empty.
     """
 
     leads: list[Example]
@@ -38,20 +38,20 @@ def parted(
     validation_documents: int,
     train_documents: int | None = None,
 ) -> Parts:
-    """A set's parts.
+    """Split a set into its parts.
 
-    Further documents that end as one of the set's does are left out, and leads that end as a document of test or
-    validation.
+    Left out are further documents that end as a document of the set does, and leads that end as a document of
+    validation or test does.
 
     Args:
         examples: the set.
         leads, further: see :class:`Parts`.
-        test_documents: kept apart, and of the further ones taken at most.
-        validation_documents: kept apart.
-        train_documents: at most; None is all that are left.
+        test_documents: number of test documents, and the most further ones.
+        validation_documents: number of validation documents.
+        train_documents: most training documents; None keeps all that are left.
 
     Raises:
-        ValueError: there are not enough.
+        ValueError: there are too few documents.
     """
     train, test = split(examples, test_documents)
     train, validation = split(train, validation_documents)

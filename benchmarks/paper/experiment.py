@@ -1,4 +1,4 @@
-"""One set from its documents to scores: fine-tuned, mined, trained by each ranker, judged."""
+"""One set from documents to scores: fine-tune, mine, train with each ranker, judge."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from benchmarks.common.examples import Example, tokenized
 from benchmarks.common.judging import Judge, judged
+from benchmarks.common.summarizers import summarized
 from benchmarks.common.variants import Variant
 from benchmarks.paper.chosen import chosen_texts
 from benchmarks.paper.data import Parts
@@ -26,7 +27,6 @@ from benchmarks.paper.stages import (
     selected_folders,
     selections,
     side_by_side,
-    summaries,
 )
 from benchmarks.paper.table import MLE
 from trainer_ext.study.statistics import Floats
@@ -34,12 +34,12 @@ from trainer_ext.study.statistics import Floats
 
 @dataclass(frozen=True)
 class Summarizer:
-    """A trained one.
+    """A trained summarizer.
 
     Attributes:
-        method: ``"mle"``, its ranker, or what its variant is called.
-        seed: of its contrastive training; 0 where there was none.
-        folder: of its model.
+        method: ``"mle"``, its ranker, or its variant as text.
+        seed: seed of its contrastive training; 0 for ``"mle"``.
+        folder: folder of its model.
     """
 
     method: str
@@ -52,12 +52,12 @@ class Experiment:
     """What all data sets share.
 
     Attributes:
-        settings: of the stages.
+        settings: settings of the stages.
         variants: further arms with their settings.
-        tokenizer: of the summarizers.
-        ranker: QUALS, where it ranks.
-        judges: by name.
-        processes: that mine and train at a time.
+        tokenizer: tokenizer of the summarizers.
+        ranker: the QUALS that ranks.
+        judges: judges by name.
+        processes: number of processes that mine and train.
     """
 
     settings: Settings
@@ -68,7 +68,7 @@ class Experiment:
     processes: int
 
     def trained(self, name: str, parts: Parts) -> list[Summarizer]:
-        """All summarizers of a set, the one by likelihood first, with their summaries of its test documents."""
+        """All summarizers of a set, likelihood first; their summaries of its test documents are on disk."""
         settings = self.settings
         train, validation = self._tokenized(parts.train), self._tokenized(parts.validation)
         tests = [self._tokenized(some) for some in (parts.test, parts.further) if some]
@@ -99,41 +99,48 @@ class Experiment:
     def judged(
         self, name: str, summarizers: Sequence[Summarizer], test: Sequence[Example]
     ) -> tuple[dict[str, dict[str, Floats]], list[dict[str, object]]]:
-        """Of each method each judge's scores, ``(seeds, documents)``, and a row for every summary."""
+        """By method and judge: scores, ``(seeds, documents)``; and one row per summary."""
         documents = self._tokenized(test)
-        found: dict[str, list[dict[str, Floats]]] = {}
+        by_method: dict[str, list[dict[str, Floats]]] = {}
         rows: list[dict[str, object]] = []
-        for one in summarizers:
-            texts = summaries(self.settings, one.folder, documents, self.tokenizer)
-            mine = self._scores(name, texts, test)
-            found.setdefault(one.method, []).append(mine)
-            rows += [{"set": name, "method": one.method, "seed": one.seed} | row for row in _rows(texts, mine)]
+        for summarizer in summarizers:
+            texts = self._summaries(summarizer.folder, documents)
+            scores = self._scores(name, texts, test)
+            by_method.setdefault(summarizer.method, []).append(scores)
+            arm = {"set": name, "method": summarizer.method, "seed": summarizer.seed}
+            rows += [arm | row for row in _rows(texts, scores)]
         by_seed = {
             method: {judge: np.stack([seed[judge] for seed in seeds]) for judge in self.judges}
-            for method, seeds in found.items()
+            for method, seeds in by_method.items()
         }
         return by_seed, rows
 
     def chosen(
         self, name: str, train: Sequence[Example], documents: int
     ) -> tuple[dict[str, Floats], dict[str, tuple[dict[str, Floats], dict[str, Floats]]]]:
-        """Of documents that both rankers selected: scores of what the model by likelihood writes of them, and by ranker
-        those of their targets and negatives; none where there are no such documents.
+        """Judge documents that both rankers selected.
 
         Args:
-            name: of the set.
-            train: its documents.
-            documents: judged at most.
+            name: the set's name.
+            train: its training documents.
+            documents: most documents to judge.
+
+        Returns:
+            Scores of the summaries by likelihood, and by ranker the scores of its targets and of its negatives; both
+            empty if the rankers share no document.
         """
         examples, texts = chosen_texts(selected_folders(self.settings, name), train, documents, self.tokenizer)
         if not examples:
             return {}, {}
         mle = self.settings.work / name / "mle"
-        written = summaries(self.settings, mle, self._tokenized(examples), self.tokenizer)
+        written = self._summaries(mle, self._tokenized(examples))
         return self._scores(name, written, examples), {
             ranker: (self._scores(name, targets, examples), self._scores(name, negatives, examples))
             for ranker, (targets, negatives) in texts.items()
         }
+
+    def _summaries(self, folder: Path, documents: Dataset) -> list[str]:
+        return summarized(folder, documents, self.tokenizer, self.settings.max_target)
 
     def _scores(self, name: str, texts: Sequence[str], examples: Sequence[Example]) -> dict[str, Floats]:
         return judged(self.judges, texts, examples, self.settings.work / name / "scores")

@@ -1,13 +1,12 @@
-"""What each ranker's training changed, drawn; by the experiment itself, or from its scores:
+"""Draw what each ranker's training changed, from the scores that the experiment wrote.
 
-    python -m benchmarks.paper.figure NEWS.jsonl DIALOGUE.jsonl --figure BOTH.png
+    python -m benchmarks.paper.figure news.jsonl dialogue.jsonl --figure both.png
 
-The files are what ``python -m benchmarks.paper --output`` wrote, one or several of them, of different sets.
+The files are what ``python -m benchmarks.paper --output`` wrote, of one or several sets.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,45 +14,49 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common.command import exit_status
+from benchmarks.common.command import command_parser, exit_status
 from benchmarks.common.differences import difference, mean_of
 from benchmarks.common.judging import free_judges
-from benchmarks.paper.table import MLE, Found
+from benchmarks.paper.table import MLE, Scores
 from trainer_ext.io.atomic import replacing
 from trainer_ext.io.tables import read_table
 
-MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "quals": "QUALS, nats a token"}
+MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "quals": "QUALS, nats per token"}
 _COLORS = {"rouge": "#DB7800", "quals": "#0072B2"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw; a mistake of the user's is one line on standard error and exit status 2."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scores", type=Path, nargs="+", metavar="SCORES.jsonl", help="what --output of the run wrote")
-    parser.add_argument("--figure", type=Path, required=True, help="the picture, as .png or .svg")
+    parser = command_parser("benchmarks.paper.figure", __doc__)
+    parser.add_argument(
+        "scores", type=Path, nargs="+", metavar="SCORES.jsonl", help="files that --output of the run wrote"
+    )
+    parser.add_argument("--figure", type=Path, required=True, help="file of the figure, .png or .svg")
     arguments = parser.parse_args(argv)
-    return exit_status("conseq.figure", partial(draw, arguments.scores, arguments.figure))
+    return exit_status("figure", partial(draw, arguments.scores, arguments.figure))
 
 
 def draw(files: Sequence[Path], figure: Path) -> None:
-    """Write the figure of all sets in the files, of each on all its test documents.
+    """Write the figure of all sets in the files, each on all its test documents.
 
     Raises:
-        ValueError: a file holds no scores of the experiment, or a set that another has too.
+        ValueError: a file does not hold the experiment's scores, or two files hold the same set.
     """
-    sets: dict[str, Found] = {}
+    sets: dict[str, Scores] = {}
     for file in files:
-        for name, found in _by_set(read_table(file), file).items():
+        for name, scores in _by_set(read_table(file), file).items():
             if name in sets:
-                raise ValueError(f"{file} has scores of {name}, and so has a file before it: give each set once.")
-            sets[name] = found
+                raise ValueError(f"{file} has scores of {name}, as a file before it has: give each set once.")
+            sets[name] = scores
     labels = MODEL_LABELS | {key: judge.label for key, judge in free_judges().items() if key != "words"}
-    every = [scores for found in sets.values() for scores in found.values()]
-    write_figure(sets, {key: label for key, label in labels.items() if all(key in mine for mine in every)}, figure)
+    every = [measured for scores in sets.values() for measured in scores.values()]
+    write_figure(
+        sets, {key: label for key, label in labels.items() if all(key in measured for measured in every)}, figure
+    )
 
 
-def _by_set(rows: Iterable[Mapping[str, Any]], file: Path) -> dict[str, Found]:
-    """Each set's scores, ``(seeds, documents)``, of the methods that are drawn."""
+def _by_set(rows: Iterable[Mapping[str, Any]], file: Path) -> dict[str, Scores]:
+    """By set: the scores of the methods that are drawn, ``(seeds, documents)``."""
     cells: dict[str, dict[str, dict[int, dict[tuple[bool, int], Mapping[str, Any]]]]] = {}
     for row in rows:
         try:
@@ -73,8 +76,8 @@ def _scores(seeds: Mapping[int, Mapping[tuple[bool, int], Mapping[str, Any]]]) -
     return {key: np.array([[row[key] for row in rows] for rows in ordered], dtype=float) for key in measures}  # (S, D)
 
 
-def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Path) -> None:
-    """What each ranker's training changed, in units of the mean before it, a panel for each data set."""
+def write_figure(sets: Mapping[str, Scores], labels: Mapping[str, str], path: Path) -> None:
+    """Draw each ranker's change against likelihood, in % of likelihood's mean; one panel per data set."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -82,15 +85,15 @@ def write_figure(sets: Mapping[str, Found], labels: Mapping[str, str], path: Pat
 
     size = (5.2 * len(sets) + 2, 0.5 * len(labels) + 1.8)
     figure, panels = pyplot.subplots(1, len(sets), figsize=size, sharey=True, layout="constrained")
-    for panel, (name, found) in zip(np.atleast_1d(panels), sets.items(), strict=True):
+    for panel, (name, scores) in zip(np.atleast_1d(panels), sets.items(), strict=True):
         for offset, (ranker, color) in zip((-0.12, 0.12), _COLORS.items(), strict=True):
             for row, measure in enumerate(labels):
-                unit = abs(mean_of(found[MLE][measure])) or 1.0
-                change, low, high = difference(found[ranker][measure], found[MLE][measure])
+                unit = abs(mean_of(scores[MLE][measure])) or 1.0
+                change, low, high = difference(scores[ranker][measure], scores[MLE][measure])
                 panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
                 panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
         panel.axvline(0, color="#626a73", linewidth=0.8)
-        panel.set_title(f"{name}, {found[MLE][next(iter(labels))].shape[-1]:,} documents")
+        panel.set_title(f"{name}, {scores[MLE][next(iter(labels))].shape[-1]:,} documents")
         panel.set_xlabel("change against likelihood alone, % of its mean")
         panel.grid(axis="x", color="#dfe3e8")
     first = np.atleast_1d(panels)[0]

@@ -1,4 +1,4 @@
-"""The models that judge, loaded once in each of the processes that share the judging."""
+"""The models that judge, loaded once in each process that shares the work."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _CHUNK = 25  # summaries that a process takes at a time
 
 @dataclass(frozen=True)
 class JudgingModels:
-    """Which they are.
+    """Which models judge, and how.
 
     Attributes:
-        names: of :data:`JUDGES`.
-        questioner, reader: QAGS's; None for the embedded ones.
-        classifier: FactCC's, likewise.
-        pipeline: QAGS's, of spaCy.
-        dtype: of all of them.
+        names: some of :data:`JUDGES`.
+        questioner, reader: models of QAGS; None for the embedded ones.
+        classifier: model of FactCC; None for the embedded one.
+        pipeline: spaCy pipeline of QAGS.
+        dtype: dtype of all models.
         qags_sources: how QAGS reads long documents.
-        qags_documents: that QAGS judges at most; None for all.
+        qags_documents: most documents that QAGS judges; None for all.
     """
 
     names: tuple[str, ...]
@@ -47,10 +47,10 @@ class JudgingModels:
         """The judges by name, in the order of the tables.
 
         Raises:
-            ValueError: an option is out of range, or a model is none.
-            ImportError: what QAGS needs is not installed.
+            ValueError: an option is out of range, or a model cannot be loaded.
+            ImportError: a package that QAGS needs is not installed.
         """
-        found: dict[str, Judge] = {}
+        judges: dict[str, Judge] = {}
         if self.qags_documents is not None:
             whole_number("--qags-documents", self.qags_documents, 1)
         if "qags" in self.names:
@@ -63,28 +63,28 @@ class JudgingModels:
                 dtype=self.dtype,
                 long_sources=self.qags_sources,
             )
-            found["qags"] = replace(scorer_judge(MODEL_LABELS["qags"], scorer), documents=self.qags_documents)
+            judges["qags"] = replace(scorer_judge(MODEL_LABELS["qags"], scorer), documents=self.qags_documents)
         if "factcc" in self.names:
             from factcc import FactCCScorer
 
-            found["factcc"] = scorer_judge(MODEL_LABELS["factcc"], FactCCScorer(self.classifier, dtype=self.dtype))
+            judges["factcc"] = scorer_judge(MODEL_LABELS["factcc"], FactCCScorer(self.classifier, dtype=self.dtype))
         if "quals" in self.names:
-            found["quals"] = scorer_judge(MODEL_LABELS["quals"], QualsScorer(dtype=self.dtype))
-        return found
+            judges["quals"] = scorer_judge(MODEL_LABELS["quals"], QualsScorer(dtype=self.dtype))
+        return judges
 
 
 @contextmanager
 def judges_of(models: JudgingModels, processes: int) -> Iterator[dict[str, Judge]]:
-    """The judges, whose models so many processes share the work of, and those that need no model.
+    """All judges; ``processes`` processes share the work of those that need a model.
 
-    All are loaded here first, so that one that is missing is known at once.
+    Every model is loaded here first, so that a missing one is known at once.
     """
-    found = models.load()
+    loaded = models.load()
     if processes == 1:
-        yield found | free_judges()
+        yield loaded | free_judges()
         return
     with pool_of(processes) as pool:
-        shared = {name: replace(judge, score=partial(_by_all, pool, models, name)) for name, judge in found.items()}
+        shared = {name: replace(judge, score=partial(_by_all, pool, models, name)) for name, judge in loaded.items()}
         yield shared | free_judges()
 
 

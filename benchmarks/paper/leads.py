@@ -1,4 +1,4 @@
-"""Pairs made of articles that have no summary: the first sentence against the rest, as XSum's are."""
+"""Pairs from articles without a summary: the first sentence summarizes the rest, as in XSum."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from benchmarks.common.examples import Example
 from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.qa_data import split_sentences
 
-_JOINED = re.compile(r"(?<=[a-z0-9\"')]{2}[.!?])(?=[A-Z])")  # web pages' paragraphs, run together
+_JOINED = re.compile(r"(?<=[a-z0-9\"')]{2}[.!?])(?=[A-Z])")  # paragraphs of web pages, run together
 _DATELINE = re.compile(r"[A-Z][\w .]{2,30}, [A-Z][a-z]{2,8}\.? \d{1,2} \([A-Z]{2,5}\) ?")
-_WORDS = range(8, 41)  # below are headings and exclamations, above sentences that were not found apart
+_WORDS = range(8, 41)  # shorter ones are headings, longer ones are several sentences
 
 
 def lead_pairs(files: Sequence[Path]) -> list[Example]:
-    """The first sentence as the summary of the article without it, where it could be one; each article once.
+    """Each article's first sentence as the summary of the rest; each article counts once.
 
-    Left out are first sentences of fewer than 8 or more than 40 words and articles with less than three times as many
-    words after it. White space is made even, and a news agency's dateline taken off.
+    Left out are first sentences of fewer than 8 or more than 40 words, and articles whose rest is not three times as
+    long. White space is normalised, and a news agency's dateline is dropped.
 
     Args:
         files: tables with the column ``document``, such as JSON lines.
 
     Raises:
-        ValueError: a file is no table, or has no such articles.
+        ValueError: a file is not a table, or there are no usable articles.
     """
-    found: dict[str, Example] = {}
+    pairs: dict[str, Example] = {}
     for file in files:
         for row in read_table(file):
             article = row.get("document")
@@ -38,7 +38,9 @@ def lead_pairs(files: Sequence[Path]) -> list[Example]:
             lead, rest = text[:end].strip(), text[end:].strip()
             words = len(lead.split())
             if words in _WORDS and len(rest.split()) >= 3 * words:
-                found.setdefault(rest, Example(rest, lead))
-    if not found:
-        raise ValueError(f"{', '.join(map(str, files))}: there are no articles that begin with a usable sentence.")
-    return list(found.values())
+                pairs.setdefault(rest, Example(rest, lead))
+    if not pairs:
+        raise ValueError(
+            f"{', '.join(map(str, files))}: there are no articles that begin with a sentence of 8 to 40 words."
+        )
+    return list(pairs.values())

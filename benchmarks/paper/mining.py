@@ -1,4 +1,4 @@
-"""One pool of candidates and each ranker's scores of it, by processes that share the work."""
+"""One pool of candidates with each ranker's scores, made by processes that share the work."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from datasets import Dataset
 from quals import QualsScorer
 from transformers import PreTrainedTokenizerBase
 
-from benchmarks.one_run.stages import Settings as Decoding
-from benchmarks.one_run.stages import load
+from benchmarks.common.summarizers import load
 from benchmarks.paper.processes import pool_of, release_others, wait_for_others
 from trainer_ext.mining import (
     SamplingSettings,
@@ -29,10 +28,10 @@ RANKERS = ("rouge", "quals")
 
 @dataclass(frozen=True)
 class Mined:
-    """What mining found.
+    """The result of mining.
 
     Attributes:
-        scored: by ranker the pool with its scores.
+        scored: by ranker, the pool with its scores.
         rouge_l: mean ROUGE-L of the samples against the references.
     """
 
@@ -42,20 +41,20 @@ class Mined:
 
 @dataclass(frozen=True)
 class Mining:
-    """What to sample of which documents, and what ranks it.
+    """What to sample, and what ranks it.
 
     Attributes:
         model: folder of the summarizer.
-        decoding: how it is loaded.
-        pool: documents.
+        max_target: most tokens of a summary that it writes.
+        pool: documents to sample for.
         sampling: how candidates are drawn.
-        tokenizer: of the summarizer.
-        ranker_dtype: of the QUALS that ranks.
+        tokenizer: tokenizer of the summarizer.
+        ranker_dtype: dtype of the QUALS that ranks.
         folder: keeps finished chunks.
     """
 
     model: Path
-    decoding: Decoding
+    max_target: int
     pool: Dataset
     sampling: SamplingSettings
     tokenizer: PreTrainedTokenizerBase
@@ -63,16 +62,16 @@ class Mining:
     folder: Path
 
     def mined(self, scorer: QualsScorer, workers: Workers = ALONE) -> Mined:
-        """Sample and score what the folder has not yet.
+        """Sample and score what is not in the folder yet.
 
         Args:
-            scorer: QUALS of ``ranker_dtype``.
-            workers: who computes which chunk.
+            scorer: the QUALS that ranks, of ``ranker_dtype``.
+            workers: which process computes which chunk.
 
         Raises:
-            ValueError: the model's samples are no summaries.
+            ValueError: the model's samples are not summaries.
         """
-        model = load(self.model, self.decoding)
+        model = load(self.model, self.max_target)
         sampled = sample_candidates(model, self.pool, self.sampling, folder=self.folder, workers=workers)
         rouge_l = check_summarizer(sampled, self.tokenizer, special_tokens(model))
         scored = {
@@ -89,13 +88,13 @@ class Mining:
         return Mined(scored, rouge_l)
 
     def share(self, processes: int) -> None:
-        """Fill the folder by so many processes.
+        """Fill the folder with ``processes`` processes.
 
         Raises:
-            Exception: what one of them raised, once all have ended.
+            Exception: the error of one of them, once all have ended.
         """
         with pool_of(processes) as pool:
-            # Each waits for the others, so that no process takes two of these.
+            # Each task waits for the others, so that every process takes one.
             futures = [pool.submit(_mine, self, Workers(rank, processes, wait_for_others)) for rank in range(processes)]
             errors = [error for future in futures if (error := future.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, BrokenBarrierError)):

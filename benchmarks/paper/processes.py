@@ -1,4 +1,4 @@
-"""Processes side by side, which share the threads and can wait for one another."""
+"""Processes side by side, which share the threads and can wait for each other."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from threading import Thread
 
 import torch
 
-_waiting: Barrier | None = None  # for the others, in a process of a pool
+_waiting: Barrier | None = None  # set in a process of a pool: where it waits for the others
 
 
 def pool_of(processes: int) -> ProcessPoolExecutor:
-    """A pool of so many, each with its part of this process's threads."""
+    """A pool of ``processes`` processes, each with its share of this process's threads."""
     context = get_context("spawn")  # a forked process would hang in the parent's thread pools
     begin = max(1, torch.get_num_threads() // processes), context.Barrier(processes)
     return ProcessPoolExecutor(processes, context, initializer=_begin, initargs=begin)
 
 
 def wait_for_others() -> None:
-    """Return when all processes of the pool have called this.
+    """Wait until every process of the pool has called this.
 
     Raises:
         threading.BrokenBarrierError: one called :func:`release_others` instead.
@@ -31,7 +31,7 @@ def wait_for_others() -> None:
 
 
 def release_others() -> None:
-    """Let nobody wait for this process, which failed."""
+    """Say that this process failed, so that the others do not wait for it."""
     assert _waiting is not None
     _waiting.abort()
 
@@ -44,7 +44,7 @@ def _begin(threads: int, waiting: Barrier) -> None:
 
 
 def _end_with_parent() -> None:
-    """Killed, the parent tells nobody, and its processes would go on with what they were given."""
+    """End this process with its parent: one that is killed cannot tell its processes to stop."""
     parent = parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""Means of every arm, what the arms differ by, with intervals over documents, as tables."""
+"""Tables of every arm's means and of the arms' differences, with intervals over documents and seeds."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from trainer_ext.study.statistics import Floats
 
 MLE = "mle"
 _METHODS = {MLE: "likelihood", "rouge": "ROUGE-ranked", "quals": "QUALS-ranked"}
-Found = Mapping[str, Mapping[str, Floats]]
-"""Of each method each measure's scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is none."""
+Scores = Mapping[str, Mapping[str, Floats]]
+"""By method and measure: scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is no score."""
 
 
-def markdown(found: Found, labels: Mapping[str, str]) -> str:
-    """One data set's table: a row for each measure.
+def markdown(scores: Scores, labels: Mapping[str, str]) -> str:
+    """One data set's table: one row per measure.
 
-    Means are over all documents with a score, differences over those that both sides have a score of.
+    Means are over all documents with a score, differences over the documents that both sides score.
     """
     lines = [
-        "| | likelihood | ROUGE-ranked | QUALS-ranked | QUALS- less ROUGE-ranked | QUALS-ranked less likelihood "
-        "| of it | by seed | scored |",
+        "| | likelihood | ROUGE-ranked | QUALS-ranked | QUALS-ranked minus ROUGE-ranked "
+        "| QUALS-ranked minus likelihood | relative | by seed | scored |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, label in labels.items():
-        means = [mean_of(found[method][name]) for method in (MLE, "rouge", "quals")]
+        means = [mean_of(scores[method][name]) for method in (MLE, "rouge", "quals")]
         cells = [f"{mean:.3f}" for mean in means]
         for other in ("rouge", MLE):
-            change, low, high = difference(found["quals"][name], found[other][name])
+            change, low, high = difference(scores["quals"][name], scores[other][name])
             cells.append(f"{change:+.3f} [{low:+.3f}, {high:+.3f}]")
-        changes = np.atleast_2d(found["quals"][name]) - np.atleast_2d(found[MLE][name])  # (S, D), as the last cell's
-        base = mean_of(np.where(np.isnan(document_means(changes)), np.nan, document_means(found[MLE][name])))
+        changes = np.atleast_2d(scores["quals"][name]) - np.atleast_2d(scores[MLE][name])  # (S, D), as the last cell's
+        base = mean_of(np.where(np.isnan(document_means(changes)), np.nan, document_means(scores[MLE][name])))
         cells.append(f"{change / abs(base):+.1%}" if base else "")
-        cells.append(", ".join(f"{mean_of(mine):+.3f}" for mine in changes))
-        counts = [int((~np.isnan(document_means(found[method][name]))).sum()) for method in (MLE, "rouge", "quals")]
+        cells.append(", ".join(f"{mean_of(seed):+.3f}" for seed in changes))
+        counts = [int((~np.isnan(document_means(scores[method][name]))).sum()) for method in (MLE, "rouge", "quals")]
         cells.append("/".join(map(str, counts)))
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def variants_table(found: Found, labels: Mapping[str, str], changes_of: Sequence[str]) -> str:
-    """A row for each method and variant: the measures' means, with the change against likelihood of some of them."""
+def variants_table(scores: Scores, labels: Mapping[str, str], changes_of: Sequence[str]) -> str:
+    """One row per method and variant: means, and for some measures the change against likelihood."""
     lines = [f"| | {' | '.join(labels.values())} |", "|---|" + "---:|" * len(labels)]
-    for method, scores in found.items():
+    for method, measured in scores.items():
         cells = []
         for name in labels:
-            change, low, high = difference(scores[name], found[MLE][name])
+            change, low, high = difference(measured[name], scores[MLE][name])
             shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in changes_of and method != MLE else ""
-            cells.append(f"{mean_of(scores[name]):.3f}{shown}")
+            cells.append(f"{mean_of(measured[name]):.3f}{shown}")
         lines.append(f"| {_METHODS.get(method, method)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -59,14 +59,14 @@ def chosen_table(
     chosen: Mapping[str, tuple[Mapping[str, Floats], Mapping[str, Floats]]],
     labels: Mapping[str, str],
 ) -> str:
-    """A row for each measure: each ranker's targets and negatives, and how the targets differ over documents.
+    """One row per measure: each ranker's targets and negatives, and how the targets differ from others.
 
     Args:
-        written: scores of what the model itself writes of the documents.
-        chosen: by ranker the scores of its targets and negatives.
-        labels: of the measures.
+        written: scores of the summaries that the model itself writes.
+        chosen: by ranker, the scores of its targets and negatives.
+        labels: names of the measures.
     """
-    kinds = ("targets", "negatives", "targets less negatives", "targets less written")
+    kinds = ("targets", "negatives", "targets minus negatives", "targets minus written")
     heads = ["written", *(f"{_METHODS[ranker]} {kind}" for ranker in chosen for kind in kinds)]
     lines = [f"| | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
     for name, label in labels.items():

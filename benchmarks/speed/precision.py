@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from quals import QualsScorer
 
-from benchmarks.agreement.statistics import pearson
+from benchmarks.common.statistics import pearson
 from benchmarks.speed.measure import seconds
 from benchmarks.speed.ways import Texts, run_ours
 

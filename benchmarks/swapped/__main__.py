@@ -18,8 +18,8 @@ from pathlib import Path
 from quals import QualsResult, QualsScorer
 from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
-from benchmarks.agreement.floors import ngram_share
 from benchmarks.common.command import exit_status
+from benchmarks.common.floors import ngram_share
 from trainer_ext.io.atomic import json_line, replacing
 
 PAIRS = Path(__file__).with_name("pairs.jsonl")

@@ -1,9 +1,12 @@
-"""The contrastive benchmark from end to end on a tiny model: every stage once, nothing of the test set trained on."""
+"""The one-run benchmark from end to end on a tiny model: every stage once, nothing of the test set trained on."""
 
 from __future__ import annotations
 
 import json
 import random
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -40,56 +43,81 @@ def test_the_split_keeps_documents_apart_whatever_the_order(pairs: Path) -> None
         split(examples, 12)
 
 
-def test_a_whole_run_and_its_resumption(
-    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = train_tiny_qagen(tmp_path / "model", lambda rng, text: " ".join(text[:5]), longest=12)
-    work = tmp_path / "work"
+@dataclass
+class Run:
+    """A whole run of the benchmark: its folder, its options, and what it printed."""
+
+    model: Path
+    work: Path
+    options: list[str]
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    model = train_tiny_qagen(folder / "model", lambda rng, text: " ".join(text[:5]), longest=12)
+    work = folder / "work"
     options = [str(pairs), "--work", str(work), "--model", str(model), "--test-documents", "3", "--documents", "6"]
     options += ["--mle-epochs", "1", "--epochs", "1", "--samples", "1"]
-    assert main(options) == 0, capsys.readouterr().err
-    printed = capsys.readouterr().out
-    assert printed.startswith("21 training documents, 3 test documents.")
-    for label in ("QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
-        assert f"| {label}" in printed
-    assert printed.count("- reference: ") == 1
-    notes = [json.loads((work / arm / "done.json").read_text()) for arm in ARMS]
+    printed = StringIO()
+    with redirect_stdout(printed):
+        assert main(options) == 0
+    return Run(model, work, options, printed.getvalue())
+
+
+def varied(run: Run, test_documents: int = 3) -> list[str]:
+    """The ablation's options for one variant of the run."""
+    common = [run.options[0], "--work", str(run.work), "--test-documents", str(test_documents)]
+    return [*common, "--variant", "selection=per_document,learning_rate=1e-3"]
+
+
+def test_a_run_trains_three_summarizers_and_prints_what_they_score(whole_run: Run) -> None:
+    assert whole_run.printed.startswith("21 training documents, 3 test documents.")
+    for label in ("QUALS, nats per token", "ROUGE-L F1", "word pairs", "words in a summary"):
+        assert f"| {label}" in whole_run.printed
+    assert whole_run.printed.count("- reference: ") == 1
+    notes = [json.loads((whole_run.work / arm / "done.json").read_text()) for arm in ARMS]
     assert notes[2]["mining"]["documents"] == 6
     assert notes[1]["documents"] == notes[2]["mining"]["selected"]
-    # Variants of the contrastive stage mine nothing again.
-    varied = [
-        str(pairs),
-        "--work",
-        str(work),
-        "--test-documents",
-        "3",
-        "--variant",
-        "selection=per_document,learning_rate=1e-3",
-    ]
-    with monkeypatch.context() as patch:
-        patch.setattr("trainer_ext.mining.sampling.generate_labels", None)
-        patch.setattr("trainer_ext.mining.rankers.Ranker.__call__", None)
-        assert ablation.main(varied) == 0, capsys.readouterr().err
+
+
+def test_a_second_run_only_prints(
+    whole_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.one_run.stages.ContrastiveSeq2SeqTrainer", None)
+    assert main(whole_run.options) == 0
+    assert capsys.readouterr().out == whole_run.printed
+    assert main([*whole_run.options, "--weight", "2"]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_variants_of_the_contrastive_stage_mine_nothing_again(
+    whole_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trainer_ext.mining.sampling.generate_labels", None)
+    monkeypatch.setattr("trainer_ext.mining.rankers.Ranker.__call__", None)
+    assert ablation.main(varied(whole_run)) == 0, capsys.readouterr().err
     table = capsys.readouterr().out
     names = ["before: likelihood", "control of the run", "the run", "learning_rate=0.001,selection=per_document"]
     assert [line.split("|")[1].strip() for line in table.splitlines()[2:6]] == names
-    assert (
-        len(json.loads((work / "variant-learning_rate=0.001,selection=per_document" / "summaries.json").read_text()))
-        == 3
-    )
-    assert ablation.main([*varied[:4], "2", *varied[5:]]) == 2
-    assert "another number of --test-documents" in capsys.readouterr().err
-    # A second run only prints.
-    monkeypatch.setattr("benchmarks.one_run.stages.ContrastiveSeq2SeqTrainer", None)
-    assert main(options) == 0
-    assert capsys.readouterr().out == printed
-    assert main([*options, "--weight", "2"]) == 2
-    assert "other settings" in capsys.readouterr().err
-    tiny_model("bart", seed=5).save_pretrained(model)  # other weights by the same name
-    assert main(options) == 2
-    assert "other settings" in capsys.readouterr().err
-    assert ablation.main(varied) == 2
-    assert "of another model" in capsys.readouterr().err
+    [kept] = (whole_run.work / f"variant-{names[-1]}").glob("summaries-*.json")
+    assert len(json.loads(kept.read_text())) == 3
+    assert ablation.main(varied(whole_run, test_documents=2)) == 2
+    assert "--test-documents" in capsys.readouterr().err
+
+
+def test_other_weights_by_the_same_name_are_another_run(whole_run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = whole_run.model / "model.safetensors"
+    before = weights.read_bytes()
+    try:
+        tiny_model("bart", seed=5).save_pretrained(whole_run.model)
+        assert main(whole_run.options) == 2
+        assert "other settings" in capsys.readouterr().err
+        assert ablation.main(varied(whole_run)) == 2
+        assert "another model" in capsys.readouterr().err
+    finally:
+        weights.write_bytes(before)
 
 
 def test_a_variant_is_what_it_says() -> None:
@@ -131,8 +159,8 @@ def test_variants_of_no_run_are_refused(pairs: Path, tmp_path: Path, capsys: pyt
 
 
 def test_changes_are_paired_by_document() -> None:
-    labels = {"quals": "QUALS, nats a token", "words": "words in a summary"}
+    labels = {"quals": "QUALS, nats", "words": "words in a summary"}
     base = {name: np.arange(10.0) for name in labels}
     found = {"before": base, "control": base, "after": {name: values + 1.0 for name, values in base.items()}}
     row = quality_table(found, labels).splitlines()[2]
-    assert row == "| QUALS, nats a token | 4.500 | 4.500 | 5.500 | +1.000 [+1.000, +1.000] | +1.000 [+1.000, +1.000] |"
+    assert row == "| QUALS, nats | 4.500 | 4.500 | 5.500 | +1.000 [+1.000, +1.000] | +1.000 [+1.000, +1.000] |"

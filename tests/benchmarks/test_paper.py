@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from shutil import copytree
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +22,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from benchmarks.common.examples import Example, read_examples, split
 from benchmarks.common.judging import Judge, free_judges, judged
-from benchmarks.one_run.stages import Settings as Decoding
-from benchmarks.one_run.stages import load
+from benchmarks.common.summarizers import load
 from benchmarks.paper.__main__ import main
 from benchmarks.paper.chosen import chosen_texts
 from benchmarks.paper.figure import main as draw
@@ -41,109 +45,156 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_a_whole_run_and_its_resumption(
-    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = train_tiny_qagen(tmp_path / "model", lambda rng, text: " ".join(text[:5]), longest=12)
-    work, scores, figure = tmp_path / "work", tmp_path / "scores.jsonl", tmp_path / "changes.png"
-    options = ["--set", f"tiny={pairs}", "--work", str(work), "--model", str(model), "--test-documents", "4"]
-    options += ["--validation-documents", "4", "--documents", "12", "--mle-epochs", "2", "--epochs", "1"]
-    options += [
-        "--seeds",
-        "3",
-        "4",
-        "--judges",
-        "quals",
-        "factcc",
-        "--classifier",
-        str(save_classifier(tmp_path / "c")),
-    ]
+VARIANTS = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
+
+
+@dataclass
+class Run:
+    """A whole run on 40 documents, 16 further articles and 3 further test documents."""
+
+    model: Path
+    work: Path
+    articles: Path
+    options: list[str]
+    printed: str
+    rows: list[dict[str, Any]]
+    figure: bytes
+    temperatures: set[float]
+    started_from: list[str | Path]
+
+
+def random_words(rng: random.Random, count: int) -> str:
+    return " ".join(rng.choice(CONTENT) for _ in range(count))
+
+
+@pytest.fixture(scope="module")
+def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    model = train_tiny_qagen(folder / "model", lambda rng, text: " ".join(text[:5]), longest=12)
     rng = random.Random(1)
-    halves = [[" ".join(rng.choice(CONTENT) for _ in range(size)) for size in (8, 30)] for _ in range(16)]
-    articles = tmp_path / "articles.jsonl"
+    halves = [(random_words(rng, 8), random_words(rng, 30)) for _ in range(16)]
+    articles = folder / "articles.jsonl"
     articles.write_text("".join(json.dumps({"document": f"{lead}. The {rest}"}) + "\n" for lead, rest in halves))
-    options += ["--leads", f"tiny={articles}", "--max-source", "24"]
-    texts = pairs.read_text().splitlines()[:2]  # which are left out
-    further = tmp_path / "further.jsonl"
-    others = [" ".join(rng.choice(CONTENT) for _ in range(18)) for _ in range(3)]
-    texts += [json.dumps({"document": text, "summary": " ".join(text.split()[:5])}) for text in others]
-    further.write_text("\n".join(texts))
-    options += ["--further-test", f"tiny={further}"]
-    options += ["--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"]
-    variants = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
-    options += [option for variant in variants for option in ("--variant", variant)]
-    drawn: list[SamplingSettings] = []
+    in_the_set = pairs.read_text().splitlines()[:2]  # which are left out
+    others = [random_words(rng, 18) for _ in range(3)]
+    more = [json.dumps({"document": text, "summary": " ".join(text.split()[:5])}) for text in others]
+    further = folder / "further.jsonl"
+    further.write_text("\n".join(in_the_set + more))
+    classifier = save_classifier(folder / "classifier")
+    scores, figure = folder / "scores.jsonl", folder / "changes.png"
+    options = [
+        *("--set", f"tiny={pairs}", "--work", str(folder / "work"), "--model", str(model), "--test-documents", "4"),
+        *("--validation-documents", "4", "--documents", "12", "--mle-epochs", "2", "--epochs", "1"),
+        *("--seeds", "3", "4", "--judges", "quals", "factcc", "--classifier", str(classifier)),
+        *("--leads", f"tiny={articles}", "--max-source", "24", "--further-test", f"tiny={further}"),
+        *("--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"),
+        *(option for variant in VARIANTS for option in ("--variant", variant)),
+    ]
+    temperatures: set[float] = set()
+    started_from: list[str | Path] = []
 
     def recording(model: object, pool: object, sampling: SamplingSettings, **more: object) -> Dataset:
-        drawn.append(sampling)
+        temperatures.add(sampling.temperature)
         return sample_candidates(model, pool, sampling, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("benchmarks.paper.mining.sample_candidates", recording)
-    begun: list[str | Path] = []
+    def loading(folder: str | Path, max_target: int) -> PreTrainedModel:
+        started_from.append(folder)
+        return load(folder, max_target)
 
-    def loading(folder: str | Path, settings: Decoding) -> PreTrainedModel:
-        begun.append(folder)
-        return load(folder, settings)
-
-    monkeypatch.setattr("benchmarks.paper.stages.load", loading)
-    assert main(options) == 0, capsys.readouterr().err
-    assert {sampling.temperature for sampling in drawn} == {0.8}
-    printed = capsys.readouterr().out
-    assert "the first sentences of 16 articles.\n32 training documents, 4 test documents." in printed
-    notes = [json.loads((work / "tiny" / stage / "done.json").read_text()) for stage in ("leads", "mle")]
-    assert [note["steps"] for note in notes] == [2, 8], "16 articles once, then 32 documents twice, eight in a step"
-    assert begun[:2] == [str(model), work / "tiny" / "leads"]
-    for label in ("FactCC", "QUALS, nats a token", "ROUGE-L F1", "word pairs", "words in a summary"):
-        assert f"| {label}" in printed
+    printed = StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr("benchmarks.paper.mining.sample_candidates", recording)
+        patch.setattr("benchmarks.paper.stages.load", loading)
+        assert main(options) == 0
     rows = [json.loads(line) for line in scores.read_text().splitlines()]
-    arms = {(MLE, 0), *((r, s) for r in ("rouge", "quals") for s in (3, 4)), *((variant, 3) for variant in variants)}
-    assert Counter((row["method"], row["seed"]) for row in rows if not row.get("further")) == dict.fromkeys(arms, 4)
-    assert Counter((row["method"], row["seed"]) for row in rows if row.get("further")) == dict.fromkeys(arms, 3)
-    assert "3 further test documents." in printed
-    counts = [
-        line.rsplit("|", 2)[1].strip() for line in printed.splitlines() if line.startswith("| words in a summary")
-    ]
+    picture = figure.read_bytes()
+    return Run(model, folder / "work", articles, options, printed.getvalue(), rows, picture, temperatures, started_from)
+
+
+def test_fine_tuning_begins_with_articles_first_sentences(whole_run: Run) -> None:
+    """Sixteen articles once, then 32 documents twice, eight per step."""
+    work = whole_run.work / "tiny"
+    assert "the first sentences of 16 articles.\n32 training documents, 4 test documents." in whole_run.printed
+    assert [json.loads((work / stage / "done.json").read_text())["steps"] for stage in ("leads", "mle")] == [2, 8]
+    assert whole_run.started_from[:2] == [str(whole_run.model), work / "leads"]
+
+
+def test_every_arm_is_judged_on_every_test_document(whole_run: Run) -> None:
+    arms = {(MLE, 0), *((r, s) for r in ("rouge", "quals") for s in (3, 4)), *((variant, 3) for variant in VARIANTS)}
+    for further, documents in ((False, 4), (True, 3)):
+        rows = [row for row in whole_run.rows if bool(row.get("further")) is further]
+        assert Counter((row["method"], row["seed"]) for row in rows) == dict.fromkeys(arms, documents)
+
+
+def test_the_tables_are_of_either_test_set_and_of_both(whole_run: Run) -> None:
+    for label in ("FactCC", "QUALS, nats per token", "ROUGE-L F1", "word pairs", "words in a summary"):
+        assert f"| {label}" in whole_run.printed
+    assert "3 further test documents." in whole_run.printed
+    lines = [line for line in whole_run.printed.splitlines() if line.startswith("| words in a summary")]
+    counts = [line.rsplit("|", 2)[1].strip() for line in lines]
     assert counts[0] == "4/4/4"
-    assert "3/3/3" in counts
-    assert "7/7/7" in counts, "both together"
-    assert all(f"| {variant} |" in printed for variant in variants)
-    assert figure.read_bytes().startswith(b"\x89PNG")
-    again = tmp_path / "again.png"
-    assert draw([str(scores), "--figure", str(again)]) == 0
-    assert again.read_bytes() == figure.read_bytes(), "the scores hold all that is drawn"
-    assert draw([str(scores), str(scores), "--figure", str(again)]) == 2
+    assert {"3/3/3", "7/7/7"} <= set(counts)
+    assert all(f"| {variant} |" in whole_run.printed for variant in VARIANTS)
+
+
+def test_the_scores_hold_all_that_the_figure_shows(
+    whole_run: Run, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert whole_run.figure.startswith(b"\x89PNG")
+    scores, again = whole_run.options[whole_run.options.index("--output") + 1], tmp_path / "again.png"
+    assert draw([scores, "--figure", str(again)]) == 0
+    assert again.read_bytes() == whole_run.figure
+    assert draw([scores, scores, "--figure", str(again)]) == 2
     assert "scores of tiny" in capsys.readouterr().err
     assert draw([str(pairs), "--figure", str(again)]) == 2
     assert "without set" in capsys.readouterr().err
-    # As many rows are selected by either ranker, out of the same documents, none of them of the test.
-    chosen = {ranker: load_from_disk(str(work / "tiny" / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
+
+
+def test_both_rankers_select_as_many_documents_of_one_pool_and_none_of_the_test(whole_run: Run, pairs: Path) -> None:
+    assert whole_run.temperatures == {0.8}
+    work = whole_run.work / "tiny"
+    chosen = {ranker: load_from_disk(str(work / f"selected-{ranker}")) for ranker in ("rouge", "quals")}
     assert len(chosen["rouge"]) == len(chosen["quals"]) > 0
-    both = {*chosen["rouge"]["document"]} & {*chosen["quals"]["document"]}
-    assert f"What was chosen of {len(both)} documents' candidates" in printed
-    varied = [load_from_disk(str(work / "tiny" / f"selected-quals-{variant}")) for variant in variants]
-    assert [max(map(len, rows["candidate_labels"])) for rows in varied] == [1, 1, 2]
-    assert varied[0]["labels"][:] == chosen["quals"]["labels"][:] != varied[1]["labels"][:]
+    shared = {*chosen["rouge"]["document"]} & {*chosen["quals"]["document"]}
+    assert f"of {len(shared)} documents that both rankers selected" in whole_run.printed
     _, test = split(read_examples([pairs]), 4)
     assert not {example.document for example in test} & {*chosen["rouge"]["document"], *chosen["quals"]["document"]}
-    # A second run only prints.
+    varied = [load_from_disk(str(work / f"selected-quals-{variant}")) for variant in VARIANTS]
+    assert [max(map(len, rows["candidate_labels"])) for rows in varied] == [1, 1, 2]
+    assert varied[0]["labels"][:] == chosen["quals"]["labels"][:] != varied[1]["labels"][:]
+
+
+def test_a_second_run_only_prints(
+    whole_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("benchmarks.paper.stages.ContrastiveSeq2SeqTrainer", None)
     monkeypatch.setattr("factcc.FactCCScorer.score", None)
-    assert main([*options, "--processes", "1"]) == 0
-    assert capsys.readouterr().out == printed
-    assert main([*options, "--variant", "selection=all"]) == 2
+    assert main([*whole_run.options, "--processes", "1"]) == 0
+    assert capsys.readouterr().out == whole_run.printed
+
+
+def test_a_folder_is_of_one_runs_settings_and_texts(
+    whole_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*whole_run.options, "--variant", "selection=all"]) == 2
     assert "selection=all" in capsys.readouterr().err
     fewer = tmp_path / "fewer.jsonl"
-    fewer.write_text("".join(articles.read_text().splitlines(keepends=True)[:8]))
-    before = options.index("--leads")
-    with_fewer = [*options[:before], "--leads", f"tiny={fewer}", *options[before + 2 :]]
-    for others in ([*options, "--weight", "2"], with_fewer):
+    fewer.write_text("".join(whole_run.articles.read_text().splitlines(keepends=True)[:8]))
+    with_fewer = [option.replace(str(whole_run.articles), str(fewer)) for option in whole_run.options]
+    for others in ([*whole_run.options, "--weight", "2"], with_fewer):
         assert main(others) == 2
         assert "other settings" in capsys.readouterr().err
-    elsewhere = str(model.rename(tmp_path / "elsewhere"))
-    assert main([*options, "--model", elsewhere]) == 0
-    assert capsys.readouterr().out == printed
-    tiny_model("bart", seed=5).save_pretrained(elsewhere)  # other weights by the same name
-    assert main([*options, "--model", elsewhere]) == 2
+
+
+def test_a_model_is_known_by_its_weights_not_by_its_name(
+    whole_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    copytree(whole_run.model, elsewhere)
+    assert main([*whole_run.options, "--model", str(elsewhere), "--processes", "1"]) == 0
+    assert capsys.readouterr().out == whole_run.printed
+    tiny_model("bart", seed=5).save_pretrained(elsewhere)
+    assert main([*whole_run.options, "--model", str(elsewhere)]) == 2
     assert "other settings" in capsys.readouterr().err
 
 
@@ -170,7 +221,7 @@ def test_a_summarizer_may_be_taken_as_it_is(tmp_path: Path) -> None:
     settings = Settings(str(folder), tmp_path / "work", mle_epochs=0)
     nothing = Dataset.from_dict({})
     mle = fine_tuned(settings, "set", nothing, nothing, tiny_tokenizer())
-    models = [load(place, settings.decoding()).state_dict() for place in (folder, mle)]
+    models = [load(place, settings.max_target).state_dict() for place in (folder, mle)]
     assert all(torch.equal(models[0][name], value) for name, value in models[1].items())
     assert mle == fine_tuned(settings, "set", nothing, nothing, tiny_tokenizer())
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

@@ -13,7 +13,6 @@ from support.tiny import train_tiny_qagen
 from transformers import AutoTokenizer
 
 from benchmarks.common.examples import Example, tokenized
-from benchmarks.one_run.stages import Settings as Decoding
 from benchmarks.paper.mining import Mining
 from trainer_ext.mining import SamplingSettings
 
@@ -28,9 +27,7 @@ def mining(tmp_path_factory: pytest.TempPathFactory) -> Mining:
     texts = [" ".join(words[(place * step) % 5] for step in range(1, 9)) for place in range(3)]
     pool = tokenized([Example(text, text[:15]) for text in texts], tokenizer, 24, 12)
     sampling = SamplingSettings(num_candidates=2, max_length=12, batch_tokens=20, seed=3)
-    return Mining(
-        model, Decoding(str(model), folder, max_target=12), pool, sampling, tokenizer, "float32", folder / "m"
-    )
+    return Mining(model, 12, pool, sampling, tokenizer, "float32", folder / "m")
 
 
 def test_processes_leave_nothing_to_do_and_find_the_same(

@@ -10,8 +10,8 @@ from scipy import stats
 
 from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
 from benchmarks.agreement.cache import PairRecord
-from benchmarks.agreement.floors import ngram_share
-from benchmarks.agreement.statistics import (
+from benchmarks.common.floors import ngram_share
+from benchmarks.common.statistics import (
     auroc,
     cluster_resamples,
     pairwise_accuracy,

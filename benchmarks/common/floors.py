@@ -1,4 +1,4 @@
-"""The free baselines: how many of a summary's words or word pairs the document also has."""
+"""The floors: which share of a summary's words, or word pairs, also occurs in the document."""
 
 from __future__ import annotations
 

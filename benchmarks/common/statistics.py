@@ -1,4 +1,4 @@
-"""Agreement between two lists of numbers, and how sure it is: correlations, AUROC, pairs, cluster bootstrap."""
+"""Agreement between two lists of numbers and its uncertainty: correlations, AUROC, pairs, cluster bootstrap."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def pearson(x: Floats, y: Floats, groups: Integers | None = None) -> float:
 
     Args:
         x, y: shape (n,).
-        groups: shape (n,), from 0 up; with them the correlation is partial: both sides are first residualised on the
-            one-hot groups, which is to take off each group's mean.
+        groups: shape (n,), from 0 up. With them the correlation is partial: each group's mean is first subtracted from
+            both sides.
     """
     x, y = _residuals(x, groups), _residuals(y, groups)
     norms = float(np.sqrt((x @ x) * (y @ y)))
@@ -31,12 +31,12 @@ def pearson(x: Floats, y: Floats, groups: Integers | None = None) -> float:
 
 
 def spearman(x: Floats, y: Floats, groups: Integers | None = None) -> float:
-    """As :func:`pearson`, of the ranks (ties share their mean rank), which are what is residualised."""
+    """:func:`pearson` of the ranks, where ties share their mean rank."""
     return pearson(rankdata(x), rankdata(y), groups) if len(x) else math.nan
 
 
 def auroc(scores: Floats, labels: Integers) -> float:
-    """Chance that a row of label 1 scores above one of label 0, ties half; NaN without rows of both."""
+    """Chance that a row of label 1 scores above one of label 0; ties count half; NaN unless both labels occur."""
     positives = int(labels.sum())
     negatives = len(labels) - positives
     if not positives or not negatives:
@@ -55,7 +55,7 @@ def pairwise_accuracy(better: Floats, worse: Floats) -> float:
 def cluster_resamples(clusters: Sequence[Hashable], resamples: int, seed: int) -> list[Integers]:
     """Indices of bootstrap resamples that draw whole clusters (documents), with replacement.
 
-    Rows of one document are no independent evidence, so intervals over rows would be too narrow.
+    Rows of one document are not independent, so intervals over rows would be too narrow.
     """
     members: dict[Hashable, list[int]] = {}
     for index, cluster in enumerate(clusters):
