@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from quals.results import one_line
+
 
 @dataclass(frozen=True)
 class JudgedSentence:
@@ -27,7 +29,7 @@ class JudgedSentence:
         return {"sentence": self.text, "start": self.start, "end": self.end, "score": self.score}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FactCCResult:
     """FactCC of one summary.
 
@@ -44,6 +46,10 @@ class FactCCResult:
     source_windows: int
     source_truncated: bool
     summary_truncated: bool
+
+    def __repr__(self) -> str:
+        worst = sorted((sentence.score, sentence.text) for sentence in self.sentences)[:1]
+        return one_line(self, self.score, "num_sentences", len(self.sentences), worst)
 
     @classmethod
     def of(

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from quals.results import one_line
+
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
@@ -36,7 +38,7 @@ class AnsweredQuestion:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class QAGSResult:
     """QAGS of one summary.
 
@@ -53,6 +55,11 @@ class QAGSResult:
     source_windows: int
     source_truncated: bool
     summary_truncated: bool
+
+    def __repr__(self) -> str:
+        worst = sorted(self.questions, key=lambda question: question.score)[:1]
+        lines = [(w.score, f"{w.question} -> {w.answer!r}, source: {w.source_answer!r}") for w in worst]
+        return one_line(self, self.score, "num_questions", len(self.questions), lines)
 
     @classmethod
     def of(

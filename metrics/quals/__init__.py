@@ -4,15 +4,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .results import QualsResult, ScoredPair
+    from .results import QualsResult, ScoredPair, results_to_pandas
     from .scorer import QualsScorer
 
-__all__ = ["QualsResult", "QualsScorer", "ScoredPair", "__version__"]
+__all__ = ["QualsResult", "QualsScorer", "ScoredPair", "__version__", "results_to_pandas"]
 
 __version__ = "0.1.0"
 
 # Found when asked for: what needs no model, such as the command line's help, should not wait for torch.
-_MODULES = {"QualsScorer": "scorer", "ScoredPair": "results", "QualsResult": "results"}
+_MODULES = {
+    "QualsScorer": "scorer",
+    "ScoredPair": "results",
+    "QualsResult": "results",
+    "results_to_pandas": "results",
+}
 
 
 def __getattr__(name: str) -> Any:

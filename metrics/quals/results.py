@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 WEIGHTINGS = ("tokens", "answer", "balanced")
+_SHOWN = 60  # characters of a text in a result's repr
 
 
 @dataclass(frozen=True)
@@ -17,9 +22,9 @@ class ScoredPair:
     Attributes:
         question, answer: as generated; ``summary[start:end]`` is the answer in the summary's own spelling.
         start, end: character span of the answer in the summary.
-        log_likelihood_summary, log_likelihood_source: in nats a token (paper, equation 2); at most 0.
+        log_likelihood_summary, log_likelihood_source: in nats per token (paper, equation 2); at most 0.
         tokens: question, separator, answer, end of sequence, as text.
-        token_log_probs_summary, token_log_probs_source: natural log-probabilities, one for each token.
+        token_log_probs_summary, token_log_probs_source: natural log-probabilities, one per token; each at most 0.
         answer_tokens: index of the first answer token in the three above.
     """
 
@@ -69,16 +74,19 @@ class ScoredPair:
         return cls(**{**known, **listed})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class QualsResult:
     """QUALS of one summary.
 
     Attributes:
-        score: mean of the pairs' scores; usually at most 0, near 0 is consistent; NaN where no pair survived.
-        pairs: the pairs it is the mean of, in the order selected: answers in turn, likely ones first.
-        source_windows: texts the source was compared as; 1 unless windows were asked for and it was too long.
+        score: mean of the pairs' scores in nats per token; higher is better, usually at most 0, near 0 is consistent;
+            NaN where no pair survived.
+        pairs: the pairs behind the score, in the order selected: answers in turn, likely ones first.
+        source_windows: number of texts that the source was compared as; 1 unless it was read in windows.
         source_truncated: whether the end of the source was not read.
         summary_truncated: whether the end of the summary was not read.
+        source, summary: the two texts, as given.
+        signature: the scorer's; only scores with the same signature can be compared.
     """
 
     score: float
@@ -86,9 +94,21 @@ class QualsResult:
     source_windows: int
     source_truncated: bool
     summary_truncated: bool = False
+    source: str = field(default="", compare=False)
+    summary: str = field(default="", compare=False)
+    signature: str = field(default="", compare=False)
+
+    @property
+    def worst_first(self) -> list[ScoredPair]:
+        """The pairs, least supported by the source first."""
+        return sorted(self.pairs, key=lambda pair: pair.score)
+
+    def __repr__(self) -> str:
+        worst = [(pair.score, f"{pair.question} -> {pair.answer}") for pair in self.worst_first[:1]]
+        return one_line(self, self.score, "num_pairs", len(self.pairs), worst)
 
     def to_dict(self, token_log_probs: bool = False) -> dict[str, Any]:
-        """Plain values for JSON; a NaN score is None."""
+        """Plain values for JSON, without the texts; a NaN score is None."""
         return {
             "score": None if math.isnan(self.score) else self.score,
             "num_pairs": len(self.pairs),
@@ -98,18 +118,64 @@ class QualsResult:
             "summary_truncated": self.summary_truncated,
         }
 
+    def to_pandas(self) -> DataFrame:
+        """A table with one row per pair, in the order of ``pairs``; :func:`results_to_pandas` takes many results.
+
+        Columns: question, answer, start, end, score, log_likelihood_summary, log_likelihood_source.
+        """
+        from pandas import DataFrame  # evaluate and datasets require pandas
+
+        columns = [f.name for f in fields(ScoredPair) if "token" not in f.name]
+        columns.insert(columns.index("log_likelihood_summary"), "score")
+        return DataFrame([pair.to_dict() for pair in self.pairs], columns=columns)
+
+
+def results_to_pandas(results: Iterable[Any]) -> DataFrame:
+    """A table with one row per summary, of the results of any scorer here (QUALS, QAGS or FactCC).
+
+    Columns are the results' fields; the pairs, questions or sentences appear as their number (``num_pairs``, ...).
+
+    Example:
+        >>> from quals import QualsResult, results_to_pandas
+        >>> results = [QualsResult(-0.5, (), 1, False), QualsResult(-1.5, (), 1, False)]
+        >>> float(results_to_pandas(results)["score"].mean())
+        -1.0
+    """
+    from pandas import DataFrame
+
+    return DataFrame([dict(_row(result)) for result in results])
+
+
+def _row(result: Any) -> Iterable[tuple[str, Any]]:
+    for f in fields(result):
+        value = getattr(result, f.name)
+        yield (f"num_{f.name}", len(value)) if isinstance(value, tuple) else (f.name, value)
+
+
+def one_line(result: Any, score: float, name: str, number: int, worst: Sequence[tuple[float, str]]) -> str:
+    """A result's repr: its class, its score, the number of its parts, and the worst part's score and text.
+
+    Example:
+        >>> from quals.results import one_line
+        >>> one_line(0.5, 0.25, "num_sentences", 2, [(0.0, "It rained.")])
+        "float(score=0.250, num_sentences=2, worst=0.000 'It rained.')"
+    """
+    shown = [f"score={score:.3f}", f"{name}={number}"]
+    shown += [f"worst={value:.3f} {textwrap.shorten(text, _SHOWN, placeholder='...')!r}" for value, text in worst]
+    return f"{type(result).__name__}({', '.join(shown)})"
+
 
 def mean_score(scores: Sequence[float]) -> float:
-    """Mean of the scores that are not NaN; NaN if none is."""
+    """The mean of the scores that are not NaN; NaN if all are."""
     known = [score for score in scores if not math.isnan(score)]
     return sum(known) / len(known) if known else math.nan
 
 
 def weighted_mean(log_probs: Sequence[float], answer_tokens: int, weighting: str) -> float:
-    """Log-likelihood of a pair in nats a token.
+    """Log-likelihood of a pair in nats per token; at most 0.
 
     Args:
-        log_probs: of question, separator, answer and end of sequence.
+        log_probs: log-probabilities of question, separator, answer and end of sequence.
         answer_tokens: index of the first answer token.
         weighting: ``tokens`` is the paper's mean over all of them; ``answer`` the mean over answer and end of
             sequence; ``balanced`` the mean of the question's mean (separator included) and the answer's.

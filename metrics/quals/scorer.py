@@ -172,8 +172,11 @@ class QualsScorer:
         pairs = {s: select(found, self.max_pairs) for s, found in zip(summaries, surviving, strict=True)}
         scores = self.score_pairs([source for source, _ in rows], [pairs[summary] for _, summary in rows])
         cut = dict(zip(summaries, self._first_window(summaries).truncated, strict=True))
+        signature = self.signature
         results = {
-            (source, summary): replace(score, summary_truncated=cut[summary])
+            (source, summary): replace(
+                score, summary_truncated=cut[summary], source=source, summary=summary, signature=signature
+            )
             for (source, summary), score in zip(rows, scores, strict=True)
         }
         bar.update(len(chunk) - len(summaries))
