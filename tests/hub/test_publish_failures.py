@@ -81,3 +81,38 @@ def test_an_answer_that_is_lost(summarizer: Path, hub: FakeHub, capsys: pytest.C
     assert publish(summarizer) == 0
     assert ("nothing has changed" in capsys.readouterr().out) == (step == "commit")
     assert len(hub.repos["model", REPO].commits) == 2
+
+
+INFO = {"id": REPO, "sha": "0" * 40, "private": False, "siblings": [], "tags": []}
+WRONG: list[dict[str, object]] = [{"sha": None}, {"sha": "main"}, {"siblings": [{}]}, {"siblings": 3}]
+ANSWERS = {
+    "whoami": [{}, [], None],
+    "info": [
+        {},
+        [],
+        {**INFO, "sha": None},
+        {**INFO, "sha": "main"},
+        {**INFO, "siblings": [{}]},
+        {**INFO, "siblings": 3},
+    ],
+    "preupload": [{}, {"files": [{"path": "README.md"}]}, {"files": []}],
+    "lfs_batch": [{}, {"objects": [{"oid": "x"}]}],
+    "commit": [{}, []],
+}
+
+
+@pytest.mark.parametrize(
+    ("step", "number"), [(step, i) for step, answers in ANSWERS.items() for i in range(len(answers))]
+)
+def test_answers_without_their_fields(
+    summarizer: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str], step: str, number: int
+) -> None:
+    assert publish(summarizer) == 0
+    old = hub.contents("model", REPO)
+    save_file({"weight": np.ones(6, dtype=np.float32)}, summarizer / "model.safetensors")
+    with hub.malformed_at(step, ANSWERS[step][number]):
+        message = failed(summarizer, capsys)
+    assert "is not what a Hub answers" in message
+    assert ("Whether the commit arrived is not known" in message) == (step in ("preupload", "lfs_batch", "commit"))
+    assert hub.contents("model", REPO) == old
+    assert publish(summarizer) == 0

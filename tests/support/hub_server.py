@@ -24,7 +24,6 @@ STEPS = (
     "whoami",
     "info",
     "create",
-    "tree",
     "preupload",
     "lfs_batch",
     "lfs_upload",
@@ -80,6 +79,7 @@ class FakeHub:
         self.requests: list[str] = []  # the steps that were asked for
         self.misuse: list[str] = []  # what a client must not do
         self.broken: dict[str, int] = {}
+        self.malformed: dict[str, Any] = {}
         self.committing = threading.Lock()  # of two commits at once the second follows the first
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
@@ -101,6 +101,15 @@ class FakeHub:
             yield
         finally:
             del self.broken[step]
+
+    @contextmanager
+    def malformed_at(self, step: str, answer: Any) -> Iterator[None]:
+        """Every request to the step is answered with this JSON, and nothing else happens."""
+        self.malformed[step] = answer
+        try:
+            yield
+        finally:
+            del self.malformed[step]
 
     def contents(self, kind: str, repo_id: str) -> dict[str, bytes]:
         return {path: blob.data for path, blob in self.repos[kind, repo_id].commits[-1][1].items()}
@@ -136,6 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         elif failure:
             self._error(failure, "a failure", {"Retry-After": "7"} if failure == 429 else {})
+        elif step in self.hub.malformed:
+            self._json(self.hub.malformed[step])
         elif step.startswith("lfs_upload") or step == "storage":
             if self.headers["Authorization"]:
                 self.hub.misuse.append(f"the token was sent to the storage: {self.path}")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
 
 _UNCHANGED = "What stood there before is unchanged."
-_UNKNOWN = "Whether the commit arrived is not known: it does so whole or not at all."
+_UNKNOWN = "Whether the commit arrived is not known: it arrives whole or not at all."
 _AGAIN = "run the same command again, which sends only what is missing"
 _SAID = 200  # characters of the Hub's own words
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError)  # huggingface_hub reads answers without checking them
 
 
 class PublishError(OSError):
@@ -31,41 +32,54 @@ def explained(doing: str, namespace: str, token: str, commits: bool = False) -> 
     """
     try:
         yield
-    except (HTTPError, OfflineModeIsEnabled, json.JSONDecodeError, RuntimeError) as error:
+    except PublishError:
+        raise
+    except (HTTPError, OfflineModeIsEnabled, RuntimeError, *_MALFORMED) as error:
         cause = _cause(error)
         if cause is None:
             raise
-        happened, advice = _told(cause, namespace)
-        uncertain = commits and (not isinstance(cause, HfHubHTTPError) or cause.response.status_code >= 500)
-        state = _UNKNOWN if uncertain else _UNCHANGED
+        happened, advice = _explanation(cause, namespace)
+        refused = isinstance(cause, HfHubHTTPError) and cause.response.status_code < 500
+        state = _UNKNOWN if commits and not refused and not _is_refused_card(cause) else _UNCHANGED
         message = f"{doing} failed: {happened}. {state} {advice}"
         raise PublishError(message.replace(token, "***") if token else message) from error
 
 
-def _cause(error: BaseException | None) -> HTTPError | OfflineModeIsEnabled | json.JSONDecodeError | None:
-    """The Hub's error within; a failed upload arrives wrapped in a RuntimeError."""
-    while error is not None and not isinstance(error, HTTPError | OfflineModeIsEnabled | json.JSONDecodeError):
+def _cause(error: BaseException | None) -> BaseException | None:
+    """The error of the connection or of an answer; a failed upload arrives wrapped in a RuntimeError."""
+    while error is not None and not isinstance(error, (HTTPError, OfflineModeIsEnabled, *_MALFORMED)):
         error = error.__cause__
     return error
 
 
-def _told(error: HTTPError | OfflineModeIsEnabled | json.JSONDecodeError, namespace: str) -> tuple[str, str]:
+def _is_refused_card(error: BaseException) -> bool:
+    """huggingface_hub raises a plain ValueError where the Hub refuses the head of the README.md, before the commit."""
+    return type(error) is ValueError and "README.md" in str(error)
+
+
+def _explanation(error: BaseException, namespace: str) -> tuple[str, str]:
     """What happened, and what to do."""
     endpoint = constants.ENDPOINT
     if isinstance(error, OfflineModeIsEnabled):
         return "HF_HUB_OFFLINE is set, so the Hub is not asked", "Unset it to publish."
-    if isinstance(error, json.JSONDecodeError):
-        return f"what {endpoint} answers is not what a Hub answers", "Check HF_ENDPOINT and the proxy."
-    if not isinstance(error, HfHubHTTPError):
+    if isinstance(error, HfHubHTTPError):
+        status = error.response.status_code
+        happened, advice = _of_status(status, error.response.headers.get("Retry-After", ""), namespace, endpoint)
+        said = _one_line(error.server_message or "")
+        return f"{happened} ({status}{f'; the Hub says: {said}' if said else ''})", advice
+    if isinstance(error, HTTPError):
         return (
             f"the connection to {endpoint} broke or could not be made ({type(error).__name__})",
             f"Check the network, the proxy and HF_ENDPOINT, then {_AGAIN}.",
         )
-    status = error.response.status_code
-    happened, advice = _of_status(status, error.response.headers.get("Retry-After", ""), namespace, endpoint)
-    said = " ".join((error.server_message or "").split())
-    said = "".join(letter for letter in said if letter.isprintable()).rstrip(".")[:_SAID]
-    return f"{happened} ({status}{f'; the Hub says: {said}' if said else ''})", advice
+    if _is_refused_card(error):
+        return f"the Hub refuses the head of the card: {_one_line(str(error))}", f"Correct the card, then {_AGAIN}."
+    reason = "" if isinstance(error, JSONDecodeError) else f" ({type(error).__name__}: {_one_line(str(error))})"
+    return f"what {endpoint} answers is not what a Hub answers{reason}", "Check HF_ENDPOINT and the proxy."
+
+
+def _one_line(text: str) -> str:
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable()).rstrip(".")[:_SAID]
 
 
 def _of_status(status: int, retry_after: str, namespace: str, endpoint: str) -> tuple[str, str]:
@@ -89,4 +103,4 @@ def _of_status(status: int, retry_after: str, namespace: str, endpoint: str) -> 
         return "the Hub got too many requests", f"Wait {wait}, then {_AGAIN}."
     if status >= 500:
         return "the Hub had an error of its own", f"Wait some minutes, then {_AGAIN}."
-    return "the Hub refused", f"Mend what it names, then {_AGAIN}."
+    return "the Hub refused", f"Correct what it names, then {_AGAIN}."

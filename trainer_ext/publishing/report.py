@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from huggingface_hub import constants
 
-from trainer_ext.publishing.hub import Published, readable_size
-from trainer_ext.publishing.repository import Repository
+from trainer_ext.publishing.hub import Published
+from trainer_ext.publishing.repository import Repository, readable_size
 
 
 def plan(repository: Repository) -> str:
@@ -26,13 +24,9 @@ def remarks(repository: Repository) -> list[str]:
 
 
 def outcome(repository: Repository, published: Published) -> str:
-    """What changed there, and how to get back."""
-    if not published.changed and not published.removed:
+    """What became of it, and the commit to go back to."""
+    if published.commit == published.before:
         return f"{repository}: nothing has changed, it stays at {published.commit}: {published.url}"
     lines = [f"{repository}: published as {published.commit}, before {published.before}: {published.url}"]
-    lines += [f"{word}: {', '.join(paths)}" for word, paths in _named(published) if paths]
-    return "\n".join(lines)
-
-
-def _named(published: Published) -> Sequence[tuple[str, tuple[str, ...]]]:
-    return (("changed", published.changed), ("removed", published.removed))
+    lines += [f"removed: {', '.join(published.removed)}"] if published.removed else []
+    return "\n".join([*lines, f"changes: {published.url}/commit/{published.commit}"])

@@ -1,14 +1,12 @@
-"""What is to stand in a repository of the Hub, known before anything is sent."""
+"""What a repository of the Hub shall hold, known before anything is sent."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
-
-_BLOCK = 1 << 20
+from quals.errors import OptionError
 
 
 @dataclass(frozen=True)
@@ -27,24 +25,6 @@ class File:
     def size(self) -> int:
         return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
 
-    def sha256(self) -> str:
-        """The name of its contents where the Hub stores them as a large file."""
-        return self._digest("sha256", b"")
-
-    def git_hash(self) -> str:
-        """The name of its contents where the Hub stores them in git."""
-        return self._digest("sha1", b"blob %d\0" % self.size)
-
-    def _digest(self, algorithm: str, prefix: bytes) -> str:
-        digest = hashlib.new(algorithm, prefix)
-        if isinstance(self.content, bytes):
-            digest.update(self.content)
-        else:
-            with self.content.open("rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
-        return digest.hexdigest()
-
 
 @dataclass(frozen=True)
 class Repository:
@@ -53,7 +33,7 @@ class Repository:
     Attributes:
         repo_id: ``namespace/name``.
         kind: ``"model"`` or ``"space"``.
-        files: what is to stand there; other files that stand there are removed.
+        files: what it shall hold; other files in it are removed.
         landmarks: a repository that holds other files, but none of these, was made for something else.
         left_out: local files that are not published, each with the reason.
         notes: what the publisher should know.
@@ -78,12 +58,21 @@ def checked_repo_id(repo_id: str, option: str) -> str:
     """The name, if it can be one.
 
     Raises:
-        ValueError: it is no ``namespace/name``.
+        OptionError: it is not ``namespace/name``.
     """
     try:
         validate_repo_id(repo_id)
     except ValueError as error:
-        raise ValueError(f"{option} is {repo_id!r}, which the Hub does not take for a name: {error}") from error
+        raise OptionError(f"{option} is {repo_id!r}, which the Hub does not take for a name: {error}") from error
     if repo_id.count("/") != 1:
-        raise ValueError(f"{option} is {repo_id!r}: give the user or organisation too, as in someone/{repo_id}.")
+        raise OptionError(f"{option} is {repo_id!r}: give the user or organisation too, as in someone/{repo_id}.")
     return repo_id
+
+
+def readable_size(size: float) -> str:
+    """As in "59.8 MB"."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
