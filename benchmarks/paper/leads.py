@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.common.examples import Example
 from trainer_ext.io.tables import read_table
-from trainer_ext.recipes.qa_data import split_sentences
+from trainer_ext.recipes.qagen.examples import split_sentences
 
 _JOINED = re.compile(r"(?<=[a-z0-9\"')]{2}[.!?])(?=[A-Z])")  # paragraphs of web pages, run together
 _DATELINE = re.compile(r"[A-Z][\w .]{2,30}, [A-Z][a-z]{2,8}\.? \d{1,2} \([A-Z]{2,5}\) ?")

@@ -43,6 +43,8 @@ def load_checkpoint(
     revision: str | None,
     device: str | torch.device,
     dtype: torch.dtype,
+    new_head: bool = False,
+    **options: Any,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Model, in evaluation mode, and tokenizer.
 
@@ -54,6 +56,9 @@ def load_checkpoint(
         revision: of a Hub model.
         device: where it computes.
         dtype: the weights' dtype in memory, whatever they are stored in.
+        new_head: whether weights of the model's head, and of a pooler, may be missing or of another shape, as where a
+            recipe trains them anew.
+        **options: more arguments of ``from_pretrained``.
 
     Raises:
         ValueError: the checkpoint is not to be found, or is not what it should be; the message says why and what to do.
@@ -69,12 +74,22 @@ def load_checkpoint(
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint, revision=revision)
         model, info = auto_class.from_pretrained(
-            checkpoint, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
+            checkpoint,
+            revision=revision,
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=new_head,
+            **options,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise kind.refused(checkpoint, f"its weights or its tokenizer cannot be read ({first_line(error)})") from error
-    if info["missing_keys"]:  # transformers would make them up at random
-        raise kind.refused(checkpoint, f"its weights lack {', '.join(sorted(info['missing_keys'])[:3])}")
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    if new_head:
+        body = f"{model.base_model_prefix}."
+        missing = {key for key in missing if key.startswith(body) and ".pooler." not in key}
+    if missing:  # transformers would draw them at random
+        raise kind.refused(checkpoint, f"its weights lack {', '.join(sorted(missing)[:3])}")
     return model.eval().to(device), tokenizer
 
 

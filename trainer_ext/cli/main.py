@@ -16,10 +16,14 @@ _COMMANDS = {
     "publish": "publish the metric, or a trained summarizer, to the Hugging Face Hub",
     "install": 'let evaluate.load("quals") find this package from any folder',
     "uninstall": "undo `quals install`",
-    "train-qagen": "train a seq2seq checkpoint into a question-answer generator (QAGen)",
-    "train-factcc": "train an encoder into a consistency classifier (FactCC) by synthetic claims",
-    "train-reader": "train an encoder into an extractive reader that may find no answer (QAGS)",
-    "bart-from-bert": "make the small BART that the embedded QAGen started from, out of a BERT encoder",
+    "train": "train the models behind the metrics: a QAGen, a classifier of claims, a reader",
+}
+# The names that commands had before; they still work, but the help does not show them.
+_FORMER = {
+    "train-qagen": ["train", "qagen"],
+    "train-factcc": ["train", "factcc"],
+    "train-reader": ["train", "reader"],
+    "bart-from-bert": ["train", "base"],
 }
 
 
@@ -41,7 +45,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Errors that a user can mend are one line on standard error and exit status 2."""
-    arguments = build_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser().parse_args([*_FORMER.get(words[0], words[:1]), *words[1:]] if words else words)
     try:
         arguments.run(arguments)
     except (ValueError, OSError) as error:

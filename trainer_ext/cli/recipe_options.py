@@ -1,26 +1,50 @@
-"""Options that all training recipes have."""
+"""A recipe's fields as the options of its command."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from trainer_ext.recipes.recipe import Recipe, settings
+
+R = TypeVar("R", bound=Recipe)
 
 
-def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is common to recipes, after what is each one's own."""
-    add = parser.add_argument
-    add("--seed", type=int, default=17, help="of data and order")
-    add("--dtype", choices=["float32", "float16"], default="float16", help="of the saved weights")
-    add("--no-bf16", action="store_true", help="train in float32 throughout")
-    add("--no-resume", action="store_true", help="start anew although there are checkpoints")
-    add("--credit", action="append", default=[], help="a line for the card: a data set, its licence and source")
-    add("--base-credit", default="", help="what the card says of the base model: where it is from, its licence")
+def add_recipe_arguments(parser: argparse.ArgumentParser, recipe: type[Recipe]) -> None:
+    """An option for each field: called as the field is, or as its metadata say."""
+    types, metadata = get_type_hints(recipe), settings(recipe)
+    for setting in sorted(fields(recipe), key=lambda setting: setting.default is not MISSING):
+        known = metadata[setting.name]
+        name = known.get("option", setting.name).replace("_", "-")
+        options: dict[str, Any] = {"dest": setting.name, "help": known["help"]}
+        if setting.default is MISSING:
+            options["required"] = True
+        # A default that says nothing is left to the recipe, so that the help does not show it.
+        options["default"] = argparse.SUPPRESS if setting.default in (MISSING, None, "", ()) else setting.default
+        kind = types[setting.name]
+        if kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif kind == Sequence[str]:
+            options |= {"action": "append", "metavar": _metavar(name)}
+        elif "choices" in known:
+            options["choices"] = known["choices"]
+        else:
+            # The type itself, or the first of "int | None".
+            options |= {"type": (*get_args(kind), kind)[0], "metavar": _metavar(name)}
+        parser.add_argument(f"--{name}", **options)
 
 
-def recipe_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments as fields of a recipe; options are called as the fields are, but for a few."""
-    values = {name: value for name, value in vars(arguments).items() if name not in ("command", "run")}
-    values |= {"bf16": not values.pop("no_bf16"), "resume": not values.pop("no_resume")}
-    values |= {"data_credit": values.pop("credit"), "train_files": values.pop("train_file")}
-    renamed = {"batch_size": "batch", "gradient_accumulation_steps": "accumulation"}
-    return {renamed.get(name, name): value for name, value in values.items()}
+def _metavar(name: str) -> str:
+    return name.rpartition("-")[2].upper()
+
+
+def recipe_of(arguments: argparse.Namespace, recipe: type[R]) -> R:
+    """The recipe that the options describe.
+
+    Raises:
+        OptionError: an option is out of its range.
+    """
+    given = vars(arguments)
+    return recipe(**{setting.name: given[setting.name] for setting in fields(recipe) if setting.name in given})

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written with clear errors, and gone on from only where whole and of the same recipe."""
+"""Checkpoints on disk: training continues only from one that is whole and of the same recipe."""
 
 from __future__ import annotations
 
@@ -8,25 +8,20 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
+import torch
+from quals.errors import OptionError
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
+from trainer_ext.io.atomic import replacing
+from trainer_ext.recipes.recipe import Recipe
+
 _NOTE = "recipe.json"
-# Where the model goes, how it is stored and what its card says change nothing about the training.
+# Where the model goes, how it is stored and what its card says do not change the training.
 _AFTER_TRAINING = ("output_dir", "resume", "dtype", "data_credit", "base_credit", "test_file")
-
-
-class Recipe(Protocol):
-    """A dataclass of settings."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def resume(self) -> bool:
-        """Go on from checkpoints that are there."""
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -35,22 +30,37 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
     Raises:
         OSError: it could not be written, e.g. because the disk is full.
     """
-    for name in ("is_local", "local_files_only"):  # of this machine, yet transformers would save them
+    for name in ("is_local", "local_files_only"):  # true on this machine only, but transformers would save them
         tokenizer.init_kwargs.pop(name, None)
     try:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    except SafetensorError as error:  # which is no OSError, whatever its cause
+    except SafetensorError as error:  # is not an OSError, even if the disk is full
         raise OSError(f"{folder} could not be written: {error}; make room or give another folder.") from error
 
 
-def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> str | None:
-    """The checkpoint to resume from, or None to begin anew; afterwards ``folder`` belongs to ``recipe``.
+def save_trained(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> Path:
+    """Write the trained model in the recipe's dtype, with a tokenizer that knows how long its texts were.
+
+    Returns:
+        Its folder.
 
     Raises:
-        ValueError: the checkpoints are of another recipe, or of other data under the same name.
+        OSError: as :func:`save`.
     """
-    # Options that are not given are left out, so that a new one does not make a training that was begun another's.
+    tokenizer.model_max_length = recipe.max_tokens
+    save(model.to(getattr(torch, recipe.dtype)), tokenizer, folder := Path(recipe.output_dir))
+    return folder
+
+
+def prepare_checkpoints(recipe: Recipe, data: Sequence[Any]) -> str | None:
+    """The checkpoint to resume from, or None to begin anew; afterwards the folder belongs to ``recipe``.
+
+    Raises:
+        OptionError: the checkpoints are of another recipe, or of other data under the same name.
+    """
+    folder = checkpoints_folder(recipe)
+    # A note of an earlier version lacks the options that came later, so options that are not given are left out.
     settings = {name: value for name, value in _given(asdict(recipe)).items() if name not in _AFTER_TRAINING}
     settings["data"] = hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()
     settings = json.loads(json.dumps(settings))
@@ -60,14 +70,28 @@ def prepare_checkpoints(folder: Path, recipe: Recipe, data: Sequence[Any]) -> st
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     last = last_whole_checkpoint(folder)
-    if last is not None and (not note.is_file() or _given(json.loads(note.read_text(encoding="utf-8"))) != settings):
-        raise ValueError(
-            f"{folder} holds checkpoints of another recipe, from which this one cannot go on: give the same options "
-            "and data, another --output-dir, or --no-resume to begin anew."
+    if last is not None and _noted(note) != settings:
+        raise OptionError(
+            f"{folder} holds checkpoints of another recipe: give the same options and data, another --output-dir, "
+            "or --no-resume to begin anew."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    with replacing(note) as file:
+        file.write((json.dumps(settings, indent=2) + "\n").encode())
     return last
+
+
+def checkpoints_folder(recipe: Recipe) -> Path:
+    """Where a training keeps its checkpoints, and what it makes of its data."""
+    return Path(recipe.output_dir) / "checkpoints"
+
+
+def _noted(note: Path) -> dict[str, Any] | None:
+    """The settings that a folder's checkpoints are of; None where that is not known."""
+    try:
+        return _given(json.loads(note.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, AttributeError):  # missing, damaged, or not an object
+        return None
 
 
 def _given(settings: dict[str, Any]) -> dict[str, Any]:
@@ -75,7 +99,7 @@ def _given(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:
-    """The newest of a trainer's checkpoints; one without the trainer's whole state, written last, is removed."""
+    """The newest checkpoint of a trainer; those without the trainer's whole state, written last, are removed."""
     for checkpoint in folder.glob("checkpoint-*"):
         if not _is_whole(checkpoint / "trainer_state.json"):
             shutil.rmtree(checkpoint)

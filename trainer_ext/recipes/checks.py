@@ -1,83 +1,47 @@
-"""What every recipe refuses before its data are read, because it would fail after."""
+"""What every recipe refuses before the work begins, because it would fail after."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
 
-from transformers import AutoConfig, PretrainedConfig
+from quals.errors import DataError, MissingExtraError, OptionError
 
-_DTYPES = ("float32", "float16", "bfloat16")
-
-
-class Recipe(Protocol):
-    """What all recipes say."""
-
-    @property
-    def model(self) -> str:
-        """Folder or Hub name of the base model."""
-
-    @property
-    def train_files(self) -> Sequence[str]:
-        """Files or data sets, perhaps with a condition behind a question mark."""
-
-    @property
-    def validation_file(self) -> str:
-        """Likewise, one."""
-
-    @property
-    def output_dir(self) -> str:
-        """The trained model goes here."""
-
-    @property
-    def epochs(self) -> float:
-        """Passes over the data."""
-
-    @property
-    def dtype(self) -> str:
-        """Of the saved weights."""
+from trainer_ext.recipes.recipe import Recipe
 
 
-def check_recipe(recipe: Recipe, counts: Sequence[str]) -> PretrainedConfig:
-    """The base model's config, of a recipe that can be followed.
-
-    Args:
-        recipe: its options.
-        counts: the names of those that are 1 or more, or None.
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse what can be known to fail before a file is read.
 
     Raises:
-        ValueError: an option is out of range, accelerate is missing, the validation or test file is trained on, the
-            output folder is a file, or no config can be loaded from the base model.
+        MissingExtraError: accelerate is not installed.
+        DataError: the validation or the test file shares rows with what is trained on.
+        OptionError: the output folder is a file.
     """
-    for option in counts:
-        value = getattr(recipe, option)
-        if value is not None and value < 1:
-            raise ValueError(f"{option} is {value}: give 1 or more.")
-    if not 0 < recipe.epochs < math.inf:
-        raise ValueError(f"epochs is {recipe.epochs}: give a number above 0.")
-    if recipe.dtype not in _DTYPES:
-        raise ValueError(f"dtype is {recipe.dtype!r}: give one of {', '.join(_DTYPES)}.")
     if find_spec("accelerate") is None:
-        raise ValueError("Training needs accelerate, which is not installed: pip install 'quals[train]'.")
+        raise MissingExtraError('Training needs accelerate, which is not installed: pip install ".[train]" in a clone.')
     for name, use in ((recipe.validation_file, "validate"), (getattr(recipe, "test_file", None), "test")):
         if name is not None and any(_share_rows(name, trained) for trained in recipe.train_files):
-            raise ValueError(f"{name} is to be trained on and to {use}: give another file for one.")
+            raise DataError(f"{name} would both train and {use}: give another file for one of them.")
     if Path(recipe.output_dir).is_file():
-        raise ValueError(f"The output folder {recipe.output_dir} is a file: give another name.")
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(recipe.model)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"No model could be loaded from {recipe.model!r}: {error}") from error
-    return config
+        raise OptionError(f"The output folder {recipe.output_dir} is a file: give another name.")
+
+
+def check_length(max_tokens: int, limit: int) -> None:
+    """Refuse rows that are longer than the model reads.
+
+    Raises:
+        OptionError: ``max_tokens`` is more than ``limit``.
+    """
+    if max_tokens > limit:
+        raise OptionError(f"max_tokens is {max_tokens}, but the model reads at most {limit}: give that or less.")
 
 
 def _share_rows(one: str, other: str) -> bool:
-    """Whether both are one file, and no condition parts their rows; of a named data set the splits are others."""
-    (first, _, mine), (second, _, others) = one.partition("?"), other.partition("?")
+    """Whether both name one file, and no condition separates their rows. The splits of a named data set are apart."""
+    (first, _, condition), (second, _, others) = one.partition("?"), other.partition("?")
     if not (Path(first).is_file() and Path(second).is_file() and Path(first).samefile(second)):
         return False
     wanted = dict(part.partition("=")[::2] for part in others.split("&"))
-    return all(wanted.get(name, value) == value for name, _, value in (part.partition("=") for part in mine.split("&")))
+    parts = (part.partition("=") for part in condition.split("&"))
+    return all(wanted.get(name, value) == value for name, _, value in parts)

@@ -25,10 +25,14 @@ if status or heavy:
 """
 
 
+def parsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a command's own commands."""
+    actions = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(actions[0].choices) if actions else {}
+
+
 def commands() -> list[str]:
-    parser = cli.build_parser()
-    [subparsers] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    return list(subparsers.choices)
+    return list(parsers(cli.build_parser()))
 
 
 def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,16 +49,32 @@ def test_help_imports_nothing_heavy(command: str | None) -> None:
 
 
 def test_the_training_commands_are_there() -> None:
-    assert {"train-qagen", "bart-from-bert"} <= set(commands())
+    assert {"qagen", "factcc", "reader", "base"} == set(parsers(parsers(cli.build_parser())["train"]))
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [("train-qagen", "qagen"), ("train-factcc", "factcc"), ("train-reader", "reader"), ("bart-from-bert", "base")],
+)
+def test_former_names_still_work_and_the_help_does_not_show_them(
+    former: str, now: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    helps = []
+    for words in ([former], ["train", now]):
+        with pytest.raises(SystemExit):
+            cli.main([*words, "--help"])
+        helps.append(capsys.readouterr().out)
+    assert helps[0] == helps[1]
+    assert former not in cli.build_parser().format_help()
 
 
 @pytest.mark.parametrize("command", commands())
 def test_every_option_has_a_help_text(command: str) -> None:
-    parser = cli.build_parser()
-    [subparsers] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    for action in subparsers.choices[command]._actions:
-        assert action.help, action.option_strings or action.dest
-    assert subparsers.choices[command].description
+    parser = parsers(cli.build_parser())[command]
+    for part in (parser, *parsers(parser).values()):
+        for action in part._actions:
+            assert action.help or isinstance(action, argparse._SubParsersAction), action.option_strings or action.dest
+        assert part.description
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["train-qagen"], ["bart-from-bert", "--wrong"]])
@@ -73,16 +93,16 @@ def test_an_error_is_one_line_without_a_traceback() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     [line] = done.stderr.strip().splitlines()
-    assert line.startswith("quals bart-from-bert: ")
+    assert line.startswith("quals train: ")
     assert "/nowhere/at/all" in line
 
 
 @pytest.mark.parametrize(
     ("error", "status", "printed"),
     [
-        (ValueError("The file x is empty."), 2, "quals bart-from-bert: The file x is empty.\n"),
-        (FileNotFoundError(2, "No such file", "x"), 2, "quals bart-from-bert: [Errno 2] No such file: 'x'\n"),
-        (OSError(28, "No space left on device"), 2, "quals bart-from-bert: [Errno 28] No space left on device\n"),
+        (ValueError("The file x is empty."), 2, "quals train: The file x is empty.\n"),
+        (FileNotFoundError(2, "No such file", "x"), 2, "quals train: [Errno 2] No such file: 'x'\n"),
+        (OSError(28, "No space left on device"), 2, "quals train: [Errno 28] No space left on device\n"),
         (ValueError("First line.\nSecond line."), 2, None),
         (KeyboardInterrupt(), 130, "\ninterrupted\n"),
     ],
@@ -97,7 +117,7 @@ def test_errors_become_a_line_and_a_status(
     def fail(arguments: argparse.Namespace) -> None:
         raise error
 
-    monkeypatch.setattr("trainer_ext.cli.bart_from_bert.run", fail)
+    monkeypatch.setattr("trainer_ext.cli.train.run", fail)
     assert cli.main(["bart-from-bert", "--model", "x", "--output-dir", "y"]) == status
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -111,6 +131,6 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     def fail(arguments: argparse.Namespace) -> None:
         raise KeyError("a defect")
 
-    monkeypatch.setattr("trainer_ext.cli.bart_from_bert.run", fail)
+    monkeypatch.setattr("trainer_ext.cli.train.run", fail)
     with pytest.raises(KeyError, match="a defect"):
         cli.main(["bart-from-bert", "--model", "x", "--output-dir", "y"])

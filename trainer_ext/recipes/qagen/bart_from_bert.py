@@ -1,15 +1,47 @@
-"""A small encoder-decoder that knows language before it is trained: a stock BART made of a BERT encoder's weights.
+"""A small encoder-decoder that knows language before it is trained: a stock BART with a BERT encoder's weights.
 
-BERT and BART are both post-norm Transformers, so an encoder layer maps weight by weight. What differs: BART has no
+BERT and BART are both post-norm Transformers, so an encoder layer maps weight by weight. Two things differ: BART has no
 token types (type 0 is added to the positions), and its positions start at row 2.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import torch
-from transformers import BartConfig, BartForConditionalGeneration, BertModel
+from quals.errors import CheckpointError, OptionError
+from transformers import BartConfig, BartForConditionalGeneration, BertModel, PretrainedConfig
+
+from trainer_ext.recipes.base_model import load_base
+from trainer_ext.recipes.checkpoints import save
 
 _ATTENTION = {"q_proj": "self.query", "k_proj": "self.key", "v_proj": "self.value", "out_proj": "output.dense"}
+
+
+def write_bart(encoder: str, folder: Path, decoder_layers: int = 3) -> Path:
+    """Write the BART of :func:`bart_from_bert`, with the encoder's tokenizer.
+
+    Args:
+        encoder: folder or Hub name of a BERT encoder.
+        folder: where the BART goes.
+        decoder_layers: as for :func:`bart_from_bert`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CheckpointError: the encoder cannot be read, or is not a BERT.
+        OptionError: the encoder has fewer layers.
+    """
+    bert, tokenizer = load_base(BertModel, encoder, _unfit, add_pooling_layer=False)
+    bart = bart_from_bert(cast(BertModel, bert), decoder_layers, tokenizer.cls_token_id, tokenizer.sep_token_id)
+    save(bart, tokenizer, folder)
+    return folder
+
+
+def _unfit(config: PretrainedConfig) -> str | None:
+    return None if config.model_type == "bert" else f"a {config.model_type} model is not a BERT"
 
 
 def bart_from_bert(
@@ -17,22 +49,23 @@ def bart_from_bert(
 ) -> BartForConditionalGeneration:
     """Build a BART whose encoder computes what ``bert`` computes, and whose decoder starts from the same layers.
 
-    Decoder layers are spread evenly over the encoder's; their cross-attention is a copy of their self-attention.
+    The decoder takes layers at even distances from the encoder. Its cross-attention is a copy of its self-attention.
 
     Args:
         bert: the encoder; its activation must be gelu.
-        decoder_layers: how many; at most the number of encoder layers.
+        decoder_layers: number of decoder layers; at most the number of encoder layers.
         bos_token_id: starts every target (``[CLS]`` in BERT's vocabularies).
         eos_token_id: ends every target (``[SEP]``).
 
     Raises:
-        ValueError: more decoder layers are asked for than the encoder has, or its activation is not gelu.
+        OptionError: ``decoder_layers`` is more than the encoder has.
+        CheckpointError: the encoder's activation is not gelu.
     """
     source = bert.config
     if source.hidden_act != "gelu":
-        raise ValueError(f"The encoder's activation is {source.hidden_act}, and only gelu is mapped: take another one.")
+        raise CheckpointError(f"The encoder's activation is {source.hidden_act}, not gelu: give another encoder.")
     if not 1 <= decoder_layers <= source.num_hidden_layers:
-        raise ValueError(
+        raise OptionError(
             f"decoder_layers is {decoder_layers}, but the decoder takes its layers from an encoder that has "
             f"{source.num_hidden_layers}: choose 1 to {source.num_hidden_layers}."
         )
@@ -47,7 +80,7 @@ def bart_from_bert(
         decoder_ffn_dim=source.intermediate_size,
         max_position_embeddings=source.max_position_embeddings,
         activation_function="gelu",
-        # A few passes over the data leave nothing to regularise away, and dropout masks are slow on CPUs.
+        # A few passes over the data do not overfit, and dropout masks are slow on CPUs.
         dropout=0.0,
         scale_embedding=False,
         pad_token_id=source.pad_token_id,
@@ -84,8 +117,8 @@ def _copy_layer(
     bert = f"encoder.layer.{layer}"
     for part in ("weight", "bias"):
         for attention in attentions:
-            for ours, theirs in _ATTENTION.items():
-                state[f"{prefix}.{attention}.{ours}.{part}"] = weights[f"{bert}.attention.{theirs}.{part}"]
+            for bart_name, bert_name in _ATTENTION.items():
+                state[f"{prefix}.{attention}.{bart_name}.{part}"] = weights[f"{bert}.attention.{bert_name}.{part}"]
             state[f"{prefix}.{attention}_layer_norm.{part}"] = weights[f"{bert}.attention.output.LayerNorm.{part}"]
         state[f"{prefix}.fc1.{part}"] = weights[f"{bert}.intermediate.dense.{part}"]
         state[f"{prefix}.fc2.{part}"] = weights[f"{bert}.output.dense.{part}"]

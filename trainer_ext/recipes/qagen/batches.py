@@ -1,4 +1,4 @@
-"""Tokenise question-answer examples and pack them into batches of one shape."""
+"""Question-answer examples as token ids, in batches of one shape."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
 
-from trainer_ext.recipes.qa_data import Example
+from trainer_ext.recipes.qagen.examples import Example
 
 IGNORED = -100
 LONGEST_TARGET = 96  # tokens of a question and its answer
@@ -23,7 +24,7 @@ def encode_targets(
 ) -> list[list[int]]:
     """Each (first, second) as the token ids of ``first <sep> second </s>``, without BOS or [CLS].
 
-    Text is tokenised with ``split_special_tokens=True``: what somebody typed can never be the separator.
+    Text is tokenized with ``split_special_tokens=True``, so that typed text can never be the separator.
     """
     if not targets:
         return []
@@ -45,7 +46,7 @@ def encode_examples(
     """Rows of ``input_ids`` (a passage, cut at ``max_tokens``) and ``labels`` (lists of up to ``group`` targets).
 
     A target is question, separator, answer; with ``answer_first`` answer, separator, question. Targets longer than
-    ``max_target_tokens`` are left out, and so are those whose answer stood in what was cut.
+    ``max_target_tokens`` are left out, and so are those whose answer was cut off with the passage's end.
     """
     examples = list(examples)
     encoded = tokenizer(
@@ -59,13 +60,12 @@ def encode_examples(
     targets = iter(encode_targets(tokenizer, separator_id, pairs))
     rows: list[dict[str, Any]] = []
     for example, input_ids, offsets in zip(examples, encoded["input_ids"], encoded["offset_mapping"], strict=True):
-        kept, cut = example.text[: max(end for _, end in offsets)], example.text
-        mine = [
+        kept = example.text[: max(end for _, end in offsets)]
+        short = [
             target
             for (_, answer), target in zip(example.targets, targets, strict=False)
-            if answer in kept or answer not in cut
+            if (answer in kept or answer not in example.text) and len(target) <= max_target_tokens
         ]
-        short = [target for target in mine if len(target) <= max_target_tokens]
         for first in range(0, len(short), group):
             rows.append({"input_ids": input_ids, "labels": short[first : first + group]})
     return Dataset.from_list(rows)
@@ -79,8 +79,9 @@ class TokenBudgetBatches(Sampler[list[int]]):
     Args:
         rows: has ``input_ids`` and ``labels``.
         max_tokens: source tokens in a batch, padding included, and target tokens likewise.
-        seed: of the order; the same rows and seed give the same batches, so that a resumed run goes on exactly.
+        seed: of the order; the same rows and seed give the same batches, so that a resumed run is exact.
         multiple_of: the number of batches is cut to a multiple of this (the number of processes).
+        shuffle: whether rows and batches are shuffled; without it batches go by size.
     """
 
     def __init__(self, rows: Dataset, max_tokens: int, seed: int, multiple_of: int = 1, shuffle: bool = True) -> None:
@@ -89,7 +90,7 @@ class TokenBudgetBatches(Sampler[list[int]]):
             (len(labels), len(ids), max(map(len, labels)))
             for ids, labels in zip(rows["input_ids"], rows["labels"], strict=True)
         ]
-        # Length with a little noise, so that other passages meet in each batch of the same length.
+        # Length with a little noise, so that a batch is not always of the same neighbours in length.
         order = sorted(
             range(len(sizes)),
             key=lambda i: (sizes[i][0], (sizes[i][1] + sizes[i][2]) * (1 + 0.1 * rng.random() * shuffle)),
@@ -125,13 +126,12 @@ class QAGenCollator:
         self.pad_token_id = pad_token_id
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        input_ids = pad([row["input_ids"] for row in rows], self.pad_token_id)  # (B, S)
-        attention_mask = pad([[1] * len(row["input_ids"]) for row in rows], 0)  # (B, S)
-        labels = pad([target for row in rows for target in row["labels"]], IGNORED)  # (B * group, T)
+        input_ids = _padded([row["input_ids"] for row in rows], self.pad_token_id)  # (B, S)
+        attention_mask = _padded([[1] * len(row["input_ids"]) for row in rows], 0)  # (B, S)
+        labels = _padded([target for row in rows for target in row["labels"]], IGNORED)  # (B * group, T)
         return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
 
 
-def pad(sequences: Sequence[Sequence[int]], value: int) -> Tensor:
+def _padded(sequences: Sequence[Sequence[int]], value: int) -> Tensor:
     """Token lists as one ``(N, longest)`` int64 tensor, padded on the right."""
-    longest = max(map(len, sequences))
-    return torch.tensor([[*sequence, *[value] * (longest - len(sequence))] for sequence in sequences])
+    return pad_sequence([torch.tensor(sequence) for sequence in sequences], batch_first=True, padding_value=value)

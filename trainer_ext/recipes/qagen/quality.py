@@ -15,8 +15,9 @@ from quals.pairs import fold
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
-from trainer_ext.recipes.qa_data import Passage, split_sentences
+from trainer_ext.recipes.qa_data import Passage
 from trainer_ext.recipes.qagen.batches import LONGEST_TARGET, encode_targets
+from trainer_ext.recipes.qagen.examples import split_sentences
 
 
 @dataclass(frozen=True)
@@ -24,15 +25,15 @@ class QAGenQuality:
     """Figures of a QAGen on question-answer data that it was not trained on.
 
     Attributes:
-        negative_log_likelihood: nats a target token, over every pair of up to 96 tokens with its first answer; lower is
-            better.
-        pairs: how many pairs that is.
-        answer_f1: SQuAD's token F1, 0 to 1, of the answer generated greedily after the question is forced.
-        answered: how many questions that is.
-        surviving_share: of the pairs generated from single sentences, the share that the sentence backs, 0 to 1.
-        distinct_answers: different answers among a sentence's surviving pairs, on average.
-        sentences: how many sentences that is.
-        surviving_share_of_passages, distinct_answers_of_passages, passages: likewise for whole passages.
+        negative_log_likelihood: nats per target token, over every pair of up to 96 tokens with its first answer; 0 or
+            more, lower is better.
+        pairs: number of these pairs.
+        answer_f1: SQuAD's token F1, 0 to 1, of the answer that is generated greedily behind a given question.
+        answered: number of these questions.
+        surviving_share: share of the pairs generated from single sentences that their sentence backs, 0 to 1.
+        distinct_answers: different answers per sentence among its surviving pairs.
+        sentences: number of these sentences.
+        surviving_share_of_passages, distinct_answers_of_passages, passages: the same for whole passages.
     """
 
     negative_log_likelihood: float
@@ -50,7 +51,15 @@ class QAGenQuality:
 def measure_quality(
     checkpoint: str, passages: Sequence[Passage], answered: int = 500, sentences: int = 100, seed: int = 0
 ) -> QAGenQuality:
-    """Measure ``checkpoint`` on ``passages``; questions to answer, sentences and passages are drawn with ``seed``."""
+    """Measure a QAGen.
+
+    Args:
+        checkpoint: folder or Hub name of a QAGen.
+        passages: question-answer data that it was not trained on.
+        answered: most questions to answer.
+        sentences: most sentences, and most passages, to generate pairs from.
+        seed: draws questions, sentences and passages.
+    """
     scorer = QualsScorer(checkpoint)
     short = _with_short_pairs(scorer, passages)
     nll, pairs = _negative_log_likelihood(scorer, short)
@@ -88,10 +97,10 @@ def _with_short_pairs(scorer: QualsScorer, passages: Sequence[Passage]) -> list[
 
 
 def _generated(scorer: QualsScorer, texts: Sequence[str]) -> tuple[float, float]:
-    """Share of the pairs generated from the texts that survive, and distinct answers among these a text."""
+    """Share of the pairs generated from the texts that survive, and distinct answers per text among these."""
     surviving = scorer.generate_pairs(texts)
     share = sum(map(len, surviving)) / max(1, len(texts) * scorer.decoding.num_groups)
-    return share, sum(len({_folded(pair.answer) for pair in found}) for found in surviving) / max(1, len(texts))
+    return share, sum(len({_folded(pair.answer) for pair in pairs}) for pairs in surviving) / max(1, len(texts))
 
 
 def _negative_log_likelihood(scorer: QualsScorer, passages: Sequence[Passage]) -> tuple[float, int]:
@@ -102,7 +111,7 @@ def _negative_log_likelihood(scorer: QualsScorer, passages: Sequence[Passage]) -
         encode_targets(qagen.tokenizer, qagen.separator_id, [(pair.question, pair.answers[0]) for pair in p.pairs])
         for p in passages
     ]
-    widths = [max(map(len, mine)) for mine in targets]
+    widths = [max(map(len, row)) for row in targets]
     batches = token_budget_batches(list(map(len, texts)), list(map(len, targets)), widths, scorer.batch_tokens)
     for batch in tqdm(list(batches), desc="likelihood"):
         rows = [(place, target) for place, index in enumerate(batch) for target in targets[index]]
@@ -121,13 +130,12 @@ def _answer_f1(scorer: QualsScorer, questions: Sequence[tuple[str, str, tuple[st
         for target in encode_targets(qagen.tokenizer, qagen.separator_id, [(question, "")])
     ]
     texts = scorer.tokenize([text for text, _, _ in questions])
-    by_length: dict[int, list[int]] = defaultdict(list)  # equal prefixes need no padding on the decoder's side
+    by_length: dict[int, list[int]] = defaultdict(list)  # prefixes of one length need no padding
     for index, prefix in enumerate(prefixes):
         by_length[len(prefix)].append(index)
     batches = [same[i : i + 16] for same in by_length.values() for i in range(0, len(same), 16)]
     config = qagen.model.config
-    # generate() fills in from the model's own what it is not told, and a summarizer that was the base may ask for long
-    # texts.
+    # generate() takes what it is not told from the model's own settings, and a base summarizer's ask for long texts.
     qagen.model.generation_config = GenerationConfig()
     plain = GenerationConfig(
         max_new_tokens=30,

@@ -10,8 +10,9 @@ from quals.batching import encode_texts, token_budget_batches
 from quals.decoding import encode, teacher_forced
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from trainer_ext.recipes.qa_data import Example, Passage
+from trainer_ext.recipes.qa_data import Passage
 from trainer_ext.recipes.qagen.batches import encode_examples
+from trainer_ext.recipes.qagen.examples import first_answers
 
 _BATCH_TOKENS = 4096
 
@@ -21,8 +22,9 @@ class QuestionerQuality:
     """Figures of a question generator on data that it was not trained on.
 
     Attributes:
-        negative_log_likelihood: nats a token of the questions, their ends included, given answers; lower is better.
-        questions: how many questions that is.
+        negative_log_likelihood: nats per token of the questions, their ends included, given the answers; 0 or more,
+            lower is better.
+        questions: number of questions.
     """
 
     negative_log_likelihood: float
@@ -37,21 +39,20 @@ def measure_questioner(
     max_tokens: int,
 ) -> QuestionerQuality:
     """Measure on every question of the passages with its first answer."""
-    examples = [Example(p.text, tuple((pair.question, pair.answers[0]) for pair in p.pairs)) for p in passages]
-    rows = encode_examples(examples, tokenizer, separator_id, max_tokens, answer_first=True)
+    rows = encode_examples(first_answers(passages), tokenizer, separator_id, max_tokens, answer_first=True)
     model.eval()
     device = model.device
     total, tokens, questions = 0.0, 0, 0
     texts, targets = list(rows["input_ids"]), list(rows["labels"])
-    widths = [max(map(len, mine)) for mine in targets]
-    counts = [len(mine) for mine in targets]
+    widths = [max(map(len, row)) for row in targets]
+    counts = list(map(len, targets))
     for batch in token_budget_batches([len(ids) for ids in texts], counts, widths, _BATCH_TOKENS):
         ids, mask = encode_texts([texts[i] for i in batch], model.config.pad_token_id, device)  # (B, S)
-        mine = [target for i in batch for target in targets[i]]
+        batch_targets = [target for i in batch for target in targets[i]]
         owners = torch.tensor([place for place, i in enumerate(batch) for _ in targets[i]], device=device)  # (N,)
         with torch.inference_mode():
-            scores = teacher_forced(model, encode(model, ids, mask), owners, mine)
-        for target, log_probs in zip(mine, scores, strict=True):
+            scores = teacher_forced(model, encode(model, ids, mask), owners, batch_targets)
+        for target, log_probs in zip(batch_targets, scores, strict=True):
             question = log_probs[target.index(separator_id) + 1 :]
             total, tokens, questions = total - sum(question), tokens + len(question), questions + 1
     return QuestionerQuality(total / tokens, questions)

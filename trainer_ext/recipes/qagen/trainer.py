@@ -1,4 +1,4 @@
-"""Train any seq2seq checkpoint into a QAGen: a thin Seq2SeqTrainer that encodes a passage once for all its pairs."""
+"""A thin Seq2SeqTrainer for QAGens, which encodes a passage once for all its pairs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTraine
 from trainer_ext.recipes.qagen.batches import IGNORED, QAGenCollator, TokenBudgetBatches
 
 SEPARATOR = "<sep>"
-QUESTION_FIRST, ANSWER_FIRST = "qagen_separator", "questioner_separator"  # what names it in the config
+QUESTION_FIRST, ANSWER_FIRST = "qagen_separator", "questioner_separator"  # names of the config
 
 
 def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, answer_first: bool = False) -> int:
     """Make ``<sep>`` one special token of both, named in the model's config; return its id.
 
-    The name says what the model writes first, so that one who writes answers first is not taken for a QAGen. The new
-    embedding is drawn around the mean of the others, as transformers does by default.
+    The config's name for it says what the model writes first, so that a question generator is not taken for a QAGen.
+    The new embedding is drawn around the mean of the others, as transformers does by default.
     """
     tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]}, replace_extra_special_tokens=False)
     if len(tokenizer) > model.config.get_text_config().vocab_size:
@@ -44,7 +44,7 @@ class QAGenTrainer(Seq2SeqTrainer):
         tokens_per_batch: source tokens, and target tokens, in one batch.
         others: as for Seq2SeqTrainer. ``per_device_train_batch_size`` is not used.
 
-    ``eval_loss`` is the mean negative log-likelihood a target token, in nats, over all tokens of the evaluation data.
+    ``eval_loss`` is the negative log-likelihood, in nats per target token, over all tokens of the evaluation data.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class QAGenTrainer(Seq2SeqTrainer):
         processing_class: PreTrainedTokenizerBase | None = None,
         **kwargs: Any,
     ) -> None:
-        # With several GPUs and no launcher, Trainer would split a batch between them, and its rows from their passages.
+        # With several GPUs and no launcher, Trainer would split a batch, and separate its rows from their passages.
         if args.n_gpu > 1:
             args._n_gpu = 1
         share_encoder_states(model)
@@ -89,7 +89,7 @@ class QAGenTrainer(Seq2SeqTrainer):
         if num_items_in_batch is None:
             num_items_in_batch = int(target.sum())
         elif self.args.average_tokens_across_devices:
-            loss = loss * self.accelerator.num_processes  # the gradient is averaged over ranks, the count is of all
+            loss = loss * self.accelerator.num_processes  # the gradient is averaged over ranks, the count is over all
         loss = loss / num_items_in_batch
         return (loss, {"logits": logits}) if return_outputs else loss
 
@@ -121,7 +121,7 @@ class QAGenTrainer(Seq2SeqTrainer):
     def evaluate(
         self, eval_dataset: Dataset | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval", **_: Any
     ) -> dict[str, float]:
-        """Mean negative log-likelihood a token, ``{"eval_loss": nats}``; every rank computes the same."""
+        """Negative log-likelihood per token, ``{"eval_loss": nats}``; every rank computes the same."""
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
         model = self.model
         if model is None or dataset is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
 import torch
-from spacy.language import Language
 from support.tiny import WORDS, save_left, tiny_model, tiny_tokenizer
 from tokenizers import processors
 from transformers import (
@@ -24,28 +24,29 @@ from transformers import (
 
 from trainer_ext.recipes.factcc.claims import Claim
 from trainer_ext.recipes.factcc.data import claim_rows, read_documents
-from trainer_ext.recipes.factcc.train import FactCCRecipe, measure_kinds, train_factcc
-from trainer_ext.recipes.training import training_arguments
+from trainer_ext.recipes.factcc.recipe import FactCCRecipe
+from trainer_ext.recipes.factcc.train import measure_kinds, train_factcc
+from trainer_ext.recipes.training import encoder_arguments
 
 PEOPLE, PLACES = ["joshua", "klitschko"], ["paris", "london"]
 
 
-def rules(name: str = "") -> Language:
-    """A pipeline of rules in the stead of a trained one, which need not be installed."""
+def write_rules(folder: Path) -> Path:
+    """A pipeline of rules instead of a trained one, which need not be installed."""
     pipeline = spacy.blank("en")
-    pipeline.add_pipe("sentencizer")
-    entities: Any = pipeline.add_pipe("entity_ruler")
+    pipeline.add_pipe("sentencizer", name="parser")
+    entities: Any = pipeline.add_pipe("entity_ruler", name="ner")
     entities.add_patterns([{"label": "PERSON", "pattern": word} for word in PEOPLE])
     entities.add_patterns([{"label": "GPE", "pattern": word} for word in PLACES])
-    attributes: Any = pipeline.add_pipe("attribute_ruler")
+    attributes: Any = pipeline.add_pipe("attribute_ruler", name="tagger")
     attributes.add([[{"LOWER": {"IN": ["is", "was", "has", "did"]}}]], {"POS": "AUX"})
-    return pipeline
+    pipeline.to_disk(folder)
+    return folder
 
 
 @pytest.fixture
-def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Options of the recipe: a tiny encoder, and documents of two sentences."""
-    monkeypatch.setattr("trainer_ext.recipes.factcc.train.load_pipeline", rules)
+def setting(tmp_path: Path) -> dict[str, Any]:
+    """Options of the recipe: a tiny encoder, a pipeline of rules, and documents of two sentences."""
     tokenizer = tiny_tokenizer()
     ids = [("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
@@ -72,6 +73,7 @@ def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "train_files": [str(tmp_path / "train.jsonl")],
         "validation_file": str(tmp_path / "validation.jsonl"),
         "output_dir": str(tmp_path / "factcc-tiny"),
+        "pipeline": str(write_rules(tmp_path / "rules")),
         "epochs": 2.0,
         "batch": 4,
         "eval_steps": 5,
@@ -93,7 +95,7 @@ def test_a_classifier_with_its_card(setting: dict[str, Any]) -> None:
     quality = json.loads((folder / "quality.json").read_text())
     assert {"sentence", "names", "negation", "balanced"} <= set(quality)
     assert 0 <= quality["balanced"]["right"] <= 1
-    assert f"balanced\naccuracy {quality['balanced']['right']:.3f}" in card
+    assert f"Balanced accuracy {quality['balanced']['right']:.3f}" in card
 
 
 def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, Any], tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, An
     for text in texts:
         inputs = tokenizer("the king .", text, return_tensors="pt")
         inputs.pop("token_type_ids", None)
-        margins.append(float(model.eval()(**inputs).logits[0] @ torch.tensor([1.0, -1.0])))
+        margins.append(float(model.eval()(**inputs).logits[0].detach() @ torch.tensor([1.0, -1.0])))
     middle = sum(sorted(margins)[3:5]) / 2
     model.classifier.bias.data[0] -= middle  # half of them are judged consistent
     judged = [margin > middle for margin in margins]
@@ -119,7 +121,7 @@ def test_what_is_measured_is_of_the_claims_at_their_places(setting: dict[str, An
     ]
     trainer = Trainer(
         model,
-        training_arguments(recipe, tmp_path / "t", "balanced_accuracy", higher_is_better=True),
+        encoder_arguments(recipe, "balanced_accuracy", higher_is_better=True),
         eval_dataset=claim_rows(claims, tokenizer, 64),
         data_collator=DataCollatorWithPadding(tokenizer),
         processing_class=tokenizer,
@@ -144,8 +146,7 @@ def test_a_run_that_was_cut_off_comes_to_the_same_weights(
         patch.setattr(Trainer, "training_step", cut)
         with pytest.raises(KeyboardInterrupt):
             train_factcc(FactCCRecipe(**again))
-    # The claims are read, not made anew.
-    monkeypatch.setattr("trainer_ext.recipes.factcc.train.load_pipeline", None)
+    shutil.rmtree(setting["pipeline"])  # the claims are read, not made anew
     resumed = train_factcc(FactCCRecipe(**again))
     assert (whole / "model.safetensors").read_bytes() == (resumed / "model.safetensors").read_bytes()
 
@@ -153,28 +154,24 @@ def test_a_run_that_was_cut_off_comes_to_the_same_weights(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 0.0}, "epochs is 0"),
-        ({"epochs": float("inf")}, "epochs is inf"),
-        ({"span_weight": -1.0}, "span_weight is -1"),
-        ({"batch": 0}, "batch is 0"),
-        ({"documents": 0}, "documents is 0"),
-        ({"claims_per_document": 1}, "come in pairs"),
-        ({"max_tokens": 0}, "max_tokens is 0"),
+        ({"max_tokens": 5000}, "max_tokens is 5000"),
+        ({"train_files": ["nowhere.jsonl"]}, "nowhere"),
+        ({"model": "xx/nowhere"}, "xx/nowhere"),
     ],
 )
 def test_mistakes_are_found_before_the_work(setting: dict[str, Any], options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, OSError), match=message):
         train_factcc(FactCCRecipe(**{**setting, **options}))
 
 
 def test_what_is_trained_on_does_not_validate(setting: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="to be trained on and to validate"):
+    with pytest.raises(ValueError, match="both train and validate"):
         train_factcc(FactCCRecipe(**{**setting, "train_files": [setting["validation_file"]]}))
 
 
 def test_an_encoder_decoder_is_refused_before_the_work(setting: dict[str, Any], tmp_path: Path) -> None:
     tiny_model("bart").save_pretrained(tmp_path / "bart")
-    with pytest.raises(ValueError, match="is a bart model: give an encoder alone"):
+    with pytest.raises(ValueError, match="bart model is not an encoder alone"):
         train_factcc(FactCCRecipe(**{**setting, "model": str(tmp_path / "bart")}))
 
 
@@ -194,16 +191,15 @@ def test_a_classifier_of_other_labels_gets_a_new_head(setting: dict[str, Any]) -
     assert model.classifier.out_features == 2
 
 
-def test_begun_anew_the_claims_are_kept(setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_begun_anew_the_claims_are_kept(setting: dict[str, Any]) -> None:
     recipe = FactCCRecipe(**{**setting, "epochs": 0.2})
     folder = train_factcc(recipe)
     before = (folder / "model.safetensors").read_bytes()
-    monkeypatch.setattr("trainer_ext.recipes.factcc.train.load_pipeline", None)
+    shutil.rmtree(setting["pipeline"])
     train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2, "resume": False}))
     assert (folder / "model.safetensors").read_bytes() == before
-    monkeypatch.setattr("trainer_ext.recipes.factcc.train.VERSION", 0)
-    with pytest.raises(TypeError):  # claims of other rules are made anew, with the pipeline
-        train_factcc(recipe)
+    with pytest.raises(ValueError, match="pipeline"):  # claims of other rules are made anew, with the pipeline
+        train_factcc(FactCCRecipe(**{**setting, "epochs": 0.2, "shortened": 0.5}))
 
 
 def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: Path) -> None:
@@ -227,22 +223,20 @@ def test_so_many_documents_and_no_more(setting: dict[str, Any]) -> None:
     folder = train_factcc(FactCCRecipe(**{**setting, "documents": 7, "epochs": 0.5}))
     card = (folder / "README.md").read_text()
     assert "claims about 7 documents" in card
-    assert "learnt to point" in card
+    assert "learned to point" in card
 
 
 def test_by_labels_alone(setting: dict[str, Any]) -> None:
     folder = train_factcc(FactCCRecipe(**{**setting, "span_weight": 0.0, "epochs": 0.5}))
-    assert "learnt to point" not in (folder / "README.md").read_text()
+    assert "learned to point" not in (folder / "README.md").read_text()
 
 
 def test_documents_are_cut_at_various_lengths(setting: dict[str, Any]) -> None:
     rows = [{"text": " ".join(["joshua was in paris with a red cat ."] * 8) + f" {number}"} for number in range(40)]
     Path(setting["train_files"][0]).write_text("".join(json.dumps(row) + "\n" for row in rows))
     train_factcc(FactCCRecipe(**{**setting, "document_words": 50, "epochs": 0.1}))
-    claims = sorted(
-        (Path(setting["output_dir"]) / "checkpoints").glob("claims-*.jsonl"), key=lambda f: f.stat().st_size
-    )
-    lengths = {len(json.loads(line)["document"].split()) for line in claims[-1].read_text().splitlines()}
+    claims = json.loads((Path(setting["output_dir"]) / "checkpoints" / "claims-train.json").read_text())["value"]
+    lengths = {len(claim["document"].split()) for claim in claims}
     assert min(lengths) >= 10
     assert max(lengths) <= 50
     assert len(lengths) > 10

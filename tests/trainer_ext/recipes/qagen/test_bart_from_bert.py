@@ -114,7 +114,7 @@ def test_command_writes_a_folder_that_loads_the_same(
     output = tmp_path / "bart"
     arguments = ["--model", str(tmp_path / "bert"), "--output-dir", str(output), "--decoder-layers", "2"]
     torch.manual_seed(5)  # BART's first two rows of positions are drawn, and never read
-    assert main(["bart-from-bert", *arguments]) == 0
+    assert main(["train", "base", *arguments]) == 0
 
     loaded = AutoModelForSeq2SeqLM.from_pretrained(output, dtype=torch.float32, use_safetensors=True).eval()
     torch.manual_seed(5)
@@ -138,7 +138,7 @@ def test_command_refuses_too_many_layers_in_one_line(
     tokenizer.save_pretrained(tmp_path / "bert")
     capsys.readouterr()
     arguments = ["--model", str(tmp_path / "bert"), "--output-dir", str(tmp_path / "x"), "--decoder-layers", "9"]
-    assert main(["bart-from-bert", *arguments]) == 2
+    assert main(["train", "base", *arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("quals bart-from-bert: decoder_layers is 9")
+    assert message.startswith("quals train: decoder_layers is 9")
     assert not (tmp_path / "x").exists()

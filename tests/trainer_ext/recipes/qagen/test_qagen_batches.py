@@ -11,7 +11,6 @@ from datasets import Dataset
 from support.tiny import tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from trainer_ext.recipes.qa_data import Example
 from trainer_ext.recipes.qagen.batches import (
     IGNORED,
     QAGenCollator,
@@ -19,6 +18,7 @@ from trainer_ext.recipes.qagen.batches import (
     encode_examples,
     encode_targets,
 )
+from trainer_ext.recipes.qagen.examples import Example
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from transformers import BertForSequenceClassification
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qa_data import Passage, QAPair, read_passages
 from trainer_ext.recipes.reader.data import Asked, asked_questions, reader_rows
-from trainer_ext.recipes.reader.train import measure_reader
+from trainer_ext.recipes.reader.quality import measure_reader
 
 
 def write_data(path: Path, passages: int, seed: int, unanswerable: bool = False, lengths: int = 1) -> Path:
@@ -66,7 +66,7 @@ def command(files: dict[str, Path], **options: Any) -> list[str]:
         **options,
     }
     flat = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    return ["train-reader", *flat, "--no-bf16"]
+    return ["train", "reader", *flat, "--no-bf16"]
 
 
 def test_rows_point_at_the_answer() -> None:
