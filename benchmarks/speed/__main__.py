@@ -1,8 +1,11 @@
-"""How fast QUALS is here against the straightforward way: same model, same texts, one run.
+"""How fast QUALS is against the straightforward way: same model, same texts, one run.
 
-    python -m benchmarks.speed TEXTS.jsonl
+    python -m benchmarks.speed news.jsonl
+    python -m benchmarks.speed news.jsonl --baseline 4b264c3 --long cnndm.jsonl --samples samples.jsonl
 
-TEXTS.jsonl has a ``document`` and a ``summary`` in each line.
+The files have a source (``source`` or ``document``) and a ``summary`` in each line. With ``--baseline`` the working
+tree is compared with another commit instead, on rows of the given files; the samples are what ``quals mine --steps
+sample`` wrote.
 """
 
 from __future__ import annotations
@@ -18,14 +21,16 @@ from pathlib import Path
 import torch
 from qags import QAGSScorer
 from quals import QualsScorer
+from quals.inputs import whole_number
 
-from benchmarks.common.command import exit_status
+from benchmarks.common.command import command_parser, exit_status
+from benchmarks.speed.baseline import Workload, compare_with_commit, cut
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques
 from benchmarks.speed.precision import precision
 from benchmarks.speed.rival import compare_with_qags
-from benchmarks.speed.ways import Texts, read_texts, run_alone, run_batches, run_ours, run_plain
+from benchmarks.speed.ways import Texts, read_samples, read_texts, run_alone, run_batches, run_ours, run_plain
 
 LADDER = {
     "plain: one summary, 60 repeated rows, whole vocabulary, text encoded per pair": Techniques(),
@@ -41,32 +46,48 @@ _LENGTHS = 16  # summaries for each source length
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run; a mistake of the user's, and scores that differ, are one line on standard error and exit status 2."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("texts", type=Path, help="JSON lines with document and summary")
-    parser.add_argument("--checkpoint", help="a QAGen; without it the embedded one")
-    parser.add_argument("--summaries", type=int, default=48, help="texts of the comparison")
-    parser.add_argument("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries to scale to")
-    parser.add_argument("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths")
-    parser.add_argument("--precision", action="store_true", help="compare bfloat16 with float32 too")
-    parser.add_argument("--pipeline", help="compare with QAGS too, whose answers this spaCy pipeline finds")
-    parser.add_argument("--questioner", help="QAGS's question generator; without it the embedded one")
-    parser.add_argument("--reader", help="QAGS's reader; without it the embedded one")
+    """Run; a user's mistake, and scores that differ, are one line on standard error and exit status 2."""
+    parser = command_parser("benchmarks.speed", __doc__)
+    add = parser.add_argument
+    add("texts", type=Path, help="table of sources and summaries, such as news")
+    add("--checkpoint", help="QAGen to use; without it the embedded one")
+    add("--summaries", type=int, default=48, help="number of texts in the comparison")
+    add("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries per call to measure")
+    add("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths to measure")
+    add("--precision", action="store_true", help="compare bfloat16 with float32 too")
+    add("--pipeline", help="spaCy pipeline for QAGS, which is compared too where this is given")
+    add("--questioner", help="question generator of QAGS; without it the embedded one")
+    add("--reader", help="reader of QAGS; without it the embedded one")
+    add("--baseline", metavar="COMMIT", help="commit to compare this working tree with, instead of the plain way")
+    add("--long", type=Path, help="table of longer texts for --baseline, such as CNN/DM")
+    add("--samples", type=Path, help="table of sampled summaries for --baseline: the mining workload")
+    add(
+        "--rows",
+        type=int,
+        default=64,
+        help="rows per workload of --baseline; mining takes half as many sources",
+    )
+    add("--rounds", type=int, default=3, help="number of rounds of --baseline")
     arguments = parser.parse_args(argv)
     return exit_status("speed", partial(run, arguments))
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print every table.
+    """Print the tables.
 
     Raises:
         ValueError: there are too few texts, or the plain way's scores and ours differ.
     """
+    if arguments.baseline is not None:
+        compare_with_commit(
+            arguments.baseline, _workloads(arguments), checkpoint=arguments.checkpoint, rounds=arguments.rounds
+        )
+        return
     qags = _qags(arguments)
     texts = read_texts(arguments.texts)
     needed = max(arguments.summaries, _LENGTHS)
     if len(texts) < needed:
-        raise ValueError(f"{arguments.texts} has {len(texts)} texts, and {needed} are needed: give more.")
+        raise ValueError(f"{arguments.texts} has {len(texts)} texts and {needed} are needed: give more.")
     # Both ways read as much of a source as the model takes at once.
     scorer = QualsScorer(arguments.checkpoint, long_sources="truncate")
     print(
@@ -82,17 +103,32 @@ def run(arguments: argparse.Namespace) -> None:
     memory(arguments.checkpoint, texts[: min(16, arguments.summaries)])
 
 
+def _workloads(arguments: argparse.Namespace) -> list[Workload]:
+    """The workloads of ``--baseline`` for which files were given."""
+    for name in ("rows", "rounds"):
+        whole_number(f"--{name}", getattr(arguments, name), 1)
+    news = cut(read_texts(arguments.texts), arguments.rows, 300, 25)
+    workloads = [Workload("news", news)]
+    if arguments.long is not None:
+        workloads.append(Workload("long", cut(read_texts(arguments.long), arguments.rows, 400, 60)))
+    if arguments.samples is not None:
+        sources = read_samples(arguments.samples)[: max(1, arguments.rows // 2)]
+        rows = [(source, summary) for source, summaries in sources for summary in summaries]
+        workloads.append(Workload("mining: samples and reference of each source", rows))
+    return [*workloads, Workload("one row, cold: load and score", news[:1], cold=True)]
+
+
 def _qags(arguments: argparse.Namespace) -> QAGSScorer | None:
-    """Loaded before the work, so that a part that is missing is known at once."""
+    """QAGS, loaded before the work, so that a missing part is known at once."""
     if arguments.pipeline is None:
         if arguments.questioner or arguments.reader:
-            raise ValueError("--questioner and --reader are QAGS's, which needs --pipeline too: give it.")
+            raise ValueError("--questioner and --reader belong to QAGS, which needs --pipeline too: give it.")
         return None
     return QAGSScorer(arguments.questioner, arguments.reader, pipeline=arguments.pipeline)
 
 
 def compare(scorer: QualsScorer, texts: Texts) -> None:
-    """The ladder from the plain way to ours, and whether the scores agree."""
+    """Print the ladder from the plain way to ours, and whether the scores agree."""
     run_ours(scorer, texts[:2])  # first calls pay for set-up
     rungs = {name: partial(run_plain, scorer, techniques, texts) for name, techniques in LADDER.items()}
     ours = {
@@ -120,7 +156,7 @@ def compare(scorer: QualsScorer, texts: Texts) -> None:
         previous = time
     print(
         f"\nFLOPs are counted over the first {min(_COUNTED, len(texts))} summaries. The machine's rate is "
-        f"what a 2048 x 2048 float32 product reached in this run as QualsScorer multiplies, {rate / 1e9:.0f} GFLOP/s."
+        f"what a 2048 x 2048 float32 product reached in this run, {rate / 1e9:.0f} GFLOP/s."
     )
     plain_results = next(iter(results.values()))
     agree(plain_results, results[OURS])
@@ -139,7 +175,7 @@ def agree(plain: list[PlainResult], ours: list[float]) -> None:
         f"summaries; in the other {len(plain) - len(clear)} some choice was closer than {SAME:g}.\n"
     )
     if worst >= SAME:
-        raise ValueError(f"The scores of the plain way and ours differ by {worst:.1e}, which is no rounding.")
+        raise ValueError(f"The scores of the plain way and ours differ by {worst:.1e}, which is more than rounding.")
 
 
 def _difference(one: float, other: float) -> float:
@@ -149,8 +185,8 @@ def _difference(one: float, other: float) -> float:
 
 
 def scale_summaries(scorer: QualsScorer, texts: Texts, counts: list[int]) -> None:
-    """Cost of a summary in calls of different size."""
-    print("| summaries in a call | different sources | time a summary, of the first line's |\n|---:|---:|---:|")
+    """Print the cost per summary in calls of different size."""
+    print("| summaries per call | different sources | time per summary, relative to the first line |\n|---:|---:|---:|")
     base = 0.0
     for count in counts:
         chosen = [texts[i % len(texts)] for i in range(count)]
@@ -163,13 +199,15 @@ def scale_summaries(scorer: QualsScorer, texts: Texts, counts: list[int]) -> Non
 
 
 def scale_sources(checkpoint: str | None, texts: Texts, lengths: list[int]) -> None:
-    """Cost of a source's length, read whole in windows."""
+    """Print the cost of longer sources, read whole in windows."""
     scorer = QualsScorer(checkpoint, long_sources="windows")
     words = " ".join(document for document, _ in texts).split()
     longest = len(words) - 97 * _LENGTHS
     if any(length > longest for length in lengths):
         raise ValueError(f"The texts have {len(words)} words, too few for sources of {max(lengths)}: give more.")
-    print("| source words (windows) | time a summary, of the first line's | of that a source word |\n|---:|---:|---:|")
+    print(
+        "| source words (windows) | time per summary, relative to the first line | per source word |\n|---:|---:|---:|"
+    )
     base = 0.0
     for length in lengths:
         sources = [" ".join(words[i * 97 : i * 97 + length]) for i in range(_LENGTHS)]

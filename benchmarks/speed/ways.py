@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from quals import QualsScorer
+from quals.rows import SOURCE_COLUMNS, SUMMARY_COLUMNS, checked_text, find_column
 
 from benchmarks.speed.plain import PlainQuals, PlainResult, Techniques
+from trainer_ext.io.tables import read_table
 
 Texts = list[tuple[str, str]]
 
 
 def read_texts(path: Path) -> Texts:
-    """(document, summary) of every line.
+    """(source, summary) of every row of a table, such as JSON lines.
 
     Raises:
-        ValueError: a line is no JSON object with both.
+        ValueError: the file is not a table, or has no columns for these.
     """
-    texts = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                texts.append((row["document"], row["summary"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{path}, line {number} is no JSON object with document and summary.") from error
-    return texts
+    rows = read_table(path)
+    source, summary = _columns(rows, path)
+    return [
+        (checked_text(row.get(source), source, number, path), checked_text(row.get(summary), summary, number, path))
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def read_samples(path: Path) -> list[tuple[str, list[str]]]:
+    """Every source with its samples and, last, its reference: a table that ``quals mine --steps sample`` wrote.
+
+    Raises:
+        ValueError: the file is not such a table.
+    """
+    rows = read_table(path)
+    source, reference = _columns(rows, path)
+    column = find_column(rows[0], ["candidates"], str(path), "give what quals mine --steps sample wrote")
+    samples = []
+    for number, row in enumerate(rows, start=1):
+        texts = [checked_text(text, column, number, path) for text in [*row[column], row.get(reference)]]
+        samples.append((checked_text(row.get(source), source, number, path), texts))
+    return samples
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[str, str]:
+    if not rows:
+        raise ValueError(f"{path} has no rows: give a file of sources and summaries.")
+    advice = "give a file of sources and summaries"
+    return (
+        find_column(rows[0], SOURCE_COLUMNS, str(path), advice),
+        find_column(rows[0], SUMMARY_COLUMNS, str(path), advice),
+    )
 
 
 @contextmanager
 def ordinary_products() -> Iterator[None]:
-    """Inside this context the scorers multiply matrices as torch does by itself, see :mod:`quals.products`."""
+    """Within this context the scorers multiply matrices as torch does by default (see :mod:`quals.products`)."""
     setting: Any = getattr(torch.backends.mkldnn, "matmul", None)
-    if not hasattr(setting, "fp32_precision"):  # of an older torch, which the scorers leave alone
+    if not hasattr(setting, "fp32_precision"):  # an older torch, which the scorers leave alone
         yield
         return
     before = setting.fp32_precision
@@ -51,7 +73,7 @@ def ordinary_products() -> Iterator[None]:
 
 
 def run_plain(scorer: QualsScorer, techniques: Techniques, texts: Texts) -> list[PlainResult]:
-    """One at a time, with some of the techniques."""
+    """Score one text at a time, with some of the techniques."""
     plain = PlainQuals(scorer, techniques)
     with ordinary_products():
         return [plain.score(source, summary) for source, summary in texts]
