@@ -43,7 +43,9 @@ class ContrastiveOptions:
         "ranker compares with the reference), and all rows of a training set that brings candidates",
     )
     selection_fraction: float = _option(0.3, "share of the documents that each side of the rule takes")
-    selection_top_k: int = _option(1, "per_document: so many best summaries are targets, so many worst are negatives")
+    selection_num_extremes: int = _option(
+        1, "per_document: number of best summaries to use as targets, and of worst ones"
+    )
     selection_margin: float = _option(0.0, "per_document: least score between the targets and the negatives")
     num_negatives: int | None = _option(
         None, "worst candidates kept for each document; None is 1, and all of them for the loss margin"
@@ -112,7 +114,7 @@ class ContrastiveOptions:
             fraction=self.selection_fraction,
             num_negatives=None if every else self.num_negatives or 1,
             margin=self.selection_margin,
-            top_k=self.selection_top_k,
+            num_extremes=self.selection_num_extremes,
         )
 
 

@@ -252,7 +252,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             source_column=options.source_column,
             reference_column=options.reference_column,
             folder=Path(options.mining_folder or Path(self.args.output_dir) / _MINING),
-            workers=self._workers(),
+            workers=Workers.of(self.accelerator),
             max_documents=options.max_mined_documents,
         )
         self._mining = summary.to_dict()
@@ -277,11 +277,6 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             return self.options.mining_source_prefix
         tasks = getattr(self.model.config, "task_specific_params", None) or {}
         return str(tasks.get("summarization", {}).get("prefix", ""))
-
-    def _workers(self) -> Workers:
-        return Workers(
-            self.accelerator.process_index, self.accelerator.num_processes, self.accelerator.wait_for_everyone
-        )
 
     def _card_quality(self) -> CardQuality | None:
         if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():

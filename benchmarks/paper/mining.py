@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BrokenBarrierError
+from typing import Any
 
 from datasets import Dataset
 from quals import QualsScorer
@@ -12,15 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from benchmarks.common.summarizers import load
 from benchmarks.paper.processes import pool_of, release_others, wait_for_others
-from trainer_ext.mining import (
-    SamplingSettings,
-    Workers,
-    check_summarizer,
-    resolve_ranker,
-    sample_candidates,
-    score_candidates,
-)
-from trainer_ext.mining.generation import special_tokens
+from trainer_ext.mining import SamplingSettings, Workers, mine
 from trainer_ext.mining.store import ALONE
 
 RANKERS = ("rouge", "quals")
@@ -72,20 +66,14 @@ class Mining:
             ValueError: the model's samples are not summaries.
         """
         model = load(self.model, self.max_target)
-        sampled = sample_candidates(model, self.pool, self.sampling, folder=self.folder, workers=workers)
-        rouge_l = check_summarizer(sampled, self.tokenizer, special_tokens(model))
+        options: dict[str, Any] = {"tokenizer": self.tokenizer, "folder": self.folder, "workers": workers}
+        options["source_column"] = "document"
+        sampled, summary = mine(model, self.pool, sampling=self.sampling, steps=["sample"], **options)
         scored = {
-            ranker: score_candidates(
-                sampled,
-                resolve_ranker(scorer if ranker == "quals" else ranker),
-                self.tokenizer,
-                source_column="document",
-                folder=self.folder,
-                workers=workers,
-            )
+            ranker: mine(None, sampled, ranker=scorer if ranker == "quals" else ranker, steps=["score"], **options)[0]
             for ranker in RANKERS
         }
-        return Mined(scored, rouge_l)
+        return Mined(scored, None if math.isnan(summary.rouge_l) else summary.rouge_l)
 
     def share(self, processes: int) -> None:
         """Fill the folder with ``processes`` processes.

@@ -112,7 +112,8 @@ def require_loaded_as(name: str, model: PreTrainedModel, device: str | None, dty
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Tokens that a model reads, special tokens included; 512 where nothing says how many."""
     config = model.config
-    limits = [getattr(config, "max_position_embeddings", None), getattr(config, "n_positions", None)]
+    names = ("max_position_embeddings", "max_encoder_position_embeddings", "n_positions")
+    limits = [getattr(config, name, None) for name in names]
     for name, module in model.named_modules():  # RoBERTa and its kin count positions from behind the padding's
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             limits.append(module.num_embeddings - module.padding_idx - 1)

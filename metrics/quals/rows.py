@@ -23,7 +23,8 @@ JSON_LINES = (".jsonl", ".ndjson", ".json")
 SEPARATED = (".csv", ".tsv")
 COMPRESSED = ".gz"  # may follow any of these
 # Names of columns, in the order in which they are looked for.
-SOURCE_COLUMNS = ("source", "document", "article", "context", "text")
+SOURCE_COLUMNS = ("source", "document", "article", "dialogue", "context", "text")
+REFERENCE_COLUMNS = ("summary", "highlights", "reference", "target")
 SUMMARY_COLUMNS = ("summary", "prediction")
 _LONGEST_FIELD = 2**31 - 1  # the csv module refuses fields above 128 KB unless told otherwise
 _SHOWN = 40  # characters of a wrong value

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from quals.errors import DataError
-from quals.rows import JSON_LINES, SEPARATED, checked_text, file_format, json_line, json_value, read_rows
+from quals.rows import (
+    JSON_LINES,
+    SEPARATED,
+    checked_text,
+    file_format,
+    find_column,
+    json_line,
+    json_value,
+    read_rows,
+)
 
 from trainer_ext.io.atomic import replacing
 
@@ -32,6 +41,32 @@ def read_table(path: Path) -> Rows:
     if len(rows) == 0:
         raise DataError(f"{path} holds no rows: there is nothing to score.")
     return rows
+
+
+def named_column(rows: Rows, given: str | None, wanted: Sequence[str], option: str, path: Path) -> str:
+    """The column that an option names; if it names none, the column whose name says what it holds.
+
+    Args:
+        rows: as :func:`read_table` gives them.
+        given: value of the option, or None.
+        wanted: names to look for, best first.
+        option: the command-line option, for the message.
+        path: where the rows come from, for the message.
+
+    Raises:
+        DataError: no column has one of these names, or several have, and the best is not among them.
+    """
+    if given is not None:
+        return given
+    names = column_names(rows)
+    column = find_column(names, wanted, str(path), f"name it with {option}")
+    others = [name for name in wanted if name in names and name != column]
+    if others and column != wanted[0]:
+        raise DataError(
+            f"{path} has the columns {', '.join(map(repr, [column, *others]))}, and either may be meant: choose with "
+            f"{option}."
+        )
+    return column
 
 
 def text_column(rows: Rows, column: str, option: str, path: Path) -> list[str]:

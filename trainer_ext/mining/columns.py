@@ -13,7 +13,7 @@ from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, REF
 
 LABELS = "labels"
 _BATCH = 1000
-CANDIDATES = "candidates"  # the texts, where candidates come as such or are written for people
+CANDIDATES = "candidates"  # texts of the candidates, where they come as texts or are written for people
 TYPES: dict[str, Any] = {
     CANDIDATES: [Value("string")],
     CANDIDATE_LABELS: [[Value("int64")]],
@@ -23,7 +23,7 @@ TYPES: dict[str, Any] = {
 
 
 def require_dataset(dataset: Any) -> None:
-    """Raise a ValueError for other data sets than :class:`datasets.Dataset`."""
+    """Raise a ValueError unless this is a :class:`datasets.Dataset`."""
     if not isinstance(dataset, Dataset):
         raise ValueError(f"Mining needs a datasets.Dataset, which has a length, and got {type(dataset).__name__}.")
 
@@ -32,19 +32,19 @@ def values(dataset: Dataset, column: str) -> list[Any]:
     """A column as Python values, whatever format the data set has.
 
     Raises:
-        ValueError: there is no such column, or ``dataset`` is no :class:`datasets.Dataset`.
+        ValueError: there is no such column, or ``dataset`` is not a :class:`datasets.Dataset`.
     """
     return [value for batch in batches(dataset, [column]) for value in batch[column]]
 
 
 def batches(dataset: Dataset, columns: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
-    """As :func:`values`, for several columns and some rows at a time: tokens take ten times their room as Python's."""
+    """Like :func:`values`, for several columns and some rows at a time: Python's integers take ten times the room."""
     require_dataset(dataset)
     for column in columns:
         if column not in dataset.column_names:
-            found = ", ".join(map(repr, dataset.column_names)) or "none"
+            names = ", ".join(map(repr, dataset.column_names)) or "none"
             raise ValueError(
-                f"The data set has no column {column!r} (columns found: {found}): add it, or name another."
+                f"The data set has no column {column!r} (columns found: {names}): add it, or name another."
             )
     plain = dataset.select_columns(list(columns)).with_format(None)
     for first in range(0, len(plain), _BATCH):
@@ -52,40 +52,43 @@ def batches(dataset: Dataset, columns: Sequence[str]) -> Iterator[dict[str, list
 
 
 def label_ids(dataset: Dataset) -> list[list[int]]:
-    """Token ids of each reference, without what no loss counts (-100)."""
+    """Token ids of each reference, without the padding (-100)."""
     return [[token for token in ids if token != IGNORED] for ids in values(dataset, LABELS)]
 
 
 def candidate_scores(dataset: Dataset) -> list[list[float]]:
-    """Scores of each document's candidates; NaN where there is none."""
+    """Scores of each document's candidates; NaN where there is no score."""
     return [list(map(_number, scores or [])) for scores in values(dataset, CANDIDATE_SCORES)]
 
 
 def reference_scores(dataset: Dataset) -> list[float]:
-    """Score of each document's reference; NaN where there is none, or no such column."""
+    """Score of each document's reference; NaN where there is no score, or no such column."""
     if REFERENCE_SCORE not in dataset.column_names:
         return [math.nan] * len(dataset)
     return list(map(_number, values(dataset, REFERENCE_SCORE)))
 
 
 def fits(column: str, value: Any) -> bool:
-    """Whether a value from somewhere else is what one of these columns holds: pyarrow makes text of anything."""
+    """Whether a value of a file is what this column holds. It is asked first, since pyarrow makes text of anything."""
     if column == REFERENCE_SCORE:
-        return value is None or _is_number(value)
+        return value is None or is_number(value)
     if not isinstance(value, list):
         return False
     if column == CANDIDATES:
         return all(isinstance(text, str) for text in value)
     if column == CANDIDATE_SCORES:
-        return all(score is None or _is_number(score) for score in value)
+        return all(score is None or is_number(score) for score in value)
     return all(isinstance(ids, list) and all(type(token) is int for token in ids) for ids in value)
 
 
 def with_columns(dataset: Dataset, columns: Mapping[str, Sequence[Any]]) -> Dataset:
-    """``dataset`` with columns put in, or in the stead of those of the same name, which keep their type."""
+    """``dataset`` with columns added, or replaced where it has them; these keep their type.
+
+    A new column of a name that is not in ``TYPES`` holds lists of texts.
+    """
     if not columns:
         return dataset
-    kinds = {name: TYPES[name] if name in TYPES else dataset.features[name] for name in columns}
+    kinds = {name: TYPES.get(name) or dataset.features.get(name) or TYPES[CANDIDATES] for name in columns}
     extra = Dataset.from_dict(dict(columns), features=datasets.Features(kinds))
     kept = [name for name in dataset.column_names if name not in columns]
     if not kept:  # a data set without columns has no rows
@@ -97,5 +100,6 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether this is an int or a float; True and False are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

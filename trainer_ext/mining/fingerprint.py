@@ -1,4 +1,4 @@
-"""What work was made from, as a hash: weights, data, settings. Work under another hash is never taken up again."""
+"""What work was made from, as a hash of weights, data and settings. Work under another hash is never used."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path
 
 
 def summarizer_fingerprint(model: torch.nn.Module) -> str:
-    """64 hexadecimal digits over all weights, bit by bit, and what of the configs bears on sampling.
+    """64 hexadecimal digits over all weights, bit by bit, and the settings that bear on sampling.
 
-    Covers names, dtypes, shapes and bytes of the state dict, adapters with their settings included; the config, but
-    for where and how it was stored; the lengths and forced tokens of the generation config. Not the device.
+    Covers names, dtypes, shapes and bytes of the state dict, and adapters with their settings. Covers the config except
+    where and how it was stored, and the lengths and forced tokens of the generation config. Not the device.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
@@ -43,7 +43,7 @@ def summarizer_fingerprint(model: torch.nn.Module) -> str:
 
 
 def data_fingerprint(dataset: Dataset, columns: Sequence[str]) -> str:
-    """64 hexadecimal digits over the contents of columns, row by row in order; where the rows are stored is not in it.
+    """64 hexadecimal digits over the contents of columns, row by row in order, however the rows are stored.
 
     Raises:
         ValueError: a column is missing.
@@ -58,24 +58,24 @@ def data_fingerprint(dataset: Dataset, columns: Sequence[str]) -> str:
 
 
 def object_fingerprint(value: Any) -> str:
-    """16 hexadecimal digits over an object and what it refers to, a function's code included, as datasets hashes it.
+    """16 hexadecimal digits over an object and what it refers to, a function's code included.
 
-    But for sets: equal ones count as equal in every process.
+    They are what datasets makes of the object, except that equal sets count as equal in every process.
 
     Raises:
-        Exception: whatever the parts of the object raise where they cannot be pickled.
+        Exception: whatever the parts of the object raise if they cannot be pickled.
     """
     file = BytesIO()
     pickler: Any = Pickler(file, recurse=True)
-    pickler.reducer_override = _in_order  # of this one alone: what datasets hashes elsewhere stays as it is
+    pickler.reducer_override = _in_order  # for this pickler alone: what datasets hashes elsewhere stays as it is
     pickler.dump(value)
     return Hasher.hash_bytes(file.getvalue())
 
 
 def _in_order(value: Any) -> Any:
-    """How a set is pickled: the order of its texts differs between processes, and datasets leaves frozensets in it.
+    """Pickle a set in order, because the order of its texts differs between processes.
 
-    Python compiles ``word in {"not", "no"}`` to a frozenset.
+    datasets 5 sorts sets but not frozensets, which is what Python compiles ``word in {"not", "no"}`` to.
     """
     if type(value) in (set, frozenset):
         return type(value), (sorted(value, key=object_fingerprint),)

@@ -1,4 +1,4 @@
-"""Summaries from a model as lists of token ids that look like labels; sampling and evaluation share this."""
+"""Summaries from a model, as lists of token ids that look like labels. Sampling and evaluation share this."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from quals.batching import encode_texts
+from quals.batching import encode_texts, token_budget_batches
 from quals.products import fast_products
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
@@ -18,7 +18,7 @@ from trainer_ext.mining.columns import batches, require_dataset
 from trainer_ext.one_pass import decoder_inputs
 
 _TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
-# What of a generation config says how long a summary is and which tokens it must or must not have.
+# Settings of a generation config that say how long a summary is and which tokens it must or must not have.
 _KEPT = (
     "max_length",
     "max_new_tokens",
@@ -36,7 +36,7 @@ _KEPT = (
 def kept_generation_settings(model: torch.nn.Module) -> dict[str, Any]:
     """Lengths, special and forced tokens of the model's generation config; nothing about search.
 
-    A special token that it lacks is the config's.
+    A special token that it lacks is taken from the model's config.
     """
     source: Any = getattr(model, "generation_config", None)
     kept = {name: getattr(source, name, None) for name in (*_TOKENS, *_KEPT)}
@@ -47,19 +47,19 @@ def kept_generation_settings(model: torch.nn.Module) -> dict[str, Any]:
 
 
 def special_tokens(model: torch.nn.Module) -> set[int]:
-    """Ids that stand for no text: padding, begin and end, the decoder's start."""
+    """Ids that do not stand for text: padding, begin and end, the decoder's start."""
     kept = kept_generation_settings(model)
-    found = [kept[name] for name in _TOKENS if name in kept]
-    return {token for ids in found for token in (ids if isinstance(ids, list) else [ids])}
+    named = [kept[name] for name in _TOKENS if name in kept]
+    return {token for ids in named for token in (ids if isinstance(ids, list) else [ids])}
 
 
 def source_columns(dataset: Dataset) -> list[str]:
-    """What the model reads of a data set: ``input_ids``, and ``attention_mask`` where there is one."""
+    """The columns that the model reads: ``input_ids``, and ``attention_mask`` where there is one."""
     return ["input_ids", *["attention_mask"] * ("attention_mask" in dataset.column_names)]
 
 
 def source_lengths(dataset: Dataset) -> list[int]:
-    """Tokens of each source, padding left out as the ``attention_mask`` says where there is one.
+    """Tokens of each source, without what the ``attention_mask``, where there is one, calls padding.
 
     Raises:
         ValueError: there are no rows or no ``input_ids``, or a row has no token; the message names the row, from 0.
@@ -87,30 +87,28 @@ def _real(batch: dict[str, list[Any]]) -> list[list[int]]:
 
 
 def length_chunks(lengths: Sequence[int], rows: int, budget: int) -> list[list[int]]:
-    """Places of texts in chunks of similar length, longest first.
+    """Places of texts in chunks of similar length, longest first. Their order is part of what is repeatable.
 
     Args:
         lengths: tokens of each text.
-        rows: decoder rows of a text.
-        budget: most ``texts * longest * rows`` of a chunk; a text that is larger is a chunk of its own.
+        rows: decoder rows per text.
+        budget: most ``texts * longest * rows`` in a chunk; a text that is larger is a chunk of its own.
+
+    Example:
+        >>> length_chunks([3, 9, 4, 4], rows=2, budget=20)
+        [[1], [2, 3], [0]]
     """
-    chunks: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
-        if chunks and (len(chunks[-1]) + 1) * lengths[chunks[-1][0]] * rows <= budget:
-            chunks[-1].append(place)
-        else:
-            chunks.append([place])
-    return chunks
+    return list(token_budget_batches(lengths, [rows] * len(lengths), lengths, budget))
 
 
 def generate_labels(
     model: torch.nn.Module, sources: Sequence[Sequence[int]], config: GenerationConfig
 ) -> list[list[list[int]]]:
-    """One ``generate`` call: for each source, ``num_return_sequences`` summaries as label lists.
+    """Summaries of each source by one ``generate`` call, ``num_return_sequences`` per source, as label lists.
 
-    Of a generated row the decoder's start token is taken off, what follows the first end of sequence is cut and that
-    token kept, padding is dropped: BART's are ``<s> ... </s>`` then, as its tokenizer makes labels. mBART's decoder
-    starts with the last token of its labels, the language, which is put there: ``... </s> en_XX``.
+    Drops the decoder's start token, cuts after the first end token and removes padding. BART's rows are ``<s> ...
+    </s>`` then, as its tokenizer makes labels. mBART's decoder starts with the last token of its labels, the language,
+    which is put there: ``... </s> en_XX``.
     """
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     pad = ends[0] or 0 if config.pad_token_id is None else config.pad_token_id
@@ -120,9 +118,9 @@ def generate_labels(
         rows = generate(input_ids=ids, attention_mask=mask, generation_config=config).tolist()  # (B * K, T)
     labels = [_labels(row, set(ends), pad) for row in rows]
     if _starts_with_the_last(model):
-        labels = [mine + row[:1] * (mine[-1:] != row[:1]) for mine, row in zip(labels, rows, strict=True)]
-    many = config.num_return_sequences or 1
-    return [labels[first : first + many] for first in range(0, len(labels), many)]
+        labels = [ids + row[:1] * (ids[-1:] != row[:1]) for ids, row in zip(labels, rows, strict=True)]
+    count = config.num_return_sequences or 1
+    return [labels[first : first + count] for first in range(0, len(labels), count)]
 
 
 def generate_summaries(
@@ -132,13 +130,13 @@ def generate_summaries(
     batch_tokens: int = 8192,
     progress: bool | None = None,
 ) -> list[list[int]]:
-    """The model's own summary of every source, decoded without chance.
+    """The model's own summary of every source, decoded without sampling.
 
     Args:
-        model: an encoder-decoder; put into evaluation mode meanwhile.
+        model: an encoder-decoder; in evaluation mode meanwhile.
         dataset: has ``input_ids`` and perhaps ``attention_mask``.
-        generation_config: beams, lengths and so on; what it leaves open is taken from the model's, as ever.
-        batch_tokens: most source tokens of a batch, padding and beams counted.
+        generation_config: beams, lengths and so on; what it leaves open is taken from the model's generation config.
+        batch_tokens: most source tokens in a batch, padding and beams counted.
         progress: show a bar; None shows one on a terminal.
 
     Returns:
@@ -148,27 +146,27 @@ def generate_summaries(
         ValueError: the config samples, or the data set has nothing to summarize.
     """
     if generation_config.do_sample:
-        raise ValueError("generate_summaries decodes without chance: set do_sample=False, or use sample_candidates.")
+        raise ValueError("generate_summaries does not sample: set do_sample=False, or use sample_candidates.")
     config = copy.deepcopy(generation_config)
     config.update(do_sample=False, num_return_sequences=1, return_dict_in_generate=False)
     kept = kept_generation_settings(model)
     config.update(**{name: kept[name] for name in _TOKENS if getattr(config, name) is None and name in kept})
     beams = config.num_beams or getattr(getattr(model, "generation_config", None), "num_beams", None) or 1
     lengths = source_lengths(dataset)
-    found: list[list[int]] = [[] for _ in lengths]
+    labels: list[list[int]] = [[] for _ in lengths]
     disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
     with evaluating(model), tqdm(total=len(lengths), desc="Summaries", unit="summary", disable=disable) as bar:
         for chunk in length_chunks(lengths, beams, batch_tokens):
             summaries = generate_labels(model, sources_at(dataset, chunk), config)
             for place, (ids,) in zip(chunk, summaries, strict=True):
-                found[place] = ids
+                labels[place] = ids
             bar.update(len(chunk))
-    return found
+    return labels
 
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode in the block; afterwards every module is as it was, those that were frozen in it too."""
+    """Evaluation mode in the block; afterwards every module is in the mode that it was in."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
@@ -180,9 +178,9 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def generating_with(model: torch.nn.Module, config: GenerationConfig) -> Iterator[None]:
-    """``config`` in the stead of the model's own in the block.
+    """``config`` instead of the model's own generation config in the block.
 
-    ``generate`` fills what a given config leaves open from the model's own, penalties and beams included.
+    ``generate`` would fill what a given config leaves open from the model's own, penalties and beams included.
     """
     owners: list[tuple[Any, Any]] = [
         (module, vars(module)["generation_config"])
@@ -205,10 +203,10 @@ def _labels(row: list[int], ends: set[int | None], pad: int) -> list[int]:
 
 
 def _starts_with_the_last(model: torch.nn.Module) -> bool:
-    """Whether the model makes the decoder's first input of the last label, whatever that is."""
+    """Whether the model takes the last label, whatever that is, as the decoder's first input."""
     labels = torch.tensor([[[5, 6], [6, 5]]])  # (1, 2, 2)
     try:
         inputs = decoder_inputs(model, labels)  # (2, 2)
-    except (ValueError, TypeError):  # its config names no start; the generation config, which generates, may
+    except (ValueError, TypeError):  # its config does not name a start; its generation config may
         return False
     return inputs[:, 0].tolist() == [6, 5]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from quals.inputs import require, whole_number
+from quals.errors import OptionError
+from quals.inputs import whole_number
 from transformers import GenerationConfig
 
 from trainer_ext.dataset import CANDIDATE_LABELS
-from trainer_ext.mining.columns import LABELS, label_ids, with_columns
+from trainer_ext.mining.columns import LABELS, is_number, label_ids, with_columns
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
 from trainer_ext.mining.generation import (
     evaluating,
@@ -28,9 +29,12 @@ from trainer_ext.mining.generation import (
     source_lengths,
     sources_at,
 )
-from trainer_ext.mining.store import ALONE, Workers, open_store, run_chunks
+from trainer_ext.mining.store import ALONE, Workers, WorkFolder, run_chunks
 
 VERSION = 1  # of the computation: changes when samples do
+
+
+_FIRST = 20  # documents that say whether the samples are summaries at all
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,18 @@ class SamplingSettings:
     """How candidates are sampled; the defaults are the paper's.
 
     Args:
-        num_candidates: summaries sampled of each source.
-        top_k: a token is drawn from the so many likeliest; 0 is from all.
-        top_p: and from the fewest that together have this probability.
-        temperature: divides the logits; below 1 is more cautious.
-        max_length: most tokens, the decoder's start counted as ``generate`` counts it; None takes the generation
-            config's, or where it has none the longest reference's.
-        batch_tokens: most tokens of the sources of a chunk, padding and candidates counted (a longer source is a chunk
-            of its own). Part of what is repeatable: another value draws other samples.
-        seed: of the samples.
+        num_candidates: number of summaries sampled per source.
+        top_k: number of likeliest tokens that a token is drawn from; 0 draws from all.
+        top_p: probability that the tokens drawn from, the fewest possible, have together.
+        temperature: divisor of the logits; below 1 is more cautious.
+        max_length: most tokens of a sample, the decoder's start counted as ``generate`` counts it. None takes the
+            generation config's, or if it has none the longest reference's.
+        batch_tokens: most source tokens in a chunk, padding and candidates counted; a longer source is a chunk of its
+            own. Part of what is repeatable: another value draws other samples.
+        seed: random seed of the samples.
 
     Raises:
-        ValueError: a setting is out of range.
+        OptionError: a setting is out of range.
     """
 
     num_candidates: int = 6
@@ -64,29 +68,30 @@ class SamplingSettings:
         for name, least in (("num_candidates", 1), ("top_k", 0), ("batch_tokens", 1), ("seed", 0)):
             whole_number(name, getattr(self, name), least)
         whole_number("max_length", 2 if self.max_length is None else self.max_length, 2)
-        require(
-            _is_number(self.top_p) and 0 < self.top_p <= 1, f"top_p is {self.top_p!r}: give more than 0, 1 at most."
-        )
-        require(
-            _is_number(self.temperature) and 0 < self.temperature < math.inf,
-            f"temperature is {self.temperature!r}: give a number above 0.",
-        )
+        if not (is_number(self.top_p) and 0 < self.top_p <= 1):
+            raise OptionError(f"top_p is {self.top_p!r}: give more than 0, 1 at most.")
+        if not (is_number(self.temperature) and 0 < self.temperature < math.inf):
+            raise OptionError(f"temperature is {self.temperature!r}: give a number above 0.")
+
+
+PAPER = SamplingSettings()
 
 
 def sample_candidates(
     model: torch.nn.Module,
     dataset: Dataset,
-    settings: SamplingSettings,
+    settings: SamplingSettings = PAPER,
     *,
-    folder: Path | None = None,
+    folder: Path | WorkFolder | None = None,
     workers: Workers = ALONE,
     progress: bool | None = None,
+    check: Callable[[Dataset], None] | None = None,
 ) -> Dataset:
     """Add the column ``candidate_labels``: ``num_candidates`` sampled summaries of each source, as label lists.
 
-    Lengths and forced tokens are those of the model's generation config; penalties, beams and all else about search
-    are not. Samples depend on the model, the sources and the settings alone: not on the number of workers, and not on
-    the global random state, which stays as it was.
+    Lengths and forced tokens are those of the model's generation config; its penalties, beams and other settings of
+    search do not count. Samples depend on the model, the sources and the settings alone: not on the number of workers,
+    and not on the global random state, which stays as it was.
 
     Args:
         model: an encoder-decoder, or a PEFT model around one; in evaluation mode meanwhile.
@@ -95,16 +100,18 @@ def sample_candidates(
         folder: keeps finished chunks, so that a killed run goes on; None keeps them in memory.
         workers: the processes that share the work, and then ``folder``.
         progress: show a bar; None shows one on a terminal.
+        check: is given the first 20 documents or so with their candidates, before the others are sampled, in every
+            process the same. What it raises ends the work. It is not asked where there are no others.
 
     Raises:
-        ValueError: the model is no encoder-decoder, no maximum length is known, or there is nothing to summarize.
-        OSError: a chunk could not be written, or not be read from another worker.
+        ValueError: the model is not an encoder-decoder, no maximum length is known, or there is nothing to summarize.
+        OSError: a chunk could not be written, or another worker's cannot be read.
     """
     config = sampling_config(model, settings, dataset)
     lengths = source_lengths(dataset)
     chunks = length_chunks(lengths, settings.num_candidates, settings.batch_tokens)
-    made_from: dict[str, Any] = {}
-    if folder is not None:
+    work, made_from = WorkFolder.at(folder), dict[str, Any]()
+    if work.path is not None:
         made_from = {
             "version": VERSION,
             "model": summarizer_fingerprint(model),
@@ -112,28 +119,36 @@ def sample_candidates(
             "settings": asdict(settings),
             "generation": {name: value for name, value in config.to_dict().items() if name != "transformers_version"},
         }
-    store = open_store(folder, "samples", made_from, workers)
+    store = work.open("samples", made_from, workers)
 
     def sample(number: int) -> list[list[list[int]]]:
         with evaluating(model), generating_with(model, config), _seeded(model, settings.seed, number):
             return generate_labels(model, sources_at(dataset, chunks[number]), config)
 
-    finished = run_chunks(store, list(map(len, chunks)), sample, workers, "Sampling", progress)
+    def check_first(samples: list[list[list[list[int]]]]) -> None:
+        places = [place for chunk in chunks[: len(samples)] for place in chunk]
+        candidates = [candidates for chunk in samples for candidates in chunk]
+        if check is not None:
+            check(with_columns(dataset.select(places), {CANDIDATE_LABELS: candidates}))
+
+    sizes = list(map(len, chunks))
+    first = next((n for n in range(1, len(sizes)) if sum(sizes[:n]) >= _FIRST), 0) if check is not None else 0
+    finished = run_chunks(store, sizes, sample, workers, "Sampling", progress, first, check_first)
     candidates: list[list[list[int]]] = [[] for _ in lengths]
     for chunk, samples in zip(chunks, finished, strict=True):
-        for place, mine in zip(chunk, samples, strict=True):
-            candidates[place] = mine
+        for place, labels in zip(chunk, samples, strict=True):
+            candidates[place] = labels
     return with_columns(dataset, {CANDIDATE_LABELS: candidates})
 
 
 def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset: Dataset) -> GenerationConfig:
-    """The generation config of sampling: the model's lengths and tokens, our search.
+    """The generation config for sampling: the model's lengths and tokens, and our search.
 
     Raises:
-        ValueError: the model is no encoder-decoder, or the maximum length is unknown, or below the model's minimum.
+        ValueError: the model is not an encoder-decoder, or the maximum length is unknown or below the model's minimum.
     """
     if not getattr(model.config, "is_encoder_decoder", False):
-        raise ValueError(f"{type(model).__name__} is no encoder-decoder: give a seq2seq summarizer, e.g. BART or T5.")
+        raise ValueError(f"{type(model).__name__} is not an encoder-decoder: give a summarizer such as BART or T5.")
     kept = kept_generation_settings(model)
     new_tokens, longest = kept.pop("max_new_tokens", None), kept.pop("max_length", None)
     if new_tokens is not None:
@@ -143,16 +158,16 @@ def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset:
     if longest is None:
         if LABELS not in dataset.column_names:
             raise ValueError(
-                "How long a summary may be is not known: neither the model's generation config nor the data set's "
-                "labels say it. Set max_length in SamplingSettings, or model.generation_config.max_length."
+                "The greatest length of a summary is not known: neither the model's generation config nor labels in "
+                "the data set tell. Set max_length in SamplingSettings, or model.generation_config.max_length."
             )
         longest = max(map(len, label_ids(dataset)), default=0) + 1
     longest = max(longest, 2)
     least = max(kept.get("min_length", 0), kept.get("min_new_tokens", 0) + 1)
     if least > longest:
         raise ValueError(
-            f"Summaries may have {longest} tokens at most, and the model's generation config asks for {least} at "
-            "least: raise max_length in SamplingSettings, or lower min_length in the generation config."
+            f"Summaries may have at most {longest} tokens, but the model's generation config asks for at least "
+            f"{least}: raise max_length in SamplingSettings, or lower min_length in the generation config."
         )
     return GenerationConfig(
         **kept,
@@ -169,9 +184,9 @@ def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset:
 
 @contextmanager
 def _seeded(model: torch.nn.Module, seed: int, chunk: int) -> Iterator[None]:
-    """Random states that depend on ``(seed, chunk)`` alone in the block, and are as they were afterwards.
+    """Random states in the block depend on ``(seed, chunk)`` alone; afterwards they are as they were.
 
-    Only generators of the CPU and of the model's devices are touched: to ask another GPU for its state would open it.
+    Only the generators of the CPU and of the model's devices are touched: asking another GPU for its state opens it.
     """
     number = int.from_bytes(hashlib.sha256(f"{seed} {chunk}".encode()).digest()[:7], "big")
     devices = {parameter.device for parameter in model.parameters()}
@@ -184,7 +199,3 @@ def _seeded(model: torch.nn.Module, seed: int, chunk: int) -> Iterator[None]:
         if any(device.type == "mps" for device in devices):
             torch.mps.manual_seed(number)
         yield
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

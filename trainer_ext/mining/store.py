@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,12 @@ class Workers:
     """The processes that share the work: chunk i is the work of rank ``i % count``.
 
     Args:
-        rank: of this process.
-        count: of all.
+        rank: number of this process, from 0.
+        count: number of processes.
         wait: returns when all ranks have called it, as ``torch.distributed.barrier`` does.
 
     Raises:
-        ValueError: no such rank.
+        ValueError: the rank is not below the count.
     """
 
     rank: int = 0
@@ -39,15 +40,19 @@ class Workers:
         if not 0 <= self.rank < self.count:
             raise ValueError(f"The rank is {self.rank} of {self.count}: ranks are 0 to count - 1.")
 
+    @classmethod
+    def of(cls, accelerator: Any) -> Workers:
+        """The processes of an ``accelerate.Accelerator``, such as ``trainer.accelerator``."""
+        return cls(accelerator.process_index, accelerator.num_processes, accelerator.wait_for_everyone)
+
 
 ALONE = Workers()
 
 
 class ChunkStore:
-    """Results of numbered chunks: one JSON file each, ``chunk-000012.json``, whole or absent.
+    """Results of numbered chunks: one JSON file per chunk, ``chunk-000012.json``, whole or absent.
 
-    A file says of which store and chunk it is and has a checksum, so that a torn, altered or misplaced one counts as
-    absent.
+    A file names its store and its chunk and has a checksum. A torn, altered or misplaced file counts as absent.
 
     Args:
         folder: must exist; None keeps the chunks in memory.
@@ -62,19 +67,19 @@ class ChunkStore:
         if self.folder is None:
             return self._memory.get(number)
         try:
-            found = json.loads(self.path(number).read_bytes())
+            chunk = json.loads(self.path(number).read_bytes())
         except (FileNotFoundError, ValueError):
             return None
-        if not isinstance(found, dict) or "content" not in found:
+        if not isinstance(chunk, dict) or "content" not in chunk:
             return None
-        content = found.pop("content")
-        return content if found == self._label(number, content) else None
+        content = chunk.pop("content")
+        return content if chunk == self._label(number, content) else None
 
     def write(self, number: int, content: Any) -> None:
         """Put a chunk's result, plain JSON values, in its place at once.
 
         Raises:
-            OSError: it could not be written; the chunks before it stay.
+            OSError: the file could not be written; the chunks before it stay.
         """
         if self.folder is None:
             self._memory[number] = content
@@ -83,14 +88,14 @@ class ChunkStore:
             file.write(json_line({**self._label(number, content), "content": content}))
 
     def clean(self, workers: Workers) -> None:
-        """Remove what killed runs left half written of this rank's chunks."""
+        """Remove this rank's chunks that a killed run left half written."""
         for path in self.folder.iterdir() if self.folder else ():
             match = _TEMPORARY.fullmatch(path.name)
             if match and int(match[1] or 0) % workers.count == workers.rank:
                 path.unlink(missing_ok=True)
 
     def path(self, number: int) -> Path:
-        """Of a chunk's file."""
+        """The file of a chunk."""
         return (self.folder or Path()) / f"chunk-{number:06d}.json"
 
     def _label(self, number: int, content: Any) -> dict[str, Any]:
@@ -98,31 +103,55 @@ class ChunkStore:
         return {"store": self.folder.name if self.folder else "", "chunk": number, "sha256": digest}
 
 
-def open_store(folder: Path | None, kind: str, made_from: Mapping[str, Any], workers: Workers) -> ChunkStore:
-    """The store for work made from just this: ``folder/KIND-<16 hexadecimal digits>``, with a note of what from.
+class WorkFolder:
+    """A folder of stores, one for each kind of work and what it was made from.
 
     Args:
-        folder: where stores lie; made if it is not there. None: a store in memory.
-        kind: of work, the beginning of the name.
-        made_from: plain JSON values; whatever the work depends on.
-        workers: rank 0 writes the note, ``settings.json``.
-
-    Raises:
-        ValueError: several workers have no folder to share.
-        OSError: the folder cannot be made.
+        path: the folder, made when the first store is opened; None keeps all work in memory.
     """
-    if folder is None:
-        if workers.count > 1:
-            raise ValueError(f"{workers.count} workers share their chunks in a folder: give one.")
-        return ChunkStore(None)
-    place = folder / f"{kind}-{hash_json(**made_from)[:16]}"
-    place.mkdir(parents=True, exist_ok=True)
-    store = ChunkStore(place)
-    store.clean(workers)
-    if workers.rank == 0:
-        with replacing(place / "settings.json") as file:
-            file.write(json.dumps(dict(made_from), indent=2, sort_keys=True, default=str).encode() + b"\n")
-    return store
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._used: list[Path] = []
+
+    @classmethod
+    def at(cls, folder: Path | WorkFolder | None) -> WorkFolder:
+        """``folder`` itself, or the work folder at this path."""
+        return folder if isinstance(folder, WorkFolder) else cls(folder)
+
+    def open(self, kind: str, made_from: Mapping[str, Any], workers: Workers) -> ChunkStore:
+        """The store for work made from just this: ``KIND-<16 hexadecimal digits>``, with a note of what from.
+
+        Args:
+            kind: kind of work, the beginning of the store's name.
+            made_from: plain JSON values: whatever the work depends on.
+            workers: rank 0 writes the note, ``settings.json``.
+
+        Raises:
+            ValueError: several workers have no folder to share.
+            OSError: the folder cannot be made.
+        """
+        if self.path is None:
+            if workers.count > 1:
+                raise ValueError(f"{workers.count} workers share their chunks in a folder: give one.")
+            return ChunkStore(None)
+        folder = self.path / f"{kind}-{hash_json(**made_from)[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._used.append(folder)
+        store = ChunkStore(folder)
+        store.clean(workers)
+        if workers.rank == 0:
+            with replacing(folder / "settings.json") as file:
+                file.write(json.dumps(dict(made_from), indent=2, sort_keys=True, default=str).encode() + b"\n")
+        return store
+
+    def remove_used(self) -> None:
+        """Remove the stores that were opened here, and the folder if nothing else is in it."""
+        for folder in self._used:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._used.clear()
+        if self.path is not None and self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
 
 
 def run_chunks(
@@ -132,6 +161,8 @@ def run_chunks(
     workers: Workers,
     description: str,
     progress: bool | None = None,
+    first: int = 0,
+    check: Callable[[list[Any]], None] = lambda contents: None,
 ) -> list[Any]:
     """Results of all chunks, in order: those in the store, and the others computed, this rank's here.
 
@@ -139,34 +170,47 @@ def run_chunks(
         store: where results go, and come from.
         sizes: documents of each chunk, for the progress bar.
         compute: result of a chunk by its number, as plain JSON values.
-        workers: who computes which.
-        description: of the bar.
-        progress: show a bar; None shows one on a terminal. Only rank 0 has one, of its own share.
+        workers: who computes which chunk.
+        description: text beside the bar.
+        progress: show a bar; None shows one on a terminal. Only rank 0 has one, for its own share.
+        first: number of chunks that are computed before all others, and shown to ``check``; 0 is none.
+        check: is given the contents of these, in every process the same. What it raises ends the work.
 
     Raises:
-        OSError: a chunk could not be written, or another rank's is not to be seen.
+        OSError: a chunk could not be written, or another rank's cannot be seen.
     """
-    mine = range(workers.rank, len(sizes), workers.count)
-    finished = {number: content for number in mine if (content := store.read(number)) is not None}
+    share = range(workers.rank, len(sizes), workers.count)
+    finished = {number: content for number in share if (content := store.read(number)) is not None}
     # tqdm: None shows a bar on a terminal only.
     disable = True if workers.rank > 0 else None if progress is None else not progress
-    total, initial = sum(sizes[number] for number in mine), sum(sizes[number] for number in finished)
+    total, initial = sum(sizes[number] for number in share), sum(sizes[number] for number in finished)
     with tqdm(total=total, initial=initial, desc=description, unit="document", disable=disable) as bar:
-        for number in mine:
-            if number not in finished:
-                finished[number] = compute(number)
-                store.write(number, finished[number])
-                bar.update(sizes[number])
+
+        def finish(numbers: range) -> None:
+            for number in numbers:
+                if number in share and number not in finished:
+                    finished[number] = compute(number)
+                    store.write(number, finished[number])
+                    bar.update(sizes[number])
+
+        if first:
+            finish(range(first))
+            workers.wait()
+            check(_contents(store, finished, range(first)))
+        finish(range(first, len(sizes)))
     workers.wait()
-    return list(_all_chunks(store, finished, len(sizes)))
+    return _contents(store, finished, range(len(sizes)))
 
 
-def _all_chunks(store: ChunkStore, finished: Mapping[int, Any], count: int) -> Iterator[Any]:
-    for number in range(count):
+def _contents(store: ChunkStore, finished: Mapping[int, Any], numbers: range) -> list[Any]:
+    """What chunks hold, those of other ranks read from the store."""
+    contents = []
+    for number in numbers:
         content = finished[number] if number in finished else store.read(number)
         if content is None:
             raise OSError(
                 f"{store.path(number)} is not there although all workers are done: the folder must be one that all "
                 "machines share; give such a folder."
             )
-        yield content
+        contents.append(content)
+    return contents

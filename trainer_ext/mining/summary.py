@@ -1,4 +1,4 @@
-"""What mining found, in numbers, for logs and model cards."""
+"""What mining did, in numbers, for logs and model cards."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ from typing import Any
 
 from datasets import Dataset
 
-from trainer_ext.mining.columns import candidate_scores, reference_scores
+from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES
+from trainer_ext.mining.columns import candidate_scores, reference_scores, values
 
 
 @dataclass(frozen=True)
 class MiningSummary:
-    """Of one mining run. Means leave NaN out, and are NaN themselves of nothing.
+    """Numbers of one mining run.
+
+    Means leave NaN out; the mean of nothing is NaN. What the steps that were done do not say is empty, 0 or NaN.
 
     Attributes:
         ranker, signature: what scored.
         rule: what selected; never ``auto``.
-        documents, candidates: mined.
+        documents, candidates: number of documents that were mined, and of their candidates.
         coverage: share of the candidates that have a score.
-        mean_candidate_score, mean_worst_score, mean_reference_score: of all documents.
-        selected: rows that are left.
-        negatives: candidates in them.
-        mean_negative_score, mean_target_score: of these rows.
-        rouge_l: mean ROUGE-L F1 of samples against references; NaN where there was nothing to compare.
+        mean_candidate_score, mean_worst_score, mean_reference_score: means over all documents.
+        selected: number of rows that are left.
+        negatives: number of candidates in them.
+        mean_negative_score, mean_target_score: means over these rows.
+        rouge_l: mean ROUGE-L F1 of samples against references, 0 to 1; NaN where there was nothing to compare.
     """
 
-    ranker: str
-    signature: str
-    rule: str
-    documents: int
-    candidates: int
-    coverage: float
-    mean_candidate_score: float
-    mean_worst_score: float
-    mean_reference_score: float
-    selected: int
-    negatives: int
-    mean_negative_score: float
-    mean_target_score: float
+    ranker: str = ""
+    signature: str = ""
+    rule: str = ""
+    documents: int = 0
+    candidates: int = 0
+    coverage: float = math.nan
+    mean_candidate_score: float = math.nan
+    mean_worst_score: float = math.nan
+    mean_reference_score: float = math.nan
+    selected: int = 0
+    negatives: int = 0
+    mean_negative_score: float = math.nan
+    mean_target_score: float = math.nan
     rouge_l: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,27 +56,44 @@ class MiningSummary:
 
 
 def summarize(
-    scored: Dataset, selected: Dataset, *, ranker: str, signature: str, rule: str, rouge_l: float | None = None
+    mined: Dataset,
+    selected: Dataset | None,
+    *,
+    ranker: str = "",
+    signature: str = "",
+    rule: str = "",
+    rouge_l: float | None = None,
 ) -> MiningSummary:
-    """Numbers of a data set with scores, and of what was selected of it."""
-    scores, left = candidate_scores(scored), candidate_scores(selected)
-    flat = [score for mine in scores for score in mine]
-    known = [[score for score in mine if not math.isnan(score)] for mine in scores]
+    """Numbers of a data set with candidates, perhaps with scores, and of what was selected from it, if anything was."""
+    numbers: dict[str, Any] = {}
+    if CANDIDATE_SCORES in mined.column_names:
+        scores = candidate_scores(mined)
+        flat = [score for own in scores for score in own]
+        known = [[score for score in own if not math.isnan(score)] for own in scores]
+        numbers = {
+            "candidates": len(flat),
+            "coverage": sum(map(len, known)) / len(flat) if flat else math.nan,
+            "mean_candidate_score": _mean(flat),
+            "mean_worst_score": _mean(min(own) for own in known if own),
+            "mean_reference_score": _mean(reference_scores(mined)),
+        }
+    elif CANDIDATE_LABELS in mined.column_names:
+        numbers = {"candidates": sum(map(len, values(mined, CANDIDATE_LABELS)))}
+    if selected is not None:
+        left = candidate_scores(selected)
+        numbers |= {
+            "selected": len(selected),
+            "negatives": sum(map(len, left)),
+            "mean_negative_score": _mean(score for own in left for score in own),
+            "mean_target_score": _mean(reference_scores(selected)),
+        }
     return MiningSummary(
         ranker=ranker,
         signature=signature,
         rule=rule,
-        documents=len(scored),
-        candidates=len(flat),
-        coverage=sum(map(len, known)) / len(flat) if flat else math.nan,
-        mean_candidate_score=_mean(flat),
-        mean_worst_score=_mean(min(mine) for mine in known if mine),
-        mean_reference_score=_mean(reference_scores(scored)),
-        selected=len(selected),
-        negatives=sum(map(len, left)),
-        mean_negative_score=_mean(score for mine in left for score in mine),
-        mean_target_score=_mean(reference_scores(selected)),
+        documents=len(mined),
         rouge_l=math.nan if rouge_l is None else rouge_l,
+        **numbers,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +17,10 @@ from trainer_ext.mining.columns import LABELS, batches, label_ids, values
 def source_texts(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase | None, prefix: str = "", column: str | None = None
 ) -> list[str]:
-    """The sources: of ``column``, or decoded from ``input_ids`` with the prefix (``summarize: ``) taken off.
+    """The sources: the texts of ``column``, or ``input_ids`` decoded, with the prefix (``summarize: ``) taken off.
 
     Raises:
-        ValueError: a column is missing or holds something else, or there is no tokenizer to decode with.
+        ValueError: a column is missing or does not hold texts, or there is no tokenizer to decode with.
     """
     if column is not None:
         return _texts(dataset, column)
@@ -37,10 +39,10 @@ def source_texts(
 def reference_texts(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase | None, column: str | None = None
 ) -> list[str] | None:
-    """The reference summaries: of ``column``, or decoded from ``labels``; None where there are neither.
+    """The reference summaries: the texts of ``column``, or ``labels`` decoded; None where there are neither.
 
     Raises:
-        ValueError: the named column is missing or holds something else, or there is no tokenizer to decode with.
+        ValueError: the named column is missing or does not hold texts, or there is no tokenizer to decode with.
     """
     if column is not None:
         return _texts(dataset, column)
@@ -52,29 +54,39 @@ def reference_texts(
 def candidate_texts(
     dataset: Dataset, tokenizer: PreTrainedTokenizerBase | None, column: str | None = None
 ) -> list[list[str]]:
-    """Each document's candidates: of ``column``, lists of texts, or decoded from ``candidate_labels``.
+    """Each document's candidates: the lists of texts in ``column``, or ``candidate_labels`` decoded.
 
     Raises:
-        ValueError: a column is missing or holds something else, or there is no tokenizer to decode with.
+        ValueError: a column is missing or does not hold lists of texts, or there is no tokenizer to decode with.
     """
     if column is not None:
         lists = values(dataset, column)
         for row, texts in enumerate(lists):
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-                raise ValueError(f"Row {row} of {column!r} is no list of texts: give every document's candidates so.")
+                raise ValueError(f"Row {row} of {column!r} is not a list of texts: give one list per document.")
         return lists
-    found: list[list[str]] = []
+    result: list[list[str]] = []
     for batch in batches(dataset, [CANDIDATE_LABELS]):
         labels = batch[CANDIDATE_LABELS]
         flat = [[token for token in ids if token != IGNORED] for candidates in labels for ids in candidates]
         rest = iter(_decoded(tokenizer, flat, "candidate_column"))
-        found += [[next(rest) for _ in candidates] for candidates in labels]
-    return found
+        result += [[next(rest) for _ in candidates] for candidates in labels]
+    return result
+
+
+def folded(text: str) -> str:
+    """The letters and digits of a text, without case and accents: two texts of the same words have the same.
+
+    Example:
+        >>> folded("The Café's open.") == folded("the cafe s OPEN")
+        True
+    """
+    return "".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKD", text).casefold()))
 
 
 def _decoded(tokenizer: PreTrainedTokenizerBase | None, sequences: Sequence[Sequence[int]], instead: str) -> list[str]:
     if tokenizer is None:
-        raise ValueError(f"There is no tokenizer to make text of tokens: give one, or a column of texts ({instead}).")
+        raise ValueError(f"There is no tokenizer to decode tokens with: give one, or a column of texts ({instead}).")
     decode: Any = tokenizer.batch_decode
     return [str(text) for text in decode(sequences, skip_special_tokens=True)]
 

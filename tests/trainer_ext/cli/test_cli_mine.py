@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from support.mining_data import documents, summarizer, with_labels
 from support.tiny import tiny_tokenizer
 
+from trainer_ext.arguments import ContrastiveOptions
 from trainer_ext.cli import mine
 from trainer_ext.cli.main import main
 from trainer_ext.io.tables import read_table
@@ -219,12 +221,15 @@ ROW = '{"source": "a cat", "summary": "a"}\n'
     ("content", "arguments", "message"),
     [
         ("", [], "holds no rows"),
-        ('{"text": "a"}\n', [], "no column 'source' (columns found: 'text'); name it with --source-column"),
-        ('{"source": "a"}\n', [], "no column 'summary' (columns found: 'source'); name it with --reference-column"),
+        ('{"words": "a"}\n', [], "no column 'source' or"),
+        ('{"words": "a"}\n', [], "(columns found: 'words'): name it with --source-column"),
+        ('{"text": "a", "document": "b"}\n', [], "has the columns 'document', 'text', and either may be meant"),
+        (ROW, ["--source-column", "words"], "no column 'words' (columns found: 'source', 'summary'); name it with"),
+        ('{"source": "a"}\n', [], "(columns found: 'source'): name it with --reference-column (or say --no-reference)"),
         ('{"source": null, "summary": "a"}\n', [], "row 1: 'source' is null"),
         (ROW.replace("}", ', "candidates": []}'), [], "has a column 'candidates' already"),
-        (ROW, ["--steps", "sample,rank"], "--steps is 'sample,rank': give some of sample,score,select"),
-        (ROW, ["--steps", "sample,select"], "--steps leaves out score"),
+        (ROW, ["--steps", "sample,rank"], "steps is 'sample,rank': give some of sample,score,select"),
+        (ROW, ["--steps", "sample,select"], "steps leaves out score"),
         (ROW, ["--steps", "score"], "no column 'candidates', which the step 'score' goes on from"),
         (ROW.replace("}", ', "candidates": ["a"]}'), ["--steps", "select"], "no column 'candidate_scores'"),
         (
@@ -286,23 +291,71 @@ def test_a_summarizer_with_cut_off_weights_is_refused(
     weights.write_bytes(weights.read_bytes()[:100])
     path.write_text(ROW)
     assert run(path, "--output", tmp_path / "out.jsonl", "--model", folder, "--ranker", "rouge") == 2
-    assert f"No summarizer could be loaded from '{folder}'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert str(folder) in error
+    assert error.count("\n") == 1
 
 
-def test_defaults_and_choices_are_the_functions() -> None:
+def parsed(*options: str) -> dict[str, Any]:
     parser = argparse.ArgumentParser()
     mine.add_arguments(parser)
-    defaults = vars(parser.parse_args(["in.jsonl", "--output", "out.jsonl"]))
-    sampling = {name: value.default for name, value in inspect.signature(SamplingSettings).parameters.items()}
-    assert {**sampling, "batch_tokens": defaults["sampling_tokens"]} == {
-        **{name: defaults[name] for name in sampling},
-        "batch_tokens": sampling["batch_tokens"],
+    return vars(parser.parse_args(["in.jsonl", "--output", "out.jsonl", *options]))
+
+
+def test_an_option_has_the_name_and_the_default_of_the_trainers() -> None:
+    trainers = {item.name: item.default for item in fields(ContrastiveOptions)}
+    given = {name: value for name, value in parsed().items() if name in trainers}
+    assert len(given) >= 14
+    own = {"selection": "auto", "num_negatives": 1, "mining_source_prefix": ""}  # None means these in the trainer
+    assert given == {name: own.get(name, trainers[name]) for name in given}
+    for settings, prefix in ((SamplingSettings, "sampling_"), (Selection, "selection_")):
+        for name, parameter in inspect.signature(settings).parameters.items():
+            option = {"rule": "selection", "max_length": "generation_max_length"}.get(name, prefix + name)
+            assert parsed().get(option, parsed().get(name)) == parameter.default
+    assert parsed("--num-negatives", "all")["num_negatives"] is None
+    for rule in RULES:
+        assert parsed("--selection", rule)["selection"] == rule
+
+
+def test_old_names_of_options_work_and_are_not_shown() -> None:
+    old = {
+        "--max-documents": ("max_mined_documents", 3),
+        "--source-prefix": ("mining_source_prefix", "s: "),
+        "--top-k": ("sampling_top_k", 3),
+        "--top-p": ("sampling_top_p", 0.5),
+        "--temperature": ("sampling_temperature", 0.5),
+        "--max-length": ("generation_max_length", 3),
+        "--sampling-tokens": ("sampling_batch_tokens", 3),
+        "--rule": ("selection", "all"),
+        "--fraction": ("selection_fraction", 0.5),
+        "--margin": ("selection_margin", 0.5),
+        "--num-positives": ("selection_num_extremes", 3),
+        "--work-dir": ("work_dir", Path("w")),
+        "--ranker-checkpoint": ("checkpoint", "c"),
     }
-    selection = {name: value.default for name, value in inspect.signature(Selection).parameters.items()}
-    assert selection == {name: defaults[name] for name in selection if name != "top_k"} | {
-        "top_k": defaults["num_positives"]
-    }
-    [rules] = [action.choices for action in parser._actions if action.dest == "rule"]
-    assert rules == list(RULES)
-    given = ["in.jsonl", "--output", "out.jsonl", "--num-negatives", "all"]
-    assert parser.parse_args(given).num_negatives is None
+    parser = argparse.ArgumentParser()
+    mine.add_arguments(parser)
+    for option, (name, value) in old.items():
+        assert parsed(option, str(value))[name] == value
+        assert parsed()[name] != value
+        assert f"{option} " not in parser.format_help()
+
+
+def test_a_missing_model_is_said_before_torch_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom trainer_ext.cli.main import main\n"
+        "assert main(['mine', 'in.jsonl', '--output', 'out.jsonl']) == 2\nassert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert "--model is not given" in done.stderr
+    assert done.returncode == 0
+
+
+def test_noise_is_refused_in_a_script_that_rouge_does_not_read(
+    model_folder: Path, content: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Samples and references share the beginning and the end of the sequence, which are not words of a summary."""
+    path = table(tmp_path / "in.jsonl", [{**row, "summary": "кот"} for row in content])
+    options = ["--model", model_folder, *SAMPLING, "--ranker", "rouge", "--max-length", "4"]
+    assert run(path, "--output", tmp_path / "out.jsonl", *options) == 2
+    assert "not a summarizer yet" in capsys.readouterr().err

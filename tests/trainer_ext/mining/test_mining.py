@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from trainer_ext.mining import (
     resolve_ranker,
     sample_candidates,
     score_candidates,
+    select_candidates,
 )
 from trainer_ext.mining.generation import special_tokens
 from trainer_ext.mining.texts import candidate_texts, reference_texts, source_texts
@@ -73,9 +75,9 @@ def test_texts_of_columns_are_taken_as_they_are() -> None:
         source_texts(dataset, TOKENIZER, column="text")
     with pytest.raises(ValueError, match="Row 0 of 'number' is int, not text"):
         reference_texts(dataset, TOKENIZER, "number")
-    with pytest.raises(ValueError, match="Row 0 of 'document' is no list of texts"):
+    with pytest.raises(ValueError, match="Row 0 of 'document' is not a list of texts"):
         candidate_texts(dataset, TOKENIZER, "document")
-    with pytest.raises(ValueError, match="no tokenizer to make text of tokens"):
+    with pytest.raises(ValueError, match="no tokenizer to decode"):
         source_texts(dataset.add_column("input_ids", [[1], [2]]), None)
 
 
@@ -105,9 +107,10 @@ def test_equal_texts_are_scored_once() -> None:
         "texts": [["a", "b", "a", "ab"]] * 99 + [[]],
     }
     names = {"source_column": "source", "reference_column": "reference", "candidate_column": "texts"}
-    result = score_candidates(Dataset.from_dict(made), resolve_ranker(remember), progress=False, **names)
+    dataset = Dataset.from_dict(made)
+    result = score_candidates(dataset, remember, progress=False, chunk=60, **names)
     once = [("s", "a", "ab"), ("s", "b", "ab"), ("s", "ab", "ab")]
-    assert seen == once * 2  # chunks of 64 documents
+    assert seen == once * 2  # once per chunk
     assert list(result["candidate_scores"]) == [[1.0, 1.0, 1.0, 2.0]] * 99 + [[]]
     assert list(result["reference_score"]) == [2.0] * 100
 
@@ -159,13 +162,14 @@ def test_workers_mine_what_one_does(model: PreTrainedModel, labelled: Dataset, t
     alone, summary = mine(model, small, **options)
 
     def step(number: int) -> None:
-        """What the other rank does while rank 0 waits: sampling the first time, all the second."""
-        if number == 0:
-            sample_candidates(model, small, FEW, folder=tmp_path, workers=Workers(1, 2), progress=False)
+        """What the other rank does while rank 0 waits: after the first samples, after all of them, after the scores."""
+        if number < 2:
+            with suppress(OSError):  # it does not wait, and at first misses chunks of rank 0
+                sample_candidates(model, small, FEW, folder=tmp_path, workers=Workers(1, 2), progress=False)
         else:
             mine(model, small, folder=tmp_path, workers=Workers(1, 2), **options)
 
-    waits = iter(range(2))
+    waits = iter(range(3))
     both, same = mine(model, small, folder=tmp_path, workers=Workers(0, 2, lambda: step(next(waits))), **options)
     assert columns(both) == columns(alone)
     assert same == summary
@@ -225,6 +229,39 @@ def test_a_model_that_is_no_summarizer_yet(model: PreTrainedModel, labelled: Dat
     assert len(bare) == 76
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_no_summarizer_is_refused_after_the_first_samples_in_every_process(
+    model: PreTrainedModel, labelled: Dataset, tmp_path: Path, rank: int
+) -> None:
+    foreign = TOKENIZER(["klitschko"])["input_ids"] * len(labelled)
+    other = labelled.remove_columns("labels").add_column("labels", foreign)
+    waited: list[int] = []
+
+    def other_rank() -> None:
+        waited.append(rank)
+        with suppress(OSError):
+            sample_candidates(model, other, FEW, folder=tmp_path, workers=Workers(1 - rank, 2), progress=False)
+
+    workers = Workers(rank, 2, other_rank)
+    options: dict[str, Any] = {"tokenizer": TOKENIZER, "ranker": copied, "sampling": FEW, "progress": False}
+    with pytest.raises(ValueError, match="not a summarizer yet"):
+        mine(model, other, folder=tmp_path, workers=workers, **options)
+    assert waited == [rank]
+    alone = tmp_path / "alone"
+    with pytest.raises(ValueError, match="not a summarizer yet"):
+        mine(model, other, folder=alone, **options)
+    assert len(chunks(alone)) < len(chunks(tmp_path)) / 2
+
+
+def test_few_poor_samples_are_not_noise_beyond_chance(model: PreTrainedModel) -> None:
+    made = {"labels": [[1, 5, 6, 7, 2]] * 20, "candidate_labels": [[[1, 9, 2]]] * 17 + [[[1, 5, 6, 2]]] * 3}
+    dataset = Dataset.from_dict(made)  # a mean of 0.12 * 0.8
+    special = special_tokens(model)
+    with pytest.raises(ValueError, match="not a summarizer yet"):
+        check_summarizer(dataset.select(range(19)), None, special)
+    assert check_summarizer(dataset.select(range(19)), None, special, beyond_chance=True) == pytest.approx(2 * 0.8 / 19)
+
+
 def test_the_check_of_the_model_by_hand(model: PreTrainedModel) -> None:
     made = {"labels": [[1, 5, 6, 7, 2], [1, 2]], "candidate_labels": [[[1, 5, 8, 7, 2], [1, 9, 2]], [[1, 9, 2]]]}
     dataset = Dataset.from_dict(made)
@@ -235,6 +272,36 @@ def test_the_check_of_the_model_by_hand(model: PreTrainedModel) -> None:
     # ROUGE's words have no other letters than a to z: such a text is compared by its tokens.
     cyrillic = dataset.add_column("summary", ["кот на мате", ""])
     assert check_summarizer(cyrillic, TOKENIZER, special_tokens(model), "summary") == pytest.approx(1 / 3)
+
+
+def test_steps_one_by_one_are_all_of_them(model: PreTrainedModel, labelled: Dataset) -> None:
+    options: dict[str, Any] = {"tokenizer": TOKENIZER, "ranker": "rouge", "sampling": FEW, "progress": False}
+    whole, summary = mine(model, labelled, **options)
+    samples, first = mine(model, labelled, steps=["sample"], candidate_column="texts", **options)
+    assert samples["texts"][:] == candidate_texts(samples, TOKENIZER)
+    assert (first.rouge_l, first.candidates, first.selected, first.rule) == (summary.rouge_l, 600, 0, "")
+    scored, second = mine(None, samples, steps=["score"], candidate_column="texts", **options)
+    assert (second.signature, second.coverage) == (summary.signature, 1.0)
+    selected, third = mine(None, scored, steps=["select"], candidate_column="texts", **options)
+    assert third.rule == "one_sided"
+    assert columns(selected.remove_columns("texts")) == columns(whole)
+    for settings, message in (({"steps": ["rank"]}, "steps is 'rank'"), ({"steps": []}, "steps is ''")):
+        with pytest.raises(ValueError, match=message):
+            mine(model, labelled, **options, **settings)
+    with pytest.raises(ValueError, match="no model to sample from"):
+        mine(None, labelled, **options)
+
+
+def test_a_step_alone_resolves_its_ranker_and_has_the_defaults_of_mine(
+    model: PreTrainedModel, labelled: Dataset
+) -> None:
+    few = labelled.select(range(4))
+    model.generation_config.max_length = 8
+    samples = sample_candidates(model, few, progress=False)
+    scored = score_candidates(samples, "rouge", TOKENIZER, progress=False)
+    assert columns(scored) == columns(score_candidates(samples, resolve_ranker("rouge"), TOKENIZER, progress=False))
+    assert len(select_candidates(scored)) <= 2
+    model.generation_config.max_length = None
 
 
 def test_mistakes_are_found_before_sampling(labelled: Dataset) -> None:

@@ -126,8 +126,8 @@ def test_a_metric_with_references(tmp_path: Path, features: Any, form: Any) -> N
 @pytest.mark.parametrize(
     ("form", "message"),
     [
-        (lambda found: {"mean": 1.0}, "gave mean, of which 0 are lists"),
-        (lambda found: {"a": found, "b": found}, "gave a, b, of which 2 are lists"),
+        (lambda found: {"mean": 1.0}, "gave mean; 0 of these are lists"),
+        (lambda found: {"a": found, "b": found}, "gave a, b; 2 of these are lists"),
         (lambda found: {"scores": found[:1]}, "gave 1 scores for 2 summaries"),
         (lambda found: {"scores": 0.5}, "gave float: give a list"),
     ],

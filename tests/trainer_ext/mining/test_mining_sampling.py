@@ -181,10 +181,10 @@ def test_the_models_lengths_and_tokens_hold_and_its_search_does_not() -> None:
 
 def test_what_cannot_be_sampled_is_refused() -> None:
     model, dataset = summarizer(), documents(3)
-    with pytest.raises(ValueError, match=r"How long a summary may be is not known.*Set max_length"):
+    with pytest.raises(ValueError, match=r"greatest length of a summary is not known.*Set max_length"):
         sample(model, dataset, SamplingSettings())
     model.generation_config.min_length = 20
-    with pytest.raises(ValueError, match="10 tokens at most, and the model's generation config asks for 20"):
+    with pytest.raises(ValueError, match="at most 10 tokens, but the model's generation config asks for at least 20"):
         sample(model, dataset)
     with pytest.raises(ValueError, match="Row 1 has no source tokens"):
         sample(summarizer(), Dataset.from_dict({"input_ids": [[1, 2], []]}))
@@ -195,7 +195,7 @@ def test_what_cannot_be_sampled_is_refused() -> None:
     with pytest.raises(ValueError, match=r"needs a datasets\.Dataset"):
         sample(summarizer(), [{"input_ids": [1, 2]}])  # type: ignore[arg-type]
     model.config.is_encoder_decoder = False
-    with pytest.raises(ValueError, match="no encoder-decoder"):
+    with pytest.raises(ValueError, match="not an encoder-decoder"):
         sample(model, dataset)
 
 

@@ -146,15 +146,15 @@ def test_per_document_trains_towards_the_best() -> None:
 
 def test_per_document_with_several() -> None:
     # 0: best 99 (0), 1 (-1); worst 2 (-2), 0 (-3). 1: best 2 (0), 0 (-1); worst 1 (-4), 99 (-9). 3: too few.
-    assert per_document(top_k=2, num_negatives=None) == [
+    assert per_document(num_extremes=2, num_negatives=None) == [
         ([0, 99], 0.0, [[0, 2], [0, 0]], [-2.0, -3.0]),
         ([0, 1], -1.0, [[0, 2], [0, 0]], [-2.0, -3.0]),
         ([1, 2], 0.0, [[1, 1], [1, 99]], [-4.0, -9.0]),
         ([1, 0], -1.0, [[1, 1], [1, 99]], [-4.0, -9.0]),
     ]
-    assert [row[2] for row in per_document(top_k=2)] == [[[0, 0]], [[0, 0]], [[1, 99]], [[1, 99]]]
+    assert [row[2] for row in per_document(num_extremes=2)] == [[[0, 0]], [[0, 0]], [[1, 99]], [[1, 99]]]
     with pytest.raises(ValueError, match="in none of 4 documents do the 3 best summaries lead the 3 worst by 0"):
-        per_document(top_k=3)
+        per_document(num_extremes=3)
 
 
 def test_texts_are_selected_like_tokens() -> None:
@@ -216,7 +216,7 @@ def test_what_cannot_be_selected_from() -> None:
         {"num_negatives": 0},
         {"margin": -0.1},
         {"margin": NAN},
-        {"top_k": 0},
+        {"num_extremes": 0},
     ],
 )
 def test_settings_out_of_range(wrong: dict[str, Any]) -> None:

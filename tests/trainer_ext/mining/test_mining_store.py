@@ -16,7 +16,7 @@ from support.mining_data import FEW, documents, summarizer
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining import SamplingSettings, Workers, sample_candidates
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
-from trainer_ext.mining.store import ChunkStore, open_store, run_chunks
+from trainer_ext.mining.store import ChunkStore, WorkFolder, run_chunks
 
 CONTENT = [[[1, 2, 3], []], [None, 0.1, -1e-300, "é\u2028\ud800"]]
 
@@ -60,7 +60,7 @@ def test_only_missing_chunks_are_computed(tmp_path: Path, capsys: pytest.Capture
         return [number]
 
     def run(progress: bool = False, workers: Workers = Workers()) -> list[Any]:  # noqa: B008
-        store = open_store(tmp_path, "samples", {"a": 1}, workers)
+        store = WorkFolder(tmp_path).open("samples", {"a": 1}, workers)
         return run_chunks(store, [10, 10, 10, 3], compute, workers, "Work", progress)
 
     assert run() == [[0], [1], [2], [3]]
