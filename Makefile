@@ -14,12 +14,18 @@ export HF_HUB_OFFLINE ?= 1
 
 .PHONY: demo test test-lowest lint clean
 
+# What scoring needs and no more. A torch without CUDA is smaller: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+$(BIN)/.core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint constraints.txt --editable .
+	touch $@
+
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-demo: $(BIN)/.installed  ## score two summaries of an article with the embedded model
+demo: $(BIN)/.core  ## score a right and a wrong summary of a report with the embedded model
 	$(BIN)/quals explain --example
 
 test: $(BIN)/.installed  ## the test suite

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,34 +15,18 @@ from typing import Any
 import evaluate
 import gradio as gr
 
-if __package__:
-    from .app_files import MOST_BYTES, MOST_ROWS, SUFFIXES, read_table, write_scored
-    from .app_view import STYLE, Scored, pair_detail, pair_label, problem, reading, table_reading
-    from .example_texts import EXAMPLES
-    from .markup import depth
-    from .published import PUBLISHED
-    from .results import ScoredPair
-else:  # a Space runs this file as a script, whose folder is no package
-    from app_files import (  # type: ignore[import-not-found, no-redef]
-        MOST_BYTES,
-        MOST_ROWS,
-        SUFFIXES,
-        read_table,
-        write_scored,
-    )
-    from app_view import (  # type: ignore[import-not-found, no-redef]
-        STYLE,
-        Scored,
-        pair_detail,
-        pair_label,
-        problem,
-        reading,
-        table_reading,
-    )
-    from example_texts import EXAMPLES  # type: ignore[import-not-found, no-redef]
-    from markup import depth  # type: ignore[import-not-found, no-redef]
-    from published import PUBLISHED  # type: ignore[import-not-found, no-redef]
-    from results import ScoredPair  # type: ignore[import-not-found, no-redef]
+if not __package__:  # a Space runs this file as a script: its folder is registered as the package
+    spec = ModuleSpec("quals", None, is_package=True)
+    spec.submodule_search_locations = [str(Path(__file__).parent)]
+    sys.modules["quals"] = module_from_spec(spec)
+    __package__ = "quals"
+
+from .app_files import MOST_BYTES, MOST_ROWS, SUFFIXES, read_table, write_scored
+from .app_view import STYLE, Scored, pair_detail, pair_label, problem, reading, table_reading
+from .example_texts import EXAMPLES
+from .markup import depth
+from .published import PUBLISHED
+from .results import ScoredPair
 
 MOST_CHARACTERS = {"document": 100_000, "summary": 5_000}
 _WAITING = 20  # visitors; more are told to come again

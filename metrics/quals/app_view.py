@@ -6,27 +6,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-if __package__:
-    from .markup import BLUE, ORANGE, TOKENS_STYLE, count, escaped, grid_step, printable, signed, token_bars, with_minus
-    from .pairs import find_answer, fold
-    from .results import ScoredPair
-else:  # a Space runs the app as a script, whose folder is no package
-    from markup import (  # type: ignore[import-not-found, no-redef]
-        BLUE,
-        ORANGE,
-        TOKENS_STYLE,
-        count,
-        escaped,
-        grid_step,
-        printable,
-        signed,
-        token_bars,
-        with_minus,
-    )
-    from pairs import find_answer, fold  # type: ignore[import-not-found, no-redef]
-    from results import ScoredPair  # type: ignore[import-not-found, no-redef]
+from .markup import (
+    BLUE,
+    MUCH,
+    ORANGE,
+    WORDS_STYLE,
+    count,
+    escaped,
+    grid_step,
+    signed,
+    with_minus,
+    word_bars,
+)
+from .pairs import find_answer, fold
+from .results import ScoredPair
+from .words import printable
 
-MUCH = 1.0  # nats a token: less than 1/e as likely
 _AROUND = 300  # characters of the document shown before and after an answer
 
 # Gradio puts the class dark around everything.
@@ -35,8 +30,8 @@ STYLE = (
         """
 .quals { --ink: var(--body-text-color); --muted: #5b636d; --unit: 6.5rem;
   --tint: var(--background-fill-secondary); --line: var(--border-color-primary);
-  --summary: BLUE; --source: ORANGE; overflow-wrap: anywhere; }
-.dark .quals { --muted: #a3abb5; --summary: #56b4e9; --source: #f0a030; }
+  --summary: BLUE; --source: ORANGE; --mark: 219, 120, 0; overflow-wrap: anywhere; }
+.dark .quals { --muted: #a3abb5; --summary: #56b4e9; --source: #f0a030; --mark: 240, 160, 48; }
 #pairs .wrap { flex-direction: column; }
 .quals h2, .quals h3 { margin: 0 0 .4rem; line-height: 1.3; }
 .quals p { margin: .3rem 0; }
@@ -56,7 +51,7 @@ STYLE = (
 .quals li { margin: 0; padding: 0; }
 .quals td, .quals th { text-align: start; padding: .15rem .9rem .15rem 0; border: 0; }
 """
-        + TOKENS_STYLE
+        + WORDS_STYLE
     )
     .replace("BLUE", BLUE)
     .replace("ORANGE", ORANGE)
@@ -126,7 +121,7 @@ def pair_detail(scored: Scored, place: int, depth: int) -> str:
         f"{with_minus(signed(pair.log_likelihood_summary))} given the summary.</p>"
         f'<p><span class="key a">given the summary (left)</span><span class="key b">given the document (right)</span>'
         f'<span class="muted">The longer a bar, the less expected the word; a line every {lines}. The answer is shaded.'
-        f"</span></p>{token_bars(pair, depth)}"
+        f"</span></p>{word_bars(pair, depth)}"
         f'<h3>In the summary</h3><blockquote class="summary" dir="auto">'
         f"{_excerpt(scored.summary, (pair.start, pair.end))}</blockquote>"
         f"<h3>In the document</h3>{stands}"

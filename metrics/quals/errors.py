@@ -12,6 +12,8 @@ Each is a ``ValueError``, so that ``except ValueError`` catches all.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class QualsError(ValueError):
     """The base of all errors that are raised on purpose."""
@@ -31,3 +33,16 @@ class CheckpointError(QualsError):
 
 class MissingExtraError(QualsError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Find out before the work whether the packages of an extra are installed.
+
+    Raises:
+        MissingExtraError: one of ``modules`` is not.
+    """
+    for name in modules:
+        if find_spec(name) is None:
+            raise MissingExtraError(
+                f'This needs {name}, which is not installed: run pip install ".[{extra}]" in a clone of the repository.'
+            )

@@ -1,6 +1,15 @@
-"""Sources with summaries of them, to try QUALS on."""
+"""Short invented reports with right and wrong summaries, to try QUALS on."""
 
 SOURCE = (
+    "Scientists from the University of Bergen drilled 112 metres into the Hardang glacier in August and brought up ice "
+    "that fell as snow about 900 years ago. The team of eight, led by the geologist Ingrid Solheim, worked at night, "
+    "when the surface was frozen hard enough to stand on. Solheim said that the ice held ash from a volcano in Iceland "
+    "that erupted in 1104. The cores are kept in a freezer in Oslo and will be measured next spring."
+)
+CONSISTENT = "Ingrid Solheim said that the ice held ash from a volcano in Iceland that erupted in 1104."
+INCONSISTENT = "Ingrid Solheim said that the ice held ash from a volcano in Italy that erupted in 1631."
+
+_ARMOUR = (
     "Anthony Joshua believes that Wladimir Klitschko goes into Saturday's heavyweight fight with a chink in his "
     "armour. The 27-year-old champion from Watford has spent ten weeks in camp in Sheffield, and says that he "
     'has watched every round the Ukrainian boxed in the last decade. "There is a weakness there, and I have '
@@ -9,9 +18,6 @@ SOURCE = (
     "champion said that he had never felt fitter, and that his young opponent would have to find the gap before "
     "he could talk about it. About 90,000 people are expected at Wembley."
 )
-CONSISTENT = "Anthony Joshua says that Wladimir Klitschko has a chink in his armour."
-INCONSISTENT = "Wladimir Klitschko says that Anthony Joshua has a chink in his armour."
-
 _BRIDGE = (
     "The old iron bridge over the Arle at Tamworth Ferry will close to cars from Monday, 3 June, the county council "
     "said on Thursday. Inspectors had found cracks in two of its five spans in March. Cyclists and people on foot may "
@@ -21,11 +27,19 @@ _BRIDGE = (
     "the bridge opens again."
 )
 EXAMPLES = {
-    "The chink in the armour: right": (SOURCE, CONSISTENT),
-    "The chink in the armour: given to the wrong man": (SOURCE, INCONSISTENT),
+    "The ice: right": (SOURCE, CONSISTENT),
+    "The ice: wrong country, wrong year": (SOURCE, INCONSISTENT),
     "The bridge: right": (_BRIDGE, "The bridge at Tamworth Ferry closes to cars on 3 June for about seven months."),
     "The bridge: wrong date, wrong length": (
         _BRIDGE,
         "The bridge at Tamworth Ferry closes to cars on 12 August for about two years.",
+    ),
+    "The chink in the armour: right": (
+        _ARMOUR,
+        "Anthony Joshua says that Wladimir Klitschko has a chink in his armour.",
+    ),
+    "The chink in the armour: given to the wrong man": (
+        _ARMOUR,
+        "Wladimir Klitschko says that Anthony Joshua has a chink in his armour.",
     ),
 }

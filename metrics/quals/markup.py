@@ -1,35 +1,35 @@
-"""How a pair is shown to people: words for tokens, and bars of their log-probabilities as HTML, all text escaped.
-
-It imports nothing of this folder, which the Space's app is a part of and runs in as a script.
-"""
+"""How pairs are shown to people: numbers as text, and bars of words' log-probabilities as HTML with text escaped."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .results import ScoredPair
+from .pairs import ScoredPair
+from .words import scored_words
 
 BLUE, ORANGE = "#0072B2", "#DB7800"  # told apart in every common kind of colour blindness, and 3:1 against white
-# Of token_bars; the page around it sets --ink, --muted, --tint, --line, --summary, --source and --unit, a bar's height.
-TOKENS_STYLE = """\
-.tokens { display: flex; flex-wrap: wrap; row-gap: .9rem; margin: .7rem 0 .4rem; padding: 0; list-style: none; }
-.tokens li { min-width: 2.3rem; max-width: 14rem; text-align: center; font-size: .85rem; }
-.tokens .word { display: block; padding: .1rem .3rem; white-space: nowrap; overflow: hidden;
+MUCH = 1.0  # nats per token: a pair this much less likely given the source is less than 1/e as likely
+NO_PAIRS = "No question-answer pair survived, so QUALS is undefined for this summary (NaN)."
+
+# The style of word_bars. The page sets --ink, --muted, --tint, --line, --summary, --source, --mark (three numbers) and
+# --unit, the height of the longest bar.
+WORDS_STYLE = """\
+.words { display: flex; flex-wrap: wrap; row-gap: .9rem; margin: .7rem 0 .4rem; padding: 0; list-style: none; }
+.words li { min-width: 2.3rem; max-width: 14rem; text-align: center; font-size: .85rem; }
+.words .word { display: block; padding: .1rem .3rem; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }
-.tokens .bars { display: flex; justify-content: center; gap: 2px; height: var(--unit);
+.words .bars { display: flex; justify-content: center; gap: 2px; height: var(--unit);
   border-top: 1px solid var(--muted); background: repeating-linear-gradient(to bottom,
   transparent 0 calc(var(--step) - 1px), var(--line) calc(var(--step) - 1px) var(--step)); }
-.tokens i { width: .8rem; min-height: 2px; }
-.tokens i.a { background: var(--summary); }
-.tokens i.b { background: var(--source); }
-.tokens .answer { background: var(--tint); }
-.tokens .answer .word { font-weight: 650; }
-.tokens .aside .word { color: var(--muted); font-weight: 400; }
+.words i { width: .8rem; min-height: 2px; }
+.words i.a { background: var(--summary); }
+.words i.b { background: var(--source); }
+.words .answer { background: var(--tint); }
+.words .answer .word { font-weight: 650; }
+.words .aside .word { color: var(--muted); font-weight: 400; }
+.words .deciding .word { background: rgba(var(--mark), .3); border-bottom: .14em solid rgb(var(--mark)); }
 """
 
 
@@ -38,6 +38,26 @@ def signed(value: float) -> str:
     if math.isnan(value):
         return "undefined"
     return f"{0.0 if abs(value) < 0.0005 else value:.3f}"
+
+
+def headline(score: float, pairs: Sequence[ScoredPair]) -> str:
+    """The score and what it is the mean of."""
+    return f"QUALS {signed(score)} nats per token, the mean of {count(len(pairs), 'pair')}"
+
+
+def judgement(pairs: Sequence[ScoredPair], text: str = "source") -> str:
+    """One sentence on what the pairs say of the summary.
+
+    Args:
+        pairs: the pairs behind a score, at least one.
+        text: what the page calls the source.
+    """
+    number = sum(pair.score < -MUCH for pair in pairs)
+    verb = "is" if number <= 1 else "are"
+    whole = (
+        f"{number or 'None'} of {count(len(pairs), 'question-answer pair')} {verb} much less likely given the {text}"
+    )
+    return f"{whole}." if number else f"{whole}, which speaks for the summary but does not prove it."
 
 
 def count(number: int, noun: str) -> str:
@@ -63,59 +83,10 @@ def with_minus(text: str) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def printable(text: str) -> str:
-    """The text without characters that steer a terminal or are no characters; every run of white space is a space."""
-    spaced = " ".join(text.split())
-    return "".join("\ufffd" if _steers(character) else character for character in spaced)
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTIONS
-
-
-def token_texts(pair: ScoredPair) -> list[str]:
-    """The pair's tokens as people read them; pieces that continue a word begin with a middle dot."""
-    words = [_pieces(token, pair.tokens) for token in pair.tokens]
-    words[pair.answer_tokens - 1] = "\N{RIGHTWARDS ARROW}"
-    words[-1] = "end"
-    return [printable(word) or "\N{OPEN BOX}" for word in words]
-
-
-_UNPRINTABLE = {"Cc", "Cs", "Cn", "Co"}
-_DIRECTIONS = set("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # reorder what is around
-_JOIN = "\N{MIDDLE DOT}"
-
-
-def _pieces(token: str, tokens: tuple[str, ...]) -> str:
-    """One vocabulary entry as text, whichever of three ways its tokenizer marks the beginnings of words."""
-    if any(other.startswith("\u2581") for other in tokens):  # SentencePiece
-        return token[1:] if token.startswith("\u2581") else _JOIN + token
-    if any(other.startswith("\u0120") for other in tokens):  # byte-level BPE
-        first = token == tokens[0]  # no space before the first word of a target
-        text = bytes(_BYTES.get(letter, 0x3F) for letter in token).decode("utf-8", "replace")
-        return text[1:] if text.startswith(" ") else (text if first else _JOIN + text)
-    return _JOIN + token[2:] if token.startswith("##") else token  # WordPiece
-
-
-def _byte_alphabet() -> dict[str, int]:
-    """Byte-level BPE writes printable Latin-1 bytes as themselves and the others as letters from U+0100 on."""
-    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return {**{chr(byte): byte for byte in plain}, **{chr(0x100 + i): byte for i, byte in enumerate(others)}}
-
-
-_BYTES = _byte_alphabet()
-
-
 def depth(pairs: Iterable[ScoredPair]) -> int:
     """Nats that the longest bar needs, in whole nats; one scale for all pairs keeps them comparable."""
-    values = (
-        -value
-        for pair in pairs
-        for value in (*pair.token_log_probs_summary, *pair.token_log_probs_source)
-        if math.isfinite(value)
-    )
-    return max(2, math.ceil(max(values, default=0.0)))
+    values = (-value for pair in pairs for word in scored_words(pair) for value in (word.summary, word.source))
+    return max(2, math.ceil(max((value for value in values if math.isfinite(value)), default=0.0)))
 
 
 def grid_step(depth: int) -> int:
@@ -123,24 +94,22 @@ def grid_step(depth: int) -> int:
     return max(1, math.ceil(depth / 4))
 
 
-def token_bars(pair: ScoredPair, depth: int) -> str:
-    """A list of the pair's tokens, each with a bar for the summary and one for the source.
+def word_bars(pair: ScoredPair, depth: int) -> str:
+    """A list of the pair's words, each with a bar for the summary and one for the source.
 
     Args:
-        pair: with its tokens' log-probabilities.
+        pair: a pair with its tokens' log-probabilities.
         depth: nats that a bar of full height stands for.
     """
-    words = token_texts(pair)
-    parts = [f'<ol class="tokens" dir="auto" style="--step: calc(var(--unit) * {grid_step(depth) / depth:.5f})">']
-    values = zip(words, pair.token_log_probs_summary, pair.token_log_probs_source, strict=True)
-    for place, (word, summary, source) in enumerate(values):
-        kinds = ["answer"] if place >= pair.answer_tokens else []
-        kinds += ["aside"] if place in (pair.answer_tokens - 1, len(words) - 1) else []
-        label = escaped(f"{word}: summary {signed(summary)}, source {signed(source)}")
+    parts = [f'<ol class="words" dir="auto" style="--step: calc(var(--unit) * {grid_step(depth) / depth:.5f})">']
+    for word in scored_words(pair):
+        states = {"answer": word.is_answer, "aside": word.is_mark, "deciding": word.is_deciding}
+        kinds = " ".join(name for name, holds in states.items() if holds)
+        label = escaped(f"{word.text}: summary {signed(word.summary)}, source {signed(word.source)}")
+        bars = _bar("a", word.summary, depth) + _bar("b", word.source, depth)
         parts.append(
-            f'<li class="{" ".join(kinds)}" title="{label}"><span class="word">{escaped(word)}</span>'
-            f'<span class="bars" role="img" aria-label="{label}">{_bar("a", summary, depth)}{_bar("b", source, depth)}'
-            "</span></li>"
+            f'<li class="{kinds}" title="{label}"><span class="word">{escaped(word.text)}</span>'
+            f'<span class="bars" role="img" aria-label="{label}">{bars}</span></li>'
         )
     return "\n".join([*parts, "</ol>"])
 

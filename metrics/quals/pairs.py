@@ -6,8 +6,9 @@ Nothing here knows about tensors. Steps 2 and 3 of QUALS (Nan et al. 2021, secti
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,65 @@ class Pair:
     end: int
     token_ids: tuple[int, ...]
     log_probs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ScoredPair:
+    """One question-answer pair under the summary and under the source.
+
+    Attributes:
+        question, answer: as generated; ``summary[start:end]`` is the answer in the summary's own spelling.
+        start, end: character span of the answer in the summary.
+        log_likelihood_summary, log_likelihood_source: in nats per token (paper, equation 2); at most 0.
+        tokens: question, separator, answer, end of sequence, as text.
+        token_log_probs_summary, token_log_probs_source: natural log-probabilities, one per token; each at most 0.
+        answer_tokens: index of the first answer token in the three above.
+    """
+
+    question: str
+    answer: str
+    start: int
+    end: int
+    log_likelihood_summary: float
+    log_likelihood_source: float
+    tokens: tuple[str, ...]
+    token_log_probs_summary: tuple[float, ...]
+    token_log_probs_source: tuple[float, ...]
+    answer_tokens: int
+
+    @property
+    def score(self) -> float:
+        """``log_likelihood_source - log_likelihood_summary``: below 0 where the source supports the pair less."""
+        return self.log_likelihood_source - self.log_likelihood_summary
+
+    def to_dict(self, token_log_probs: bool = False) -> dict[str, Any]:
+        """Plain values for JSON; the per-token lists only if asked for."""
+        values: dict[str, Any] = {
+            "question": self.question,
+            "answer": self.answer,
+            "start": self.start,
+            "end": self.end,
+            "score": self.score,
+            "log_likelihood_summary": self.log_likelihood_summary,
+            "log_likelihood_source": self.log_likelihood_source,
+        }
+        if token_log_probs:
+            values["tokens"] = list(self.tokens)
+            values["token_log_probs_summary"] = list(self.token_log_probs_summary)
+            values["token_log_probs_source"] = list(self.token_log_probs_source)
+            values["answer_tokens"] = self.answer_tokens
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ScoredPair:
+        """The pair that :meth:`to_dict` wrote with its tokens.
+
+        Raises:
+            KeyError: it was written without them.
+        """
+        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        listed = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**{**known, **listed})
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ from .checkpoint import load_qagen as load_qagen
 from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
 from .errors import QualsError as QualsError
+from .explanation_page import html_page as html_page
 from .inputs import checked_texts as checked_texts
 from .inputs import require as require
 from .loading import embedded_folder as embedded_folder
 from .loading import load_checkpoint as load_checkpoint
 from .loading import model_fingerprint as model_fingerprint
+from .markup import word_bars as word_bars
 from .pairs import Pair as Pair
 from .products import fast_products as fast_products
 from .projection import OutputProjection as OutputProjection
@@ -28,6 +30,7 @@ from .results import ScoredPair
 from .rows import read_rows as read_rows
 from .scorer import QualsScorer
 from .source_metric import SourceMetric
+from .words import scored_words as scored_words
 
 _CITATION = """\
 @inproceedings{nan-etal-2021-improving,

@@ -4,74 +4,19 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from html import escape
 from typing import TYPE_CHECKING, Any
+
+from .explanation_page import html_page
+from .pairs import ScoredPair as ScoredPair
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 WEIGHTINGS = ("tokens", "answer", "balanced")
 _SHOWN = 60  # characters of a text in a result's repr
-
-
-@dataclass(frozen=True)
-class ScoredPair:
-    """One question-answer pair under the summary and under the source.
-
-    Attributes:
-        question, answer: as generated; ``summary[start:end]`` is the answer in the summary's own spelling.
-        start, end: character span of the answer in the summary.
-        log_likelihood_summary, log_likelihood_source: in nats per token (paper, equation 2); at most 0.
-        tokens: question, separator, answer, end of sequence, as text.
-        token_log_probs_summary, token_log_probs_source: natural log-probabilities, one per token; each at most 0.
-        answer_tokens: index of the first answer token in the three above.
-    """
-
-    question: str
-    answer: str
-    start: int
-    end: int
-    log_likelihood_summary: float
-    log_likelihood_source: float
-    tokens: tuple[str, ...]
-    token_log_probs_summary: tuple[float, ...]
-    token_log_probs_source: tuple[float, ...]
-    answer_tokens: int
-
-    @property
-    def score(self) -> float:
-        """``log_likelihood_source - log_likelihood_summary``: below 0 where the source supports the pair less."""
-        return self.log_likelihood_source - self.log_likelihood_summary
-
-    def to_dict(self, token_log_probs: bool = False) -> dict[str, Any]:
-        """Plain values for JSON; the per-token lists only if asked for."""
-        values: dict[str, Any] = {
-            "question": self.question,
-            "answer": self.answer,
-            "start": self.start,
-            "end": self.end,
-            "score": self.score,
-            "log_likelihood_summary": self.log_likelihood_summary,
-            "log_likelihood_source": self.log_likelihood_source,
-        }
-        if token_log_probs:
-            values["tokens"] = list(self.tokens)
-            values["token_log_probs_summary"] = list(self.token_log_probs_summary)
-            values["token_log_probs_source"] = list(self.token_log_probs_source)
-            values["answer_tokens"] = self.answer_tokens
-        return values
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ScoredPair:
-        """The pair that :meth:`to_dict` wrote with its tokens.
-
-        Raises:
-            KeyError: it was written without them.
-        """
-        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
-        listed = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
-        return cls(**{**known, **listed})
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,6 +47,26 @@ class QualsResult:
     def worst_first(self) -> list[ScoredPair]:
         """The pairs, least supported by the source first."""
         return sorted(self.pairs, key=lambda pair: pair.score)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on how much of the texts was read; none where both were read whole."""
+        windows = f"The source was read in {self.source_windows} windows."
+        notes = {
+            "The end of the source was not read.": self.source_truncated,
+            windows: self.source_windows > 1,
+            "The end of the summary was not read.": self.summary_truncated,
+        }
+        return [note for note, holds in notes.items() if holds]
+
+    def to_html(self) -> str:
+        """A self-contained page of the score, the summary with its unsupported words coloured, and all pairs."""
+        return html_page(self.source, self.summary, self.score, self.worst_first, self.signature, self.notes)
+
+    def _repr_html_(self) -> str:
+        # In a frame, so that the page's style stays its own; sandboxed, because the texts are anybody's.
+        style = "width: 100%; height: 40rem; border: 0"
+        return f'<iframe sandbox title="QUALS explained" style="{style}" srcdoc="{escape(self.to_html())}"></iframe>'
 
     def __repr__(self) -> str:
         worst = [(pair.score, f"{pair.question} -> {pair.answer}") for pair in self.worst_first[:1]]

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from factcc import FactCCScorer
 from factcc.factcc import FactCC
-from quals.example_texts import EXAMPLES, INCONSISTENT, SOURCE
+from quals.example_texts import EXAMPLES
 from support.doctests import check_examples
 from support.tiny import REPOSITORY
 
 BRIDGE, _ = EXAMPLES["The bridge: right"]
+SOURCE, INCONSISTENT = EXAMPLES["The chink in the armour: given to the wrong man"]
 
 
 @pytest.fixture(scope="module")

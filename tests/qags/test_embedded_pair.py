@@ -11,13 +11,15 @@ from qags import QAGSScorer
 from qags.qags import QAGS
 from qags.questioner import load_questioner
 from qags.reader import Reader, load_reader
-from quals.example_texts import CONSISTENT, EXAMPLES, INCONSISTENT, SOURCE
+from quals.example_texts import EXAMPLES
 from spacy.language import Language
 from support.doctests import check_examples
 from support.tiny import REPOSITORY
 
 FOLDER = REPOSITORY / "metrics" / "qags"
 BRIDGE, CLOSING = EXAMPLES["The bridge: right"]
+SOURCE, CONSISTENT = EXAMPLES["The chink in the armour: right"]
+_, INCONSISTENT = EXAMPLES["The chink in the armour: given to the wrong man"]
 
 
 @pytest.fixture(scope="module")

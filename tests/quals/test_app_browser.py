@@ -155,8 +155,8 @@ def test_the_whole_way(context: BrowserContext, address: str) -> None:
     playwright.expect(pairs.nth(1)).to_be_checked()
     playwright.expect(detail).not_to_have_text(first, use_inner_text=True)
     assert detail.locator("mark").count() >= 1
-    assert detail.locator("ol.tokens li").count() > 3
-    bars = detail.locator("ol.tokens .bars").first
+    assert detail.locator("ol.words li").count() > 3
+    bars = detail.locator("ol.words .bars").first
     assert "summary" in str(bars.get_attribute("aria-label"))
     assert page.locator("#reading[aria-live]").count() == 1
 

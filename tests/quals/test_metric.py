@@ -82,7 +82,7 @@ def same(left: list[float], right: list[float]) -> bool:
 def test_it_names_every_file_beside_it_so_that_evaluate_copies_them() -> None:
     named = {name for kind, name, _, _ in get_imports(str(FOLDER / "quals.py")) if kind == "internal"}
     there = {file.stem for file in FOLDER.glob("*.py")} - {"__init__", "quals"}
-    of_the_app = {"app", "app_files", "app_view", "example_texts", "markup"}
+    of_the_app = {"app", "app_files", "app_view", "example_texts"}
     assert named == there - of_the_app
 
 

@@ -188,7 +188,8 @@ def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | Non
 
 
 def _print_pairs(results: Sequence[dict[str, Any]]) -> None:
-    from quals.markup import printable, signed
+    from quals.markup import signed
+    from quals.words import printable
 
     for number, result in enumerate(results, start=1):
         say(f"\nrow {number}: {signed(math.nan if result['quals'] is None else result['quals'])}")

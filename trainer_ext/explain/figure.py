@@ -1,292 +1,164 @@
-"""A score's pairs as a figure: under every token two bars, one for the summary and one for the source."""
+"""A result's worst pairs as a picture: two bars per word, one given the summary and one given the source."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quals.markup import BLUE, ORANGE, printable, signed, token_texts
+from quals.markup import BLUE, NO_PAIRS, ORANGE, depth, grid_step, headline, judgement, signed, with_minus
+from quals.words import ScoredWord, printable, scored_words, unsupported_words
 
-from trainer_ext.explain import NO_PAIRS, Explanation
 from trainer_ext.io.atomic import replacing
 
 if TYPE_CHECKING:
-    from matplotlib.font_manager import FontProperties
-    from quals.results import ScoredPair
+    from quals.results import QualsResult
 
 FIGURE_SUFFIXES = (".png", ".svg")
 
-# Inches.
-_WIDTH, _MARGIN, _GUTTER = 11.0, 0.45, 0.4
-_BARS = 1.1  # height of the bars' area
-_BAR, _CELL = 0.14, 0.4  # width of a bar, least width of a token
-_WORD_ROW, _STRIP_GAP, _PAIR_GAP = 0.28, 0.16, 0.42
-_LONGEST_WORD = 2.2
+_PAIRS = 3
+_WIDTH, _LEFT, _ROOM = 8.0, 0.55, 7.25  # inches, as all lengths here; the words' line has _ROOM
+_BARS, _TITLE, _WORDS, _LINE = 0.85, 0.34, 0.4, 0.2  # heights of bars, title, words and a line of text
+_SCALE = "A bar shows how unexpected a word is: its negative log-probability in nats."
+_LETTER, _PAD, _LONGEST = 0.078, 0.14, 24  # width of a letter, room around a word, letters shown of a word
 _DPI = 160
-_LONGEST_SIDE = 60_000  # pixels; the renderer takes 2^16
-
-_INK, _MUTED, _GRID, _TINT = "#1b1f24", "#626a73", "#dfe3e8", "#f3f5f7"
-# matplotlib's own font lacks these scripts; where one of the fonts is installed, it fills in.
-_FALLBACK_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Noto Sans Arabic",
-    "Noto Sans Devanagari",
-    "Noto Emoji",
-    "Symbola",
-)
+_LIGHT = {"ink": "#1b1f24", "muted": "#5b636d", "paper": "#ffffff", "tint": "#eef1f4", "line": "#dfe3e8"}
+_LIGHT |= {"summary": BLUE, "source": ORANGE, "mark": "#fbd9a8"}
+_DARK = {"ink": "#e8eaed", "muted": "#a3abb5", "paper": "#0d1117", "tint": "#20262e", "line": "#343b44"}
+_DARK |= {"summary": "#56b4e9", "source": "#f0a030", "mark": "#6b4412"}
+# matplotlib's own font lacks these scripts; those of the fonts that are installed fill in.
+_FALLBACK_FONTS = ("Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC", "Microsoft YaHei", "Noto Sans Arabic")
 
 
-def require_matplotlib() -> None:
-    """Find out before the work whether a figure can be drawn.
+def write_figure(result: QualsResult, path: Path, dark: bool = False) -> None:
+    """Draw a result's worst three pairs as PNG or SVG, by the suffix; ``path`` changes only on success.
+
+    The same result gives the same bytes.
 
     Raises:
-        ValueError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ValueError(
-            "PNG and SVG need matplotlib, which is not installed: pip install 'quals[plot]', or give an output that "
-            "ends in .html."
-        ) from error
-
-
-def write_figure(explanation: Explanation, path: Path) -> None:
-    """Draw an explanation as PNG or SVG, by the suffix; ``path`` changes only on success.
-
-    Raises:
-        ValueError: matplotlib is not installed.
+        ImportError: matplotlib is not installed.
         OSError: the file could not be written.
     """
-    require_matplotlib()
     import matplotlib
+    from matplotlib.font_manager import fontManager
 
+    installed = {font.name for font in fontManager.ttflist}
+    settings: dict[Any, Any] = {"svg.hashsalt": "quals", "text.parse_math": False, "font.size": 9}
+    settings["font.family"] = ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
     kind = path.suffix.lower().removeprefix(".")
-    # The same explanation gives the same bytes (no date, no random ids); without hinting a text is as wide as measured.
-    settings: dict[Any, Any] = {"svg.hashsalt": "quals", "text.hinting": "none"}
     with matplotlib.rc_context(settings), warnings.catch_warnings(), replacing(path) as file:
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")  # a box for a letter that no font has is enough
-        page = _Page(explanation)
-        dpi = min(_DPI, _LONGEST_SIDE / page.height)
-        page.figure.savefig(file, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
+        figure = _figure(result, _DARK if dark else _LIGHT)
+        figure.savefig(file, format=kind, dpi=_DPI, metadata={"Date": None} if kind == "svg" else None)
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """A token on the page: its text, width in inches, log-probabilities, and whether it is of the answer."""
+def _figure(result: QualsResult, colors: dict[str, str]) -> Any:
+    from matplotlib.figure import Figure
 
-    text: str
-    width: float
-    values: tuple[float, float]
-    is_answer: bool
-    is_mark: bool
-
-
-class _Page:
-    """One sheet with x to the right and y down, both in inches, so that the content decides on its size."""
-
-    def __init__(self, explanation: Explanation) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.font_manager import fontManager
-
-        installed = {font.name for font in fontManager.ttflist}
-        self._family = ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
-        self.figure = Figure(figsize=(_WIDTH, 1.0), dpi=_DPI, facecolor="white")
-        self._renderer = FigureCanvasAgg(self.figure).get_renderer()
-        self._depth = explanation.depth
-        self._axes: Any = self.figure.add_axes((0, 0, 1, 1))
-        self._axes.set_axis_off()
-        y = self._header(explanation, _MARGIN)
-        for number, pair in enumerate(explanation.worst_first, start=1):
-            y = self._pair(number, pair, y + _PAIR_GAP)
-        self.height = y + _MARGIN
-        self._axes.set(xlim=(0, _WIDTH), ylim=(self.height, 0))
-        self.figure.set_size_inches(_WIDTH, self.height)
-
-    def _header(self, explanation: Explanation, y: float) -> float:
-        scored = bool(explanation.result.pairs)
-        headline = explanation.headline.replace("-", "\N{MINUS SIGN}") if scored else "QUALS undefined"
-        y = self._paragraph(headline, y, size=15, weight="bold")
-        y = self._paragraph(f"\u201c{printable(explanation.summary)}\u201d", y + 0.04, size=10.5, lines=4)
-        for note in explanation.notes:
-            y = self._paragraph(note, y + 0.02, size=9, color=_MUTED)
-        if not scored:
-            return self._paragraph(NO_PAIRS, y + 0.25, size=11, color=_MUTED)
-        y += 0.2
-        x = _MARGIN
-        for color, text in ((BLUE, "under the summary"), (ORANGE, "under the source")):
-            self._bar(x, y - 0.06, 0.13, 0.13, color)
-            x += 0.2 + self._text(x + 0.2, y, text, size=9.5) + 0.25
-        self._text(x, y, "log-probability of each token in nats: the longer, the less expected", 9.5, color=_MUTED)
-        return y + 0.1
-
-    def _pair(self, number: int, pair: ScoredPair, y: float) -> float:
-        title = f"{printable(pair.question)}  \N{RIGHTWARDS ARROW}  {printable(pair.answer)}"
-        self._text(_MARGIN, y + _line_height(11.5) / 2, str(number), 11.5, weight="bold", color=_MUTED)
-        y = self._paragraph(title, y, size=11.5, weight="bold", lines=3, indent=_GUTTER)
-        likelihoods = f"source {signed(pair.log_likelihood_source)},  summary {signed(pair.log_likelihood_summary)}"
-        numbers = f"difference {signed(pair.score)}   ({likelihoods})"
-        y = self._paragraph(numbers.replace("-", "\N{MINUS SIGN}"), y + 0.01, size=9.5, color=_MUTED, indent=_GUTTER)
-        for strip in self._strips(pair):
-            y = self._strip(strip, y + _STRIP_GAP)
-        return y
-
-    def _strip(self, cells: Sequence[_Cell], y: float) -> float:
-        """Draw tokens from left to right, their bars hanging from the line below them."""
-        x, top = _MARGIN + _GUTTER, y + _WORD_ROW
-        right = x + sum(cell.width for cell in cells)
-        left = x
-        for cell in cells:
-            if cell.is_answer:
-                self._bar(left, y, cell.width, _WORD_ROW + _BARS, _TINT, zorder=0)
-            left += cell.width
-        for tick in _ticks(self._depth):
-            level = top + _BARS * tick / self._depth
-            self._axes.plot([x, right], [level, level], color=_MUTED if tick == 0 else _GRID, linewidth=0.8, zorder=1)
-            self._text(x - 0.08, level, f"\N{MINUS SIGN}{tick}" if tick else "0", size=8, color=_MUTED, align="right")
-        for cell in cells:
-            middle = x + cell.width / 2
-            self._text(
-                middle,
-                y + _WORD_ROW / 2,
-                cell.text,
-                size=9.5,
-                color=_MUTED if cell.is_mark else _INK,
-                weight="bold" if cell.is_answer and not cell.is_mark else "normal",
-                align="center",
+    pairs = result.worst_first[:_PAIRS]
+    strips = [(pair, part, line) for pair in pairs for part, line in enumerate(_lines(scored_words(pair)))]
+    heights = [_BARS + _WORDS + (0 if part else _TITLE) for _, part, _ in strips]
+    sentences = [judgement(result.pairs), *result.notes, _SCALE] if pairs else [NO_PAIRS, *result.notes]
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 105)]
+    summary = textwrap.wrap(printable(result.summary), 92, max_lines=4, placeholder=" \N{HORIZONTAL ELLIPSIS}")
+    head = _LINE * (len(lines) + 1.2 * len(summary) + (3.6 if pairs else 2.2))
+    height = head + sum(heights)
+    figure = Figure(figsize=(_WIDTH, height), facecolor=colors["paper"])
+    longest = depth(pairs)
+    _header(_axes(figure, 0.0, head, _ROOM), result, lines, summary, colors)
+    top = head
+    for (pair, part, line), taken in zip(strips, heights, strict=True):
+        axes = _axes(figure, top + (0 if part else _TITLE), _BARS, line[-1][0] + line[-1][1])
+        if not part:
+            said = printable(f"{pair.question} \N{RIGHTWARDS ARROW} {pair.answer}")
+            title = f"{with_minus(signed(pair.score))} {said}"
+            axes.set_title(
+                textwrap.shorten(title, 88, placeholder="..."),
+                loc="left",
+                fontsize=10,
+                weight="bold",
+                color=colors["ink"],
             )
-            for value, color, offset in zip(cell.values, (BLUE, ORANGE), (-_BAR - 0.01, 0.01), strict=True):
-                depth = min(-value, self._depth) if not math.isnan(value) else 0.0
-                self._bar(middle + offset, top, _BAR, max(0.012, _BARS * depth / self._depth), color, zorder=2)
-            x += cell.width
-        return top + _BARS
-
-    def _strips(self, pair: ScoredPair) -> list[list[_Cell]]:
-        """The pair's tokens in lines that fit the page; a pair that does not fit one breaks before its answer."""
-        cells = self._cells(pair)
-        room = _WIDTH - 2 * _MARGIN - _GUTTER
-        if sum(cell.width for cell in cells) <= room:
-            return [cells]
-        strips: list[list[_Cell]] = []
-        for part in (cells[: pair.answer_tokens], cells[pair.answer_tokens :]):
-            strips.append([])
-            for cell in part:
-                if strips[-1] and sum(other.width for other in strips[-1]) + cell.width > room:
-                    strips.append([])
-                strips[-1].append(cell)
-        return strips
-
-    def _cells(self, pair: ScoredPair) -> list[_Cell]:
-        cells = []
-        values = zip(pair.token_log_probs_summary, pair.token_log_probs_source, strict=True)
-        for place, (text, both) in enumerate(zip(token_texts(pair), values, strict=True)):
-            is_answer = place >= pair.answer_tokens
-            is_mark = place in (pair.answer_tokens - 1, len(pair.tokens) - 1)
-            font = self._font(9.5, "bold" if is_answer and not is_mark else "normal")
-            shown = self._shorten(text, _LONGEST_WORD, font)
-            cells.append(_Cell(shown, max(_CELL, self._measure(shown, font) + 0.12), both, is_answer, is_mark))
-        return cells
-
-    def _paragraph(
-        self,
-        text: str,
-        y: float,
-        *,
-        size: float,
-        weight: str = "normal",
-        color: str = _INK,
-        lines: int = 2,
-        indent: float = 0.0,
-    ) -> float:
-        """Wrapped text from ``y`` down; returns where it ends."""
-        font, height = self._font(size, weight), _line_height(size)
-        for line in self._wrap(text, _WIDTH - 2 * _MARGIN - indent, font, lines):
-            self._text(_MARGIN + indent, y + height / 2, line, size, weight=weight, color=color)
-            y += height
-        return y
-
-    def _wrap(self, text: str, room: float, font: FontProperties, most: int) -> list[str]:
-        lines, line = [], ""
-        for word in text.split(" "):
-            if line and self._measure(f"{line} {word}", font) > room:
-                lines.append(line)
-                line = word
-            else:
-                line = f"{line} {word}" if line else word
-            if len(lines) == most:
-                break
-        else:
-            lines.append(line)
-        if len(lines) == most and not text.endswith(lines[-1]):
-            lines[-1] += " \N{HORIZONTAL ELLIPSIS}"
-        return [self._shorten(line, room, font) for line in lines]
-
-    def _shorten(self, text: str, room: float, font: FontProperties) -> str:
-        """``text``, or as much of its beginning as fits, and an ellipsis."""
-        if len(text) <= 400 and self._measure(text, font) <= room:
-            return text
-        fits, most = 0, min(len(text), 400)
-        while fits < most:
-            half = (fits + most + 1) // 2
-            if self._measure(text[:half] + "\N{HORIZONTAL ELLIPSIS}", font) <= room:
-                fits = half
-            else:
-                most = half - 1
-        return text[:fits] + "\N{HORIZONTAL ELLIPSIS}"
-
-    def _text(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        size: float,
-        *,
-        weight: str = "normal",
-        color: str = _INK,
-        align: str = "left",
-    ) -> float:
-        """Draw one line around the height ``y``; returns its width in inches."""
-        font = self._font(size, weight)
-        # parse_math=False: a dollar sign is a dollar sign.
-        self._axes.text(
-            x, y, text, fontproperties=font, color=color, ha=align, va="center_baseline", parse_math=False, zorder=3
-        )
-        return self._measure(text, font)
-
-    def _bar(self, x: float, y: float, width: float, height: float, color: str, zorder: int = 2) -> None:
-        from matplotlib.patches import Rectangle
-
-        # add_artist, because add_patch updates data limits that nobody reads, at half the cost of the figure.
-        self._axes.add_artist(Rectangle((x, y), width, height, facecolor=color, edgecolor="none", zorder=zorder))
-
-    def _measure(self, text: str, font: FontProperties) -> float:
-        """Width in inches."""
-        width, _, _ = self._renderer.get_text_width_height_descent(text, font, ismath=False)
-        return float(width / self.figure.dpi)
-
-    def _font(self, size: float, weight: str) -> FontProperties:
-        from matplotlib.font_manager import FontProperties
-
-        return FontProperties(family=self._family, size=size, weight=weight)
+        _bars(axes, line, longest, colors)
+        top += taken
+    return figure
 
 
-def _line_height(size: float) -> float:
-    """Inches from one line to the next at a font size in points."""
-    return size / 72 * 1.45
+def _axes(figure: Any, top: float, height: float, width: float) -> Any:
+    """Axes from ``top`` down, with inches as the unit of x."""
+    whole = figure.get_size_inches()[1]
+    box = (_LEFT / _WIDTH, 1 - (top + height) / whole, width / _WIDTH, height / whole)
+    axes = figure.add_axes(box, xlim=(0, width), facecolor="none")
+    axes.spines[:].set_visible(False)
+    return axes
 
 
-def _ticks(depth: int) -> list[int]:
-    """Whole nats for the scale: 0, the end, and one or two between."""
-    step = max(1, math.ceil(depth / 3))
-    return [*range(0, depth - step // 2, step), depth]
+def _header(axes: Any, result: QualsResult, lines: list[str], summary: list[str], colors: dict[str, str]) -> None:
+    """The score, one sentence on it, the summary with its unsupported words marked, and the legend."""
+    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
+    from matplotlib.patches import Patch
+
+    def text(words: str, size: float = 9, color: str = "ink", **options: Any) -> Any:
+        return TextArea(words, textprops={"size": size, "color": colors[color], **options})
+
+    marks = {result.summary[word.start : word.end] for word in unsupported_words(result.summary, result.pairs)}
+    marked: dict[str, Any] = {"weight": "bold", "bbox": {"facecolor": colors["mark"], "edgecolor": "none", "pad": 1.5}}
+    title = with_minus(headline(result.score, result.pairs)) if result.pairs else "QUALS undefined"
+    rows = [text(title, 14, weight="bold"), *(text(line, color="muted") for line in lines)]
+    for line in summary:
+        words = [text(word, 10, **(marked if word.strip(".,;:!?\"'()") in marks else {})) for word in line.split(" ")]
+        rows.append(HPacker(children=words, pad=0, sep=3.5))
+    place: dict[str, Any] = {"pad": 0, "borderpad": 0, "frameon": False, "bbox_transform": axes.transAxes}
+    child = VPacker(children=rows, pad=0, sep=5)
+    axes.add_artist(AnchoredOffsetbox("upper left", child=child, bbox_to_anchor=(-0.03, 0.95), **place))
+    axes.set_axis_off()
+    if result.pairs:
+        names = {"summary": "given the summary", "source": "given the source"}
+        names["mark"] = "far less likely given the source"
+        style = {"fontsize": 9, "labelcolor": colors["ink"], "handlelength": 0.9, "handleheight": 0.9}
+        handles = [Patch(color=colors[color], label=name) for color, name in names.items()]
+        where = {"loc": "lower left", "bbox_to_anchor": (-0.035, 0), "frameon": False, "borderpad": 0}
+        axes.legend(handles=handles, ncols=3, columnspacing=1.4, **style, **where)
+
+
+def _lines(words: Sequence[ScoredWord]) -> list[list[tuple[float, float, ScoredWord]]]:
+    """The words in lines that fit, each with its left edge and its width; a long pair breaks before its arrow."""
+    widths = [max(0.36, _LETTER * min(_LONGEST, len(word.text)) + _PAD) for word in words]
+    is_long = sum(widths) > _ROOM
+    lines: list[list[tuple[float, float, ScoredWord]]] = []
+    left = math.inf
+    for word, width in zip(words, widths, strict=True):
+        if left + width > _ROOM or (is_long and word.is_mark and not word.is_answer):
+            lines.append([])
+            left = 0.0
+        lines[-1].append((left, width, word))
+        left += width
+    return lines
+
+
+def _bars(axes: Any, line: list[tuple[float, float, ScoredWord]], longest: int, colors: dict[str, str]) -> None:
+    """Two bars per word, and the words below them."""
+    middles = [left + width / 2 for left, width, _ in line]
+    for side, name in ((-0.07, "summary"), (0.07, "source")):
+        values = [min(longest, -getattr(word, name)) for _, _, word in line]
+        axes.bar([x + side for x in middles], values, width=0.13, color=colors[name], zorder=2)
+    for left, width, word in line:
+        if word.is_answer and not word.is_mark:
+            axes.axvspan(left, left + width, color=colors["tint"], zorder=0)
+    step = grid_step(longest)
+    axes.set_ylim(0, longest)
+    axes.set_yticks(range(0, longest + 1, step))
+    axes.grid(axis="y", color=colors["line"], linewidth=0.6, zorder=1)
+    axes.axhline(0, color=colors["muted"], linewidth=0.8, zorder=3)
+    axes.set_xticks(middles, [textwrap.shorten(word.text, _LONGEST) or word.text[:_LONGEST] for _, _, word in line])
+    axes.tick_params(length=0, labelcolor=colors["muted"], labelsize=8)
+    axes.set_ylabel("nats", color=colors["muted"], fontsize=8, labelpad=3)
+    for label, (_, _, word) in zip(axes.get_xticklabels(), line, strict=True):
+        label.set(color=colors["muted" if word.is_mark else "ink"], fontsize=9)
+        if word.is_answer and not word.is_mark:
+            label.set_weight("bold")
+        if word.is_deciding:
+            label.set_bbox({"facecolor": colors["mark"], "edgecolor": "none", "pad": 1.5})

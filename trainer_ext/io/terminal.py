@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from quals.markup import printable
+from quals.words import printable
 
 
 def say(text: str) -> None:

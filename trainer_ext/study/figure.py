@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quals.markup import BLUE, ORANGE, printable
+from quals.markup import BLUE, ORANGE
+from quals.words import printable
 
 from trainer_ext.io.atomic import replacing
 from trainer_ext.study.report import Report, Result

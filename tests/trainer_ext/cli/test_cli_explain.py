@@ -88,5 +88,8 @@ def test_the_example_puts_the_wrong_summary_below_the_right_one(
     assert embedded.is_dir()
     assert main(["explain", "--example"]) == 0
     shown = capsys.readouterr().out
-    right, wrong = re.findall(r"(?m)^ +(-?\d+\.\d{3})  \w.* has a chink", shown)
-    assert float(wrong) < float(right)
+    right, wrong = re.findall(r"(?m)^ +(-?\d+\.\d{3})  Ingrid Solheim said", shown)
+    assert float(wrong) < float(right) - 1, "a margin that one sees"
+    assert "nats per token" in shown
+    few, many = re.findall(r"(\d+) of 10 question-answer pairs? (?:is|are) much less likely", shown)[:2]
+    assert int(few) <= 2 < 6 <= int(many)

@@ -1,33 +1,26 @@
-"""A score's pairs as one HTML file that needs nothing else: no script, no font, no picture from outside."""
+"""One summary's score and pairs as one HTML file that needs nothing else: no script, font or picture from outside."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from quals.markup import (
+from .markup import (
     BLUE,
+    NO_PAIRS,
     ORANGE,
-    TOKENS_STYLE,
+    WORDS_STYLE,
     count,
+    depth,
     escaped,
     grid_step,
+    headline,
+    judgement,
     signed,
-    token_bars,
-    token_texts,
     with_minus,
+    word_bars,
 )
-
-from trainer_ext.explain import NO_PAIRS, Explanation
-from trainer_ext.io.atomic import replacing
-
-if TYPE_CHECKING:
-    from quals.results import ScoredPair
-
-PAGE_SUFFIXES = (".html", ".htm")
+from .pairs import ScoredPair
+from .words import FAR, token_texts, unsupported_words
 
 # Should text ever slip through unescaped, the policy still lets nothing run and nothing load.
 _HEAD = (
@@ -70,7 +63,7 @@ a:focus-visible, summary:focus-visible { outline: .15rem solid var(--summary); o
 .key.b::before { background: var(--source); }
 article { padding: 1.4rem 0 .3rem; scroll-margin-top: 3rem; }
 article:target h2 { text-decoration: underline; text-decoration-color: var(--source); text-underline-offset: .2em; }
-TOKENS_STYLE
+WORDS_STYLE
 details > summary { cursor: pointer; color: var(--muted); font-size: .9rem; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .85rem; margin: .4rem 0; font-variant-numeric: tabular-nums; }
@@ -81,59 +74,66 @@ th:first-child { text-align: start; }
 </style>
 </head>
 <body>
-<main>
-""".replace("BLUE", BLUE)
+<main>""".replace("BLUE", BLUE)
     .replace("ORANGE", ORANGE)
-    .replace("TOKENS_STYLE\n", TOKENS_STYLE)
+    .replace("WORDS_STYLE\n", WORDS_STYLE)
 )
 _TAIL = "</main>\n</body>\n</html>\n"
 
 
-def write_page(explanation: Explanation, path: Path) -> None:
-    """Write an explanation as a self-contained HTML file; ``path`` changes only on success.
+def html_page(
+    source: str, summary: str, score: float, pairs: Sequence[ScoredPair], signature: str, notes: Sequence[str]
+) -> str:
+    """The whole page. Everything that comes from the texts is escaped.
 
-    Raises:
-        OSError: the file could not be written.
+    Args:
+        source, summary: the texts.
+        score: the summary's score; NaN without pairs.
+        pairs: the pairs behind it, in the order to show them.
+        signature: the scorer's.
+        notes: sentences on how the texts were read, as HTML.
     """
-    with replacing(path) as file:
-        file.write(html_page(explanation).encode("utf-8"))
+    return "\n".join([_HEAD, *_body(source, summary, score, pairs, signature, notes), _TAIL])
 
 
-def html_page(explanation: Explanation) -> str:
-    """The whole page. Everything that comes from the texts is escaped."""
-    return _HEAD + "\n".join(_body(explanation)) + "\n" + _TAIL
-
-
-def _body(explanation: Explanation) -> Iterator[str]:
-    scored = bool(explanation.result.pairs)
-    yield f"<h1>{with_minus(explanation.headline) if scored else 'QUALS undefined'}</h1>"
-    meaning = "0 is fully supported by the source; the further below, the less. " if scored else f"{NO_PAIRS} "
-    yield f'<p class="muted">{meaning}Settings {escaped(explanation.signature)}.</p>'
-    for note in explanation.notes:
+def _body(
+    source: str, summary: str, score: float, pairs: Sequence[ScoredPair], signature: str, notes: Sequence[str]
+) -> Iterator[str]:
+    yield f"<h1>{with_minus(headline(score, pairs)) if pairs else 'QUALS undefined'}</h1>"
+    yield f"<p>{judgement(pairs) if pairs else NO_PAIRS}</p>"
+    yield (
+        '<p class="muted">Nats per token: 0 means that the source supports the summary fully; the further below 0, '
+        f"the less. Compare summaries of the same source only. Signature {escaped(signature)}.</p>"
+    )
+    for note in notes:
         yield f'<p class="muted">{note}</p>'
     yield '<section aria-label="Summary">'
-    yield f'<p class="text summary" dir="auto">{_marked(explanation)}</p>'
+    yield f'<p class="text summary" dir="auto">{_marked(summary, pairs)}</p>'
     yield "</section>"
-    source = f'<p class="text source" dir="auto">{escaped(explanation.source)}</p>'
-    yield f"<details><summary>Source</summary>{source}</details>"
-    if not scored:
+    if pairs:
+        yield (
+            '<p class="muted">Coloured: words that are far less likely given the source in every pair that mentions '
+            f"them (by {FAR:g} nats or more). A click leads to the worst such pair.</p>"
+        )
+    text = f'<p class="text source" dir="auto">{escaped(source)}</p>'
+    yield f"<details><summary>Source</summary>{text}</details>"
+    if not pairs:
         return
-    lines = f"a line every {count(grid_step(explanation.depth), 'nat')}"
+    longest = depth(pairs)
     yield (
-        '<p class="legend"><span class="key a">under the summary (left)</span>'
-        '<span class="key b">under the source (right)</span>'
-        '<span class="muted">Log-probability of each token: the longer the bar, the less expected; '
-        f"{lines}. The answer is shaded.</span></p>"
+        '<p class="legend"><span class="key a">given the summary (left)</span>'
+        '<span class="key b">given the source (right)</span>'
+        '<span class="muted">Log-probability of each word: the longer the bar, the less expected the word; a line '
+        f"every {count(grid_step(longest), 'nat')}. The answer is shaded, deciding words are coloured.</span></p>"
     )
     yield "<div>"
-    for number, pair in enumerate(explanation.worst_first, start=1):
-        yield from _article(number, pair, explanation.depth)
+    for number, pair in enumerate(pairs, start=1):
+        yield from _article(number, pair, longest)
     yield "</div>"
 
 
-def _article(number: int, pair: ScoredPair, depth: int) -> Iterator[str]:
-    words = token_texts(pair)
-    values = list(zip(words, pair.token_log_probs_summary, pair.token_log_probs_source, strict=True))
+def _article(number: int, pair: ScoredPair, longest: int) -> Iterator[str]:
+    values = list(zip(token_texts(pair), pair.token_log_probs_summary, pair.token_log_probs_source, strict=True))
     yield f'<article id="pair-{number}" aria-labelledby="title-{number}">'
     question, answer = (f'<bdi dir="auto">{escaped(text)}</bdi>' for text in (pair.question, pair.answer))
     yield f'<h2 id="title-{number}">{number}. {question} &rarr; {answer}</h2>'
@@ -142,7 +142,7 @@ def _article(number: int, pair: ScoredPair, depth: int) -> Iterator[str]:
         f"(source {with_minus(signed(pair.log_likelihood_source))}, "
         f"summary {with_minus(signed(pair.log_likelihood_summary))})</p>"
     )
-    yield token_bars(pair, depth)
+    yield word_bars(pair, longest)
     yield '<details><summary>Numbers</summary><div class="scroll"><table>'
     yield "<thead><tr><th scope='col'>token</th><th scope='col'>summary</th><th scope='col'>source</th></tr></thead>"
     yield "<tbody>"
@@ -153,22 +153,16 @@ def _article(number: int, pair: ScoredPair, depth: int) -> Iterator[str]:
     yield "</article>"
 
 
-def _marked(explanation: Explanation) -> str:
-    """The summary, each stretch that pairs answer with marked by its worst difference and linked to that pair."""
-    summary = explanation.summary
-    worst = explanation.worst_first
-    edges = sorted({0, len(summary), *(edge for pair in worst for edge in (pair.start, pair.end))})
-    parts = []
-    for start, end in pairwise(edges):
-        stretch = escaped(summary[start:end])
-        number = next((place for place, pair in enumerate(worst, 1) if pair.start <= start and end <= pair.end), None)
-        if number is None:
-            parts.append(stretch)
-            continue
-        pair = worst[number - 1]
-        weight = 0.0 if math.isnan(pair.score) else min(0.6, max(0.0, -pair.score) * 0.25)
-        title = escaped(f"worst pair: {pair.question} ({signed(pair.score)})")
+def _marked(summary: str, pairs: Sequence[ScoredPair]) -> str:
+    """The summary, each unsupported word coloured by how far it is from support, and linked to its worst pair."""
+    parts, end = [], 0
+    for word in unsupported_words(summary, pairs):
+        parts.append(escaped(summary[end : word.start]))
+        weight = min(0.7, -word.change * 0.06)
+        title = f"less likely given the source by {signed(-word.change)} nats or more"
         parts.append(
-            f'<a href="#pair-{number}" title="{title}"><mark style="--weight:{weight:.3f}">{stretch}</mark></a>'
+            f'<a href="#pair-{word.pair + 1}" title="{title}"><mark style="--weight:{weight:.3f}">'
+            f"{escaped(summary[word.start : word.end])}</mark></a>"
         )
-    return "".join(parts)
+        end = word.end
+    return "".join([*parts, escaped(summary[end:])])
