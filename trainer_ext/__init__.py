@@ -1,4 +1,14 @@
-"""Training Hugging Face summarizers to state what their source states."""
+"""Training Hugging Face summarizers to state what their source states.
+
+The names below are the public face, with two sub-modules: :mod:`trainer_ext.mining`, the steps of mining as functions
+over a data set, and :mod:`trainer_ext.losses`, the contrastive losses.
+
+Example:
+    >>> from trainer_ext import ContrastiveSeq2SeqTrainingArguments
+    >>> from trainer_ext.losses import LOSSES
+    >>> sorted(LOSSES)
+    ['hellinger', 'hinge', 'margin', 'preference', 'unlikelihood']
+"""
 
 from __future__ import annotations
 

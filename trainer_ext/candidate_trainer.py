@@ -1,4 +1,4 @@
-"""Seq2SeqTrainer over rows that have candidates: the step, the logs and the evaluation, without the mining."""
+"""Seq2SeqTrainer for rows that have candidates: the step, the logs and the evaluation, but not the mining."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from transformers import PreTrainedModel, Seq2SeqTrainer, TrainingArguments
 from transformers.trainer_pt_utils import find_batch_size
 from transformers.trainer_utils import has_length
 
-from trainer_ext.arguments import contrastive_options
+from trainer_ext.arguments import contrastive_options, make_objective
+from trainer_ext.checks import check_model
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
-from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, brings_candidates
-from trainer_ext.losses import ContrastiveLoss, Counts, likelihoods
+from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, has_candidates
+from trainer_ext.losses import ContrastiveLoss, likelihoods
 from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
+from trainer_ext.objective import Counts, Objective
 from trainer_ext.one_pass import decoder_inputs, forward_rows, target_rows
 
 if TYPE_CHECKING:
@@ -31,13 +33,18 @@ logger = logging.getLogger(__name__)
 
 
 class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
-    """Seq2SeqTrainer that trains towards the target and away from the candidates of a row, with one encoder pass.
+    """Seq2SeqTrainer that trains towards a row's target and away from its candidates, with one encoder pass.
 
-    Rows without candidates are trained on by likelihood, as Seq2SeqTrainer does. The base of
-    :class:`~trainer_ext.trainer.ContrastiveSeq2SeqTrainer`, which says what the arguments are.
+    Rows without candidates are trained on by likelihood, as in Seq2SeqTrainer. This is the base class of
+    :class:`~trainer_ext.trainer.ContrastiveSeq2SeqTrainer`, which documents the arguments.
+
+    Attributes:
+        options: the options of contrastive training, see :class:`~trainer_ext.arguments.ContrastiveOptions`.
+        training_objective: what training minimises. (Trainer itself has an attribute ``objective``, for searches.)
+        contrastive_loss: the loss object that was given; None means the loss that ``options`` name.
     """
 
-    # Trainer's own annotations allow for None and for modules without a config, which are refused here.
+    # Trainer's own annotations allow None and modules without a config, which are refused here.
     model: Any
     args: Any
     data_collator: Any
@@ -74,49 +81,48 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         self.contrastive_loss = contrastive_loss
         self._read_options()
         self.data_collator = contrastive_collator(data_collator, self.model, processing_class)
-        self._brings = brings_candidates(train_dataset)
-        self._shared = False  # whether rows of a source share its encoder states in attention
+        self._has_candidates = has_candidates(train_dataset)
+        self._shares_encoder_states = False  # in attention, between the rows of one source
+        self._own_loss_called = False  # whether compute_loss of this class ran, and not only a subclass's
         self._steps, self._evaluation = Monitor(self.args.device), Monitor(self.args.device)
-        self._generated = torch.zeros(2, device=self.args.device)  # summaries, their tokens
+        self._generated = torch.zeros(2, device=self.args.device)  # number of summaries, number of their tokens
         self._collapse = CollapseWatch()
-        self._asked = False  # whether this class's compute_loss was
-        if self._says_the_loss():
-            # The loss comes out of compute_loss divided by the counts of the whole optimiser step.
+        if self._owns_loss():
+            # compute_loss already divides by the counts of the whole optimiser step, so Trainer must not divide again.
             self.loss_is_scaled_for_ga = True
             if not hasattr(Seq2SeqTrainer, "loss_is_scaled_for_ga"):
-                self.model_accepts_loss_kwargs = True  # which keeps earlier versions from dividing again
+                self.model_accepts_loss_kwargs = True  # the same for transformers without that attribute
         if self._is_contrastive():
             self._check()
 
     def _is_contrastive(self) -> bool:
-        return self.train_dataset is not None and self._brings
+        """Whether this trainer trains away from candidates."""
+        return self.train_dataset is not None and self._has_candidates
 
-    def _says_the_loss(self) -> bool:
-        """Whether the loss is this class's: no function's, nor, but where candidates need this one, a subclass's."""
+    def _owns_loss(self) -> bool:
+        """Whether the loss is this class's, and not a function's or a subclass's.
+
+        With candidates it is always this class's: a subclass may only wrap it.
+        """
         own = type(self).compute_loss is CandidateSeq2SeqTrainer.compute_loss
         return self.compute_loss_func is None and (own or self._is_contrastive())
 
     def _read_options(self) -> None:
         self.options = contrastive_options(self.args)
-        self._objective = self.options.objective(self.args.label_smoothing_factor, self.contrastive_loss)
+        self.training_objective: Objective = make_objective(
+            self.options, self.args.label_smoothing_factor, self.contrastive_loss
+        )
 
     def _check(self) -> None:
+        """Refuse a loss, a model or adapters that contrastive training cannot work with."""
         if self.compute_loss_func is not None:
             raise ValueError(
-                "compute_loss_func and contrastive training both say what the loss is: give contrastive_loss instead, "
-                "or set mine_candidates=False and bring no candidates."
+                "compute_loss_func and contrastive training both define the loss: give contrastive_loss instead, or "
+                "set mine_candidates=False and remove candidate_labels."
             )
-        if not getattr(self.model.config, "is_encoder_decoder", False):
-            raise ValueError(
-                f"{type(self.model).__name__} is no encoder-decoder, and this trainer is for those (BART, T5, ...)."
-            )
-        if getattr(getattr(self.model, "active_peft_config", None), "is_prompt_learning", False):
-            raise ValueError(
-                "peft puts learnt prompts (prefix and prompt tuning) before each row, and rows that share an encoded "
-                "source cannot have them: use LoRA or another adapter of weights."
-            )
+        check_model(self.model)
         if self.args.n_gpu > 1:
-            # Without a launcher, Trainer would split a batch between GPUs that then know nothing of the others' counts.
+            # Without a launcher, Trainer splits a batch between GPUs, none of which knows the others' counts.
             logger.warning(
                 "Training on one of %d GPUs: for all of them, start with accelerate launch.", self.args.n_gpu
             )
@@ -135,8 +141,8 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Tensor | int | None]:
-        """The batches of an optimiser step, and what its loss is divided by: counts ``(3,)`` over all ranks."""
-        if not self._says_the_loss():
+        """The batches of an optimiser step, and the counts ``(3,)`` over all ranks that divide its loss."""
+        if not self._owns_loss():
             return super().get_batch_samples(epoch_iterator, num_batches, device)
         batches = list(islice(epoch_iterator, num_batches))
         if not batches or batches[0].get("labels") is None:
@@ -146,18 +152,18 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         return batches, self._over_ranks(total)
 
     def compute_loss_context_manager(self) -> ExitStack[bool | None]:
-        """As Trainer's, in which it computes a batch's loss; a subclass's that does without this class's is refused."""
-        self._asked = False
+        """The context in which Trainer computes a batch's loss; it fails if a subclass left this class's loss out."""
+        self._own_loss_called = False
         stack: ExitStack[bool | None] = super().compute_loss_context_manager()
-        stack.push(self._require_asked)
+        stack.push(self._require_own_loss)
         return stack
 
-    def _require_asked(self, error: type[BaseException] | None, *_: Any) -> None:
-        if error is None and self.model.training and self._is_contrastive() and not self._asked:
+    def _require_own_loss(self, error: type[BaseException] | None, *_: Any) -> None:
+        if error is None and self.model.training and self._is_contrastive() and not self._own_loss_called:
             raise ValueError(
-                f"compute_loss of {type(self).__name__} says what the loss is, and so does contrastive training: call "
-                "super().compute_loss there, give contrastive_loss instead, or set mine_candidates=False and bring no "
-                "candidates."
+                f"compute_loss of {type(self).__name__} and contrastive training both define the loss: call "
+                "super().compute_loss there, give contrastive_loss instead, or set mine_candidates=False and remove "
+                "candidate_labels."
             )
 
     def compute_loss(
@@ -167,31 +173,37 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """The batch's share of the optimiser step's loss; outside training, its own mean."""
-        if not self._says_the_loss():
+        """The batch's share of the optimiser step's loss; outside training, the batch's mean.
+
+        transformers 5 multiplies an encoder-decoder's loss by the number of accumulation steps and ranks: its issue
+        47688, finding findings/loss-times-accumulation.sh. Here the loss is divided by the counts of the whole step.
+        """
+        if not self._owns_loss():
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        self._asked = True
-        total = None  # of the optimiser step, from get_batch_samples
+        self._own_loss_called = True
+        total = None  # counts of the optimiser step, from get_batch_samples
         if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.shape == (3,):
             total = Counts.unstacked(num_items_in_batch)
-        if CANDIDATE_LABELS not in inputs:
-            # Read before the call, which takes the labels out where they are smoothed.
-            labels = inputs.get("labels")
-            own = None if labels is None else (labels != IGNORED).sum()
-            if labels is not None and self.label_smoother is not None:
-                inputs = self._with_decoder_inputs(model, inputs, labels)
-            loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
-            if total is not None and own is not None:
-                # 1.0 where the step is this batch alone, so that nothing changes.
-                loss = loss * (own / total.positive_tokens) * self.accelerator.num_processes
-            return (loss, outputs) if return_outputs else loss
-        loss = self._contrastive_loss(model, inputs, total, self._steps)
-        return (loss, {"loss": loss}) if return_outputs else loss
+        if CANDIDATE_LABELS in inputs:
+            loss = self._contrastive_loss(model, inputs, total, self._steps)
+            return (loss, {"loss": loss}) if return_outputs else loss
+        # Read before the call, which takes the labels out where they are smoothed.
+        labels = inputs.get("labels")
+        tokens = None if labels is None else (labels != IGNORED).sum()
+        if labels is not None and self.label_smoother is not None:
+            inputs = self._with_decoder_inputs(model, inputs, labels)
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
+        if total is not None and tokens is not None:
+            # The factor is exactly 1 where the step is this batch alone, so nothing changes then.
+            loss = loss * (tokens / total.positive_tokens) * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
 
     def _with_decoder_inputs(self, model: nn.Module, inputs: dict[str, Any], labels: Tensor) -> dict[str, Any]:
-        """The inputs, with what the model would make of its labels ``(B, T)``, which smoothing keeps from it.
+        """The inputs, with the decoder inputs that the model would make from its labels ``(B, T)``.
 
-        Not every collator adds them. Without them BART reads its source as the target, and T5 refuses.
+        Trainer takes smoothed labels out of the batch (since transformers' pull request 9713), and a collator that
+        does not know the model adds no decoder inputs: BART then decodes its source, and T5 fails. The finding is
+        findings/smoothed-labels-without-decoder-inputs.sh.
         """
         core: Any = self.accelerator.unwrap_model(model, keep_torch_compile=False)
         decodes = getattr(getattr(core, "config", None), "is_encoder_decoder", False)
@@ -204,20 +216,20 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
     ) -> Tensor:
         core = self.accelerator.unwrap_model(model, keep_torch_compile=False)
         targets = target_rows(inputs["labels"], inputs[CANDIDATE_LABELS])  # (B, 1 + K, T)
-        of_encoder = {
+        encoder_inputs = {
             name: value
             for name, value in inputs.items()
             if name not in (*COLUMNS, "labels", "decoder_input_ids", "decoder_attention_mask")
         }
         logits = forward_rows(
-            model, core, of_encoder, targets, self._shared, self.accelerator.autocast()
+            model, core, encoder_inputs, targets, self._shares_encoder_states, self.accelerator.autocast()
         )  # (B, 1 + K, T, V)
-        found = likelihoods(logits, targets, inputs[CANDIDATE_SCORES])
+        batch = likelihoods(logits, targets, inputs[CANDIDATE_SCORES])
         counts = Counts.of(inputs["labels"], inputs[CANDIDATE_LABELS])
-        mle, contrastive = self._objective.parts(found)
-        monitor.add(found, mle.detach(), contrastive.detach(), counts, self._objective.loss.per_token)
-        loss = self._objective.value(mle, contrastive, total or counts)
-        # Gradients are averaged over ranks, and the counts are of all of them.
+        mle, contrastive = self.training_objective.parts(batch)
+        monitor.add(batch, mle.detach(), contrastive.detach(), counts, self.training_objective.loss.per_token)
+        loss = self.training_objective.value(mle, contrastive, total or counts)
+        # Gradients are averaged over ranks, while the counts are sums over all of them.
         return loss if total is None else loss * self.accelerator.num_processes
 
     def _over_ranks(self, sums: Tensor) -> Tensor:
@@ -230,10 +242,14 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
     # Evaluation and logs.
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[Any] | None:
-        """In the set's order, also where Trainer would group rows by length: predictions stand for rows."""
+        """The set's order, also where Trainer would group rows by length, because predictions stand for rows.
+
+        transformers groups evaluation sets since its pull request 33514, and gives predictions in that order. The
+        finding is findings/eval-order-under-group-by-length.sh.
+        """
         if self.args.train_sampling_strategy != "group_by_length" or not has_length(eval_dataset):
             return super()._get_eval_sampler(eval_dataset)
-        # Over ranks, None lets accelerate deal out the rows in order.
+        # With several ranks, None lets accelerate give out the rows in order.
         return SequentialSampler(eval_dataset) if self.args.world_size <= 1 else None
 
     def prediction_step(
@@ -244,7 +260,7 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         ignore_keys: list[str] | None = None,
         **gen_kwargs: Any,
     ) -> tuple[Any, Any, Any]:
-        """As Seq2SeqTrainer's, to which candidates are not shown; their metrics are counted beside it."""
+        """Seq2SeqTrainer's step without the candidates, whose metrics are counted beside it."""
         plain = {name: value for name, value in inputs.items() if name not in COLUMNS}
         loss, generated, labels = super().prediction_step(model, plain, prediction_loss_only, ignore_keys, **gen_kwargs)
         real = self._real_rows(find_batch_size(inputs))
@@ -254,7 +270,7 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
             self._generated += torch.stack([tokens.new_tensor(real), tokens])
         if CANDIDATE_LABELS in inputs and inputs.get("labels") is not None:
             inputs = dict(self._prepare_inputs(inputs))
-            for name in ("labels", CANDIDATE_LABELS):  # every rank must call the model, for rows that count or not
+            for name in ("labels", CANDIDATE_LABELS):  # repeated rows count nothing, but every rank calls the model
                 inputs[name] = inputs[name].clone()
                 inputs[name][real:] = IGNORED
             with torch.no_grad(), self.compute_loss_context_manager():
@@ -262,7 +278,7 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         return loss, generated, labels
 
     def _real_rows(self, count: int) -> int:
-        """How many of the ``count`` rows of this rank's batch are no repeats, which fill up the last batch."""
+        """How many of the ``count`` rows of this rank's batch are not repeats that fill up the last batch."""
         state = self.accelerator.gradient_state
         if self.accelerator.num_processes == 1 or not state.end_of_dataloader or state.remainder <= 0:
             return count
@@ -276,10 +292,10 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> EvalLoopOutput:
-        """As Seq2SeqTrainer's, with the contrastive metrics where there are candidates, and the summaries' length.
+        """Seq2SeqTrainer's loop, with the metrics of candidates and the mean length of generated summaries.
 
-        The model's generation config stays as it was: Seq2SeqTrainer writes defaults into it, lengths of later
-        summaries included.
+        The model's generation config stays as it was. Seq2SeqTrainer writes defaults into it, which would change the
+        length of summaries generated later.
         """
         self._evaluation = Monitor(self.args.device)
         self._generated = torch.zeros(2, device=self.args.device)
@@ -290,17 +306,17 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
             output = super().evaluation_loop(
                 dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
             )
-        found = self._evaluation.metrics(self._over_ranks)
+        metrics = self._evaluation.metrics(self._over_ranks)
         summaries, tokens = self._over_ranks(self._generated).tolist()
         if summaries:
-            found["generated_length"] = tokens / summaries
-        extra = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+            metrics["generated_length"] = tokens / summaries
+        extra = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
         return output._replace(metrics={**extra, **(output.metrics or {})})
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """As Trainer's, with the contrastive metrics since the last log beside the loss."""
+        """Trainer's log, with the contrastive metrics since the last log beside the loss."""
         if self.is_in_train and self._is_contrastive():
-            if "loss" in logs:  # every rank logs, so every rank takes part
+            if "loss" in logs:  # every rank logs, so every rank takes part in the sums
                 logs = {**logs, **self._steps.metrics(self._over_ranks)}
             self._collapse.look(logs)
         super().log(logs, *args, **kwargs)

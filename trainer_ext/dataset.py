@@ -1,4 +1,4 @@
-"""The training set as a user gave it: a data set, a list of rows, or a stream."""
+"""The data set as a user gave it: a ``datasets.Dataset``, a list of rows, or a stream."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REFERENCE_SCORE = "reference_score"  # float, optional
 IGNORED = -100  # a label that no loss counts
 
 
-def brings_candidates(data: Any) -> bool:
-    """Whether the rows have ``candidate_labels``; where no columns are named, the first row tells.
+def has_candidates(data: Any) -> bool:
+    """Whether the rows have ``candidate_labels``: by the column names, or else by the first row.
 
-    A stream that can be read once counts as having none: a look at its first row would take it from the training.
+    A stream that can be read only once counts as having none: reading its first row would take it from the training.
     """
     columns = getattr(data, "column_names", None)
     if columns is not None:
@@ -31,16 +31,16 @@ def brings_candidates(data: Any) -> bool:
 
 
 def as_dataset(data: Any) -> datasets.Dataset:
-    """All rows at hand, as a ``datasets.Dataset``.
+    """All rows, as a ``datasets.Dataset``.
 
     Raises:
-        ValueError: it is a stream, which is read in order and once.
+        ValueError: ``data`` is a stream.
     """
     if isinstance(data, datasets.Dataset):
         return data
     if isinstance(data, datasets.IterableDataset) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
         raise ValueError(
-            f"The training set is a {type(data).__name__}, which is read in order and once: mining needs all rows at "
-            "hand. Give a datasets.Dataset, bring candidate columns, or set mine_candidates=False."
+            f"The training set is a {type(data).__name__}, which can be read only in order and once, and mining needs "
+            "all rows at hand: give a datasets.Dataset, add candidate columns, or set mine_candidates=False."
         )
     return datasets.Dataset.from_list([dict(data[place]) for place in range(len(data))])

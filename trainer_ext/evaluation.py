@@ -1,8 +1,9 @@
-"""QUALS and ROUGE of generated summaries: for ``compute_metrics``, and for the model card."""
+"""QUALS and ROUGE of generated summaries, for ``compute_metrics`` and for the model card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,11 @@ ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 
 
 def rouge(summaries: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-    """Mean F1 of ROUGE-1, ROUGE-2 and ROUGE-L, stemmed, each from 0 to 1.
+    """Mean F1 of ROUGE-1, ROUGE-2 and ROUGE-L with stemming, each from 0 to 1, higher is better.
+
+    Example:
+        >>> rouge(["the cat sat"], ["the cats sat"])
+        {'rouge1': 1.0, 'rouge2': 1.0, 'rougeL': 1.0}
 
     Raises:
         ValueError: the package rouge-score is missing.
@@ -32,15 +37,15 @@ def rouge(summaries: Sequence[str], references: Sequence[str]) -> dict[str, floa
 
 @dataclass(frozen=True)
 class SummaryQuality:
-    """What was measured of a model's summaries.
+    """The measured quality of a model's summaries.
 
     Attributes:
-        documents: summarized.
-        quals: mean QUALS, nats a token; NaN where no summary has a score.
-        coverage: share of the summaries that have one.
-        rouge1, rouge2, rougeL: mean F1 against the references, 0 to 1.
+        documents: number of documents that were summarized.
+        quals: mean QUALS, nats per token, higher is better; NaN where no summary has a score.
+        coverage: share of the summaries that have a score, 0 to 1.
+        rouge1, rouge2, rougeL: mean F1 against the references, 0 to 1, higher is better.
         length: mean length of a summary in words.
-        signature: of the QUALS scores.
+        signature: signature of the QUALS scores.
     """
 
     documents: int
@@ -53,8 +58,14 @@ class SummaryQuality:
     signature: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
+        """Plain values for JSON; NaN is None."""
+        return {name: None if value != value else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SummaryQuality:
+        """The inverse of :meth:`to_dict`."""
+        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
+        return cls(**known)
 
 
 def measure_summaries(
@@ -75,21 +86,20 @@ def measure_summaries(
 class QualsComputeMetrics:
     """A ``compute_metrics`` that scores generated summaries with QUALS, and with ROUGE where there are labels.
 
-    In a Trainer of several processes, each calls compute_metrics on everything: here each scores its share, and the
-    scores are put together.
+    In a training with several processes, every process calls ``compute_metrics`` with all summaries. Here each
+    process scores its share, and the scores are gathered.
 
     Args:
         tokenizer: decodes predictions and labels.
         sources: the evaluation set's texts, in its order. Seq2SeqTrainer leaves that order with
-            ``train_sampling_strategy="group_by_length"``, and the scores would be of other sources;
-            ContrastiveSeq2SeqTrainer keeps it.
-        scorer: None is a :class:`~quals.QualsScorer` with the embedded QAGen, loaded at the first call.
+            ``train_sampling_strategy="group_by_length"``; ContrastiveSeq2SeqTrainer keeps it.
+        scorer: the scorer; None is a :class:`~quals.QualsScorer` with the embedded QAGen, loaded at the first call.
 
-    Returns, when called: ``quals`` (mean, nats a token, higher is better), ``quals_coverage`` (share scored),
-    ``rouge1``, ``rouge2``, ``rougeL`` (mean F1, 0 to 1).
+    Returns, when called: ``quals`` (mean, nats per token, higher is better), ``quals_coverage`` (share of summaries
+    with a score, 0 to 1), ``rouge1``, ``rouge2`` and ``rougeL`` (mean F1, 0 to 1).
 
     Raises:
-        ValueError: when called with another number of predictions than there are sources.
+        ValueError: when called, if the numbers of predictions and sources differ.
 
     Example::
 
@@ -110,17 +120,17 @@ class QualsComputeMetrics:
         state, count = PartialState(), len(self._sources)
         ids = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
         if state.num_processes > 1:
-            ids = ids[:count]  # behind them are repeats that filled up the last batch, which Seq2SeqTrainer keeps
+            ids = ids[:count]  # Seq2SeqTrainer keeps the repeated rows that filled up the last batch
         summaries = self._decode(ids)
         if len(summaries) != count:
             raise ValueError(
-                f"There are {len(summaries)} predictions and {len(self._sources)} sources: QualsComputeMetrics needs "
-                "the sources of the set that is evaluated."
+                f"There are {len(summaries)} predictions and {len(self._sources)} sources: give "
+                "QualsComputeMetrics the sources of the set that is evaluated."
             )
-        mine = range(state.process_index, len(summaries), state.num_processes)
+        share = range(state.process_index, len(summaries), state.num_processes)
         if self._scorer is None:
             self._scorer = QualsScorer(device=str(state.device))
-        results = self._scorer.score([self._sources[n] for n in mine], [summaries[n] for n in mine]) if mine else []
+        results = self._scorer.score([self._sources[n] for n in share], [summaries[n] for n in share]) if share else []
         scores: list[float] = gather_object([result.score for result in results])
         metrics = {"quals": mean_score(scores), "quals_coverage": float(np.mean(~np.isnan(scores)))}
         if prediction.label_ids is not None:

@@ -1,18 +1,24 @@
 """Losses that push a summarizer away from inaccurate candidates, as functions of token log-likelihoods.
 
-All read :class:`Likelihoods`: the teacher-forced log-likelihoods of a document's target summary (row 0, the positive)
-and of its candidates (rows 1..K). Each returns a sum over the batch, which the objective divides by what was counted
-over the whole optimiser step, so that batches, accumulation and ranks do not change the result.
+Each loss reads :class:`Likelihoods`: the teacher-forced log-likelihoods of a document's target summary (row 0) and of
+its candidates (rows 1 to K). Each returns a sum over the batch. :class:`Objective` divides that sum by what was counted
+over the whole optimiser step, so that batch size, accumulation and ranks do not change the result.
 
 ====================  ==========  ===========================================  =====================================
 Loss                  counted by  reads                                        from
 ====================  ==========  ===========================================  =====================================
 :class:`Unlikelihood` token       candidates                                   Nan et al. 2021, Welleck et al. 2020
 :class:`Hellinger`    token       candidates                                   the code of Nan et al. 2021
-:class:`Margin`       document    positive, candidates and their scores        BRIO, Liu et al. 2022
-:class:`Hinge`        document    positive against each candidate              SLiC, Zhao et al. 2022
-:class:`Preference`   document    positive against each candidate              CPO, Xu et al. 2024; SimPO, Meng et al.
+:class:`Margin`       document    target, candidates and their scores          BRIO, Liu et al. 2022
+:class:`Hinge`        document    target against each candidate                SLiC, Zhao et al. 2022
+:class:`Preference`   document    target against each candidate                CPO, Xu et al. 2024; SimPO, Meng et al.
 ====================  ==========  ===========================================  =====================================
+
+In the equations y+ is the target, y- a candidate, x the source, and ``f(y) = sum_t log p(y_t | y_<t, x) / |y|^a`` with
+the length penalty a. All values are in nats.
+
+To add a loss, write a subclass of :class:`ContrastiveLoss` here and name it in ``LOSSES``. The trainer also takes an
+object of any such class: ``ContrastiveSeq2SeqTrainer(..., contrastive_loss=MyLoss())``.
 """
 
 from __future__ import annotations
@@ -31,15 +37,15 @@ from trainer_ext.dataset import IGNORED
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """What the model finds of every target token of a batch; row 0 of a document is its positive.
+    """Log-likelihoods of every token of a batch; row 0 of a document is its target, rows 1 to K its candidates.
 
     Attributes:
-        log_probs: ``(B, 1 + K, T)`` float32, ``log p(y_t | y_<t, source)``; 0 at padding.
-        log_complements: ``(B, K, T)`` float32, ``log(1 - p)`` of the candidates' tokens; 0 at padding.
-        mean_log_probs: ``(B, T)`` float32, mean over the vocabulary of the log-probabilities at each of the positive's
-            tokens, which label smoothing needs; 0 at padding.
-        mask: ``(B, 1 + K, T)`` bool, real tokens; a row without any is a candidate that the document does not have.
-        scores: ``(B, K)`` float32, the ranker's, higher is better; NaN where it is not known.
+        log_probs: ``(B, 1 + K, T)`` float32, ``log p(y_t | y_<t, x)`` in nats; 0 at padding.
+        log_complements: ``(B, K, T)`` float32, ``log(1 - p)`` of the candidates' tokens in nats; 0 at padding.
+        mean_log_probs: ``(B, T)`` float32, mean log-probability over the vocabulary at each of the target's tokens,
+            for label smoothing; 0 at padding.
+        mask: ``(B, 1 + K, T)`` bool, True at real tokens; a row without any is a missing candidate.
+        scores: ``(B, K)`` float32, the ranker's scores, higher is better; NaN where there is none.
     """
 
     log_probs: Tensor
@@ -54,41 +60,48 @@ class Likelihoods:
         return self.mask.any(-1)
 
     def sequence(self, length_penalty: float) -> Tensor:
-        """``(B, 1 + K)``: log-likelihood of a row over its length to the power of ``length_penalty``.
+        """``(B, 1 + K)``: f(y), the log-likelihood of a row over its length to the power of ``length_penalty``.
 
-        0 is the log-likelihood itself, in nats; 1 its mean, in nats a token.
+        A penalty of 0 gives the log-likelihood in nats, a penalty of 1 its mean in nats per token.
         """
         lengths = self.mask.sum(-1).clamp(min=1)  # (B, 1 + K)
         return self.log_probs.sum(-1) / lengths**length_penalty
 
     def comparisons(self) -> tuple[Tensor, Tensor]:
-        """Which rows are to be likelier than which.
+        """Which rows should be likelier than which.
 
         Returns:
-            better: ``(B, 1 + K, 1 + K)`` bool, ``[b, i, j]``: row i is better than row j. The positive is better than
-                every candidate; of two candidates that have scores, the one with the higher.
-            gaps: ``(B, 1 + K, 1 + K)`` float32, the difference of their ranks, 1 or more where ``better``.
+            better: ``(B, 1 + K, 1 + K)`` bool, ``[b, i, j]``: row i is better than row j. The target is better than
+                every candidate. Of two candidates with scores, the one with the higher score is better.
+            gaps: ``(B, 1 + K, 1 + K)`` float32, the difference of their places in the order, at least 1 where
+                ``better``.
         """
         scores = self.scores
         higher = scores[:, :, None] > scores[:, None, :]  # (B, K, K); False for NaN
-        ranks = 1.0 + higher.sum(1)  # (B, K): the positive has rank 0
-        ranks = torch.cat([ranks.new_zeros(len(ranks), 1), ranks], dim=1)  # (B, 1 + K)
+        places = 1.0 + higher.sum(1)  # (B, K): the target has place 0
+        places = torch.cat([places.new_zeros(len(places), 1), places], dim=1)  # (B, 1 + K)
         better = torch.nn.functional.pad(higher, (1, 0, 1, 0))  # (B, 1 + K, 1 + K)
         better[:, 0, 1:] = True
         better &= self.present[:, :, None] & self.present[:, None, :]
-        return better, ranks[:, None, :] - ranks[:, :, None]
+        return better, places[:, None, :] - places[:, :, None]
 
 
 def likelihoods(logits: Tensor, targets: Tensor, scores: Tensor) -> Likelihoods:
     """Log-likelihoods of target tokens.
 
-    ``log(1 - p)`` is taken as the log-sum-exp over all other tokens, not from p: it keeps its value and its gradient
-    where p is 1 to rounding, which is where a model that must unlearn something needs them.
+    ``log(1 - p)`` is the log-sum-exp over all other tokens, and is not computed from p. So it keeps its value and its
+    gradient where p rounds to 1, which is where a model must unlearn something.
 
     Args:
-        logits: ``(B, 1 + K, T, V)``, any float dtype; float64 is kept, others are computed in float32.
+        logits: ``(B, 1 + K, T, V)``, any float dtype; float64 stays, others are computed in float32.
         targets: ``(B, 1 + K, T)`` int64, -100 at padding.
-        scores: ``(B, K)`` float32.
+        scores: ``(B, K)`` float32, higher is better, NaN where there is none.
+
+    Example:
+        >>> logits = torch.tensor([0.0, 1.0, 2.0]).expand(1, 2, 1, 3)  # one document, one candidate, one token each
+        >>> batch = likelihoods(logits, torch.tensor([[[2], [0]]]), torch.tensor([[-1.0]]))
+        >>> batch.log_probs.squeeze(-1)  # the target's token is the likeliest of three, the candidate's the least
+        tensor([[-0.4076, -2.4076]])
     """
     logits = logits if logits.dtype == torch.float64 else logits.float()
     mask = targets != IGNORED  # (B, 1 + K, T)
@@ -106,103 +119,156 @@ def likelihoods(logits: Tensor, targets: Tensor, scores: Tensor) -> Likelihoods:
 
 
 class ContrastiveLoss(ABC):
-    """A loss over the candidates of a batch; see the module for the list."""
+    """A loss over the candidates of a batch; the module lists them.
+
+    Attributes:
+        per_token: whether the loss is counted by candidate token, or by document.
+    """
 
     per_token: bool
 
     @abstractmethod
-    def total(self, found: Likelihoods) -> Tensor:
-        """Sum over the batch's tokens (``per_token``) or documents; a scalar in nats."""
+    def total(self, batch: Likelihoods) -> Tensor:
+        """Sum over the batch's candidate tokens (``per_token``) or documents: a scalar in nats, lower is better."""
 
 
 @dataclass(frozen=True)
 class Unlikelihood(ContrastiveLoss):
-    """``sum_t -log(1 - p(y-_t))``: every token of a candidate becomes less likely (Nan et al. 2021, CONSEQ).
+    """Makes every token of a candidate less likely (CONSEQ, Nan et al. 2021)::
 
-    Range: 0 and up. The gradient at the token's logit is p: strongest where the model is sure. Needs no scores and no
-    positive; it pushes tokens that are right in the candidate away too, so keep candidates few and bad.
-    Counted by token, together with the positives' tokens, as in the paper.
+        sum_t -log(1 - p(y-_t | y-_<t, x))
+
+    Counted by token, together with the targets' tokens. Range: 0 and up. The gradient at a token's logit is p, so it
+    is strongest where the model is sure.
+
+    Inputs: candidates only; it reads neither scores nor the target.
+    Relations: it also pushes away the tokens that are right in a candidate, so keep candidates few and bad.
+    :class:`Hellinger` is the bounded form; :class:`Hinge` and :class:`Preference` compare whole summaries instead.
+
+    Example:
+        >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
+        >>> Unlikelihood().total(even)  # -log(1 - 0.5): each of two tokens has probability 0.5
+        tensor(0.6931)
     """
 
     per_token = True
 
-    def total(self, found: Likelihoods) -> Tensor:
-        return -found.log_complements.sum()
+    def total(self, batch: Likelihoods) -> Tensor:
+        return -batch.log_complements.sum()
 
 
 @dataclass(frozen=True)
 class Hellinger(ContrastiveLoss):
-    """``sum_t (1 - sqrt(1 - p(y-_t)))^2``: bounded, so that no token can dominate.
+    """Makes the tokens of a candidate less likely, with a bound, so that no token dominates::
 
-    Range: 0 to 1 a token. Its gradient at the token's logit is ``p (1 - s) s`` with ``s = sqrt(1 - p)``: it vanishes at
-    both ends, gentler than :class:`Unlikelihood`, and without effect on tokens of which the model is certain.
+        sum_t (1 - sqrt(1 - p(y-_t | y-_<t, x)))^2
+
+    Counted by token. Range: 0 to 1 per token. With ``s = sqrt(1 - p)`` the gradient at a token's logit is
+    ``p (1 - s) s``, which vanishes at both ends.
+
+    Inputs: candidates only; it reads neither scores nor the target.
+    Relations: it is gentler than :class:`Unlikelihood`, and does nothing to tokens of which the model is certain.
+
+    Example:
+        >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
+        >>> Hellinger().total(even)  # (1 - sqrt(0.5))^2
+        tensor(0.0858)
     """
 
     per_token = True
 
-    def total(self, found: Likelihoods) -> Tensor:
-        distances = (1.0 - (0.5 * found.log_complements).exp()) ** 2  # (B, K, T); 0 at padding
+    def total(self, batch: Likelihoods) -> Tensor:
+        distances = (1.0 - (0.5 * batch.log_complements).exp()) ** 2  # (B, K, T); 0 at padding
         return distances.sum()
 
 
 @dataclass(frozen=True)
 class Margin(ContrastiveLoss):
-    """BRIO's ranking loss: mean over comparisons of ``max(0, f(worse) - f(better) + margin * (rank difference))``.
+    """Puts all summaries of a document in the order of their scores (BRIO, Liu et al. 2022)::
 
-    f is the length-normalised log-likelihood. The positive ranks first, candidates follow by score; those without a
-    score are compared with the positive alone. Range: 0 and up, 0 where the model's order has the margins. Learns an
-    order among all candidates, so give it several of them (BRIO: 16) with scores.
+        mean over pairs of max(0, f(worse) - f(better) + margin * (difference of their places in the order))
+
+    Counted by document. Range: 0 and up; 0 where the model's order has the margins.
+
+    Inputs: the target, which comes first, and candidates with scores. A candidate without a score is compared with the
+    target alone. Give several candidates per document (BRIO: 16).
+    Relations: :class:`Hinge` compares candidates with the target only, and needs no scores.
 
     Args:
-        margin: nats (to the length penalty's scale) that neighbours in rank are to differ by. BRIO: 0.001.
-        length_penalty: BRIO has 2.0 for CNN/DM, 0.6 for XSum.
+        margin: lead that neighbours in the order must have, in nats per token^a. BRIO: 0.001.
+        length_penalty: a; BRIO has 2.0 for CNN/DM and 0.6 for XSum.
+
+    Example:
+        >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
+        >>> Margin(margin=0.5).total(even)  # equal likelihoods, so the margin is missing
+        tensor(0.5000)
     """
 
     margin: float = 0.001
     length_penalty: float = 1.0
     per_token = False
 
-    def total(self, found: Likelihoods) -> Tensor:
-        better, gaps = found.comparisons()  # (B, 1 + K, 1 + K)
-        values = found.sequence(self.length_penalty)  # (B, 1 + K)
+    def total(self, batch: Likelihoods) -> Tensor:
+        better, gaps = batch.comparisons()  # (B, 1 + K, 1 + K)
+        values = batch.sequence(self.length_penalty)  # (B, 1 + K)
         excess = (values[:, None, :] - values[:, :, None] + self.margin * gaps).clamp(min=0)  # (B, 1 + K, 1 + K)
-        return _mean_of_documents(excess, better)
+        return _mean_per_document(excess, better)
 
 
 @dataclass(frozen=True)
 class Hinge(ContrastiveLoss):
-    """SLiC's calibration: mean over candidates of ``max(0, margin - f(positive) + f(candidate))``.
+    """Makes the target lead each candidate by a margin (SLiC, Zhao et al. 2022)::
 
-    Range: 0 and up, 0 where the positive leads by the margin. Candidates' scores are not read.
+        mean over candidates of max(0, margin - f(y+) + f(y-))
+
+    Counted by document. Range: 0 and up; 0 where the target leads by the margin.
+
+    Inputs: the target and its candidates; it reads no scores.
+    Relations: :class:`Preference` is the smooth form, :class:`Margin` also orders the candidates.
 
     Args:
-        margin: nats that the positive is to lead by. SLiC: 1.0.
-        length_penalty: 0 (SLiC) compares the log-likelihoods of whole sequences, 1 their means a token.
+        margin: lead of the target in nats per token^a. SLiC: 1.0.
+        length_penalty: a; 0 (SLiC) compares log-likelihoods of whole summaries, 1 their means per token.
+
+    Example:
+        >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
+        >>> Hinge(margin=2.0).total(even)
+        tensor(2.)
     """
 
     margin: float = 1.0
     length_penalty: float = 0.0
     per_token = False
 
-    def total(self, found: Likelihoods) -> Tensor:
-        values = found.sequence(self.length_penalty)  # (B, 1 + K)
+    def total(self, batch: Likelihoods) -> Tensor:
+        values = batch.sequence(self.length_penalty)  # (B, 1 + K)
         excess = (self.margin - values[:, :1] + values[:, 1:]).clamp(min=0)  # (B, K)
-        return _mean_of_documents(excess, found.present[:, 1:])
+        return _mean_per_document(excess, batch.present[:, 1:])
 
 
 @dataclass(frozen=True)
 class Preference(ContrastiveLoss):
-    """Reference-free preference: mean over candidates of ``-log sigmoid(beta (f(positive) - f(candidate)) - gamma)``.
+    """Prefers the target to each candidate, without a reference model (SimPO, Meng et al. 2024)::
 
-    The defaults are SimPO's form; ``Preference(beta=0.1, gamma=0.0, length_penalty=0.0)`` is CPO's (whose likelihood
-    term is the objective's own). No second copy of the model is needed. Range: 0 and up. Its gradient lives on
-    candidates that the model does not yet tell from the positive.
+        mean over candidates of -log sigmoid(beta * (f(y+) - f(y-)) - gamma)
+
+    Counted by document. Range: 0 and up. The gradient lives on candidates that the model does not yet tell from the
+    target.
+
+    Inputs: the target and its candidates; it reads no scores.
+    Relations: the defaults are SimPO's. ``Preference(beta=0.1, gamma=0.0, length_penalty=0.0)`` is CPO (Xu et al.
+    2024), whose likelihood term is the objective's own.
 
     Args:
-        beta: sharpness, 1 / nats.
-        gamma: margin of the reward, SimPO's.
-        length_penalty: 1 (SimPO) is the mean a token, 0 (CPO) the whole sequence.
-        label_smoothing: probability, from 0 to below 0.5, that a preference is the wrong way round.
+        beta: sharpness, per nat.
+        gamma: margin of the reward (SimPO).
+        length_penalty: a; 1 (SimPO) is the mean per token, 0 (CPO) the whole summary.
+        label_smoothing: probability that a preference is the wrong way round, 0 to below 0.5.
+
+    Example:
+        >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
+        >>> Preference(gamma=0.0).total(even)  # -log sigmoid(0)
+        tensor(0.6931)
     """
 
     beta: float = 2.0
@@ -211,12 +277,12 @@ class Preference(ContrastiveLoss):
     label_smoothing: float = 0.0
     per_token = False
 
-    def total(self, found: Likelihoods) -> Tensor:
-        values = found.sequence(self.length_penalty)  # (B, 1 + K)
+    def total(self, batch: Likelihoods) -> Tensor:
+        values = batch.sequence(self.length_penalty)  # (B, 1 + K)
         rewards = self.beta * (values[:, :1] - values[:, 1:]) - self.gamma  # (B, K)
         log_sigmoid = torch.nn.functional.logsigmoid
         losses = -(1 - self.label_smoothing) * log_sigmoid(rewards) - self.label_smoothing * log_sigmoid(-rewards)
-        return _mean_of_documents(losses, found.present[:, 1:])
+        return _mean_per_document(losses, batch.present[:, 1:])
 
 
 LOSSES: dict[str, Callable[..., ContrastiveLoss]] = {
@@ -231,8 +297,12 @@ LOSSES: dict[str, Callable[..., ContrastiveLoss]] = {
 def make_loss(name: str, **options: float) -> ContrastiveLoss:
     """A loss by its name, with its own options.
 
+    Example:
+        >>> make_loss("hinge", margin=2.0)
+        Hinge(margin=2.0, length_penalty=0.0)
+
     Raises:
-        ValueError: there is no such loss, or it has no such option.
+        ValueError: there is no such loss, it has no such option, or the option's value is not finite.
     """
     if name not in LOSSES:
         raise ValueError(f"contrastive_loss is {name!r}: give one of {', '.join(LOSSES)}.")
@@ -247,71 +317,7 @@ def make_loss(name: str, **options: float) -> ContrastiveLoss:
     return LOSSES[name](**options)
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What the objective divides by: of one batch, or of all batches and ranks of an optimiser step.
-
-    Attributes:
-        positive_tokens, negative_tokens: target tokens of positives and of candidates.
-        documents: documents with a candidate.
-    """
-
-    positive_tokens: Tensor
-    negative_tokens: Tensor
-    documents: Tensor
-
-    @classmethod
-    def of(cls, labels: Tensor, candidate_labels: Tensor | None) -> Counts:
-        """Of ``labels`` ``(B, T)`` and ``candidate_labels`` ``(B, K, T)``."""
-        positive = (labels != IGNORED).sum()
-        if candidate_labels is None:
-            return cls(positive, torch.zeros_like(positive), torch.zeros_like(positive))
-        tokens = (candidate_labels != IGNORED).sum((1, 2))  # (B,)
-        return cls(positive, tokens.sum(), (tokens > 0).sum())
-
-    def stacked(self) -> Tensor:
-        """``(3,)`` float32, for sums over batches and ranks."""
-        return torch.stack([self.positive_tokens, self.negative_tokens, self.documents]).float()
-
-    @classmethod
-    def unstacked(cls, counts: Tensor) -> Counts:
-        """The inverse of :meth:`stacked`."""
-        return cls(*counts.unbind())
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What training minimises: likelihood of the positives, and a contrastive loss over the candidates.
-
-    For a loss counted by token, as in the paper, with n+ and n- target tokens of positives and candidates:
-    ``(mle_weight * sum -log p(y+) + weight * loss) / (n+ + n-)``. For one counted by document:
-    ``mle_weight * sum -log p(y+) / n+ + weight * loss / documents``.
-
-    Args:
-        loss: the contrastive loss.
-        weight, mle_weight: of the two parts.
-        label_smoothing: of the positives' likelihood, 0 to below 1, as in transformers (the paper has 0.1).
-    """
-
-    loss: ContrastiveLoss
-    weight: float = 1.0
-    mle_weight: float = 1.0
-    label_smoothing: float = 0.0
-
-    def parts(self, found: Likelihoods) -> tuple[Tensor, Tensor]:
-        """Two sums over the batch, in nats: smoothed ``-log p`` of the positives; the contrastive loss."""
-        exact, spread = found.log_probs[:, 0].sum(), found.mean_log_probs.sum()
-        return -(1 - self.label_smoothing) * exact - self.label_smoothing * spread, self.loss.total(found)
-
-    def value(self, mle: Tensor, contrastive: Tensor, counts: Counts) -> Tensor:
-        """The objective, from the sums of :meth:`parts` and the counts that they are to be divided by."""
-        positive = counts.positive_tokens.clamp(min=1)
-        if self.loss.per_token:
-            return (self.mle_weight * mle + self.weight * contrastive) / (positive + counts.negative_tokens)
-        return self.mle_weight * mle / positive + self.weight * contrastive / counts.documents.clamp(min=1)
-
-
-def _mean_of_documents(values: Tensor, where: Tensor) -> Tensor:
-    """Sum over documents of the mean of the document's values; both ``(B, ...)``."""
+def _mean_per_document(values: Tensor, where: Tensor) -> Tensor:
+    """Sum over documents of the mean of each document's values; both arguments are ``(B, ...)``."""
     values, where = values.flatten(1), where.flatten(1)
     return (values.masked_fill(~where, 0.0).sum(1) / where.sum(1).clamp(min=1)).sum()

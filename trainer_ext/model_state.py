@@ -1,4 +1,4 @@
-"""What transformers and accelerate leave behind in a model, and mining must not see."""
+"""State that transformers and accelerate leave in a model, and that mining must not see."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from transformers import trainer_utils
 
 @contextmanager
 def without_autocast(model: Any) -> Iterator[None]:
-    """The model has its class's own ``forward`` in the block.
+    """Inside, the model has the ``forward`` of its class, without mixed precision.
 
-    accelerate wraps it in autocast when it prepares the model in mixed precision, for good. A model that generates in
-    another precision after an evaluation than in a fresh process would sample other candidates under the same
-    fingerprint.
+    accelerate wraps ``forward`` in autocast for good when it prepares a model in mixed precision. After an evaluation
+    the model would then sample in another precision than in a fresh process, and its weights would be the same.
     """
     wrapped = model.__dict__.pop("forward") if _in_autocast(model) else None
     try:
@@ -26,10 +25,11 @@ def without_autocast(model: Any) -> Iterator[None]:
 
 
 def forget_preparation(model: Any) -> None:
-    """Make accelerate prepare the model as one that it has never seen.
+    """Make accelerate prepare the model as if it had never seen it.
 
-    It takes a model as it is that any trainer prepared before, if only for an evaluation: without autocast where that
-    was taken off meanwhile, and not spread over ranks, which then train apart.
+    transformers 5.x prepares the model for an evaluation too (its pull request 24014), and then trains it without
+    preparing it again: several ranks are not wrapped in DDP, and drift apart. The finding is
+    findings/ranks-drift-after-evaluate.sh; this function may go when that finding fails.
     """
     if _in_autocast(model):
         del model.forward
@@ -38,7 +38,7 @@ def forget_preparation(model: Any) -> None:
 
 
 def _in_autocast(model: Any) -> bool:
-    """Whether its ``forward`` is a wrapped one of its class; some other wrapper, of a user's, is left alone."""
+    """Whether ``forward`` is a wrapped one of the model's class; a user's own wrapper is left alone."""
     own = type(model).forward
     forward = model.__dict__.get("forward")
     while forward is not None and getattr(forward, "__func__", forward) is not own:
@@ -47,11 +47,10 @@ def _in_autocast(model: Any) -> bool:
 
 
 def align_special_tokens(model: Any, processing_class: Any) -> None:
-    """Do now what ``train()`` does as it starts: take the tokenizer's special tokens into the model's configs.
+    """Copy the tokenizer's special tokens into the model's configs, as ``Trainer.train`` does when it starts.
 
-    They are part of what candidates depend on, so they must be the same in a run that goes on as in one that did not
-    stop.
+    Candidates depend on these tokens, so a resumed run must see the same ones as an uninterrupted run.
     """
-    align = getattr(trainer_utils, "align_special_tokens", None)  # a method of Trainer in early versions of 5
+    align = getattr(trainer_utils, "align_special_tokens", None)  # a private method of Trainer before 5.7 or so
     if align is not None and processing_class is not None and hasattr(model, "config"):
         align(model, processing_class)

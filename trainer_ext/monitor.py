@@ -1,4 +1,4 @@
-"""What contrastive training shows of itself: sums kept on the device, metrics, and signs of collapse."""
+"""What contrastive training shows: sums kept on the device, the metrics made from them, and signs of collapse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from trainer_ext.losses import Counts, Likelihoods
+from trainer_ext.losses import Likelihoods
+from trainer_ext.objective import Counts
 
 logger = logging.getLogger(__name__)
 
@@ -28,25 +29,25 @@ _SUMS = (
 
 
 class Monitor:
-    """Sums over batches, from which :meth:`metrics` are made; adding to them waits for no device."""
+    """Sums over batches, from which :meth:`metrics` are made. Adding to them never waits for the device."""
 
     def __init__(self, device: torch.device | None = None) -> None:
         self._sums = torch.zeros(len(_SUMS), device=device)  # (11,)
 
     @torch.no_grad()
-    def add(self, found: Likelihoods, mle: Tensor, contrastive: Tensor, counts: Counts, per_token: bool) -> None:
+    def add(self, batch: Likelihoods, mle: Tensor, contrastive: Tensor, counts: Counts, per_token: bool) -> None:
         """Add a batch: its likelihoods, the two sums of the objective, and its counts."""
-        means = found.sequence(1.0)  # (B, 1 + K)
-        candidates = found.present[:, 1:]  # (B, K)
-        better, _ = found.comparisons()  # (B, 1 + K, 1 + K)
+        means = batch.sequence(1.0)  # (B, 1 + K)
+        candidates = batch.present[:, 1:]  # (B, K)
+        better, _ = batch.comparisons()  # (B, 1 + K, 1 + K)
         right = (means[:, :, None] > means[:, None, :]) & better
         sums = [
             mle,
             contrastive,
             counts.negative_tokens if per_token else counts.documents,
-            found.log_probs[:, 0].sum(),
+            batch.log_probs[:, 0].sum(),
             counts.positive_tokens,
-            found.log_probs[:, 1:].sum(),
+            batch.log_probs[:, 1:].sum(),
             counts.negative_tokens,
             (means[:, :1] - means[:, 1:]).masked_fill(~candidates, 0.0).sum(),
             candidates.sum(),
@@ -56,17 +57,19 @@ class Monitor:
         self._sums += torch.stack([value.float() for value in sums])  # (11,)
 
     def metrics(self, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> dict[str, float]:
-        """Metrics since the last call, which start anew.
+        """Metrics since the last call.
 
         Args:
-            reduce: sums ``(11,)`` of all ranks from those of this one.
+            reduce: adds up the sums ``(11,)`` of all ranks.
 
         Returns:
-            ``mle_loss`` (nats a target token, smoothed as in training), ``contrastive_loss`` (nats, a candidate's token
-            or a document), ``positive_log_likelihood`` and ``negative_log_likelihood`` (nats a token, at most 0),
-            ``log_likelihood_margin`` (mean of positive less candidate, nats a token; higher is better) and
-            ``ranking_accuracy`` (share of better summaries that are likelier a token, 0 to 1; higher is better).
-            What there was nothing of is left out.
+            ``mle_loss``: nats per target token, smoothed as in training; lower is better.
+            ``contrastive_loss``: nats per candidate token or per document, as the loss counts; lower is better.
+            ``positive_log_likelihood``, ``negative_log_likelihood``: nats per token of targets and candidates, at
+            most 0.
+            ``log_likelihood_margin``: mean lead of targets over candidates, nats per token; higher is better.
+            ``ranking_accuracy``: share of pairs whose better summary is likelier per token, 0 to 1; higher is better.
+            A metric without data is left out.
         """
         values = dict(zip(_SUMS, reduce(self._sums).tolist(), strict=True))
         self._sums = torch.zeros_like(self._sums)
@@ -84,8 +87,8 @@ class Monitor:
 class CollapseWatch:
     """Warns when training away from candidates begins to cost the summaries themselves.
 
-    The signs: targets become clearly less likely than they were at the first log (twice in a row), or generated
-    summaries shrink below half their first mean length.
+    There are two signs. Targets become clearly less likely than at the first log, twice in a row. Or generated
+    summaries shrink below half of their first mean length.
     """
 
     def __init__(self) -> None:
@@ -94,8 +97,8 @@ class CollapseWatch:
         self._warned: set[str] = set()
 
     def look(self, metrics: Mapping[str, float]) -> list[str]:
-        """Compare with the first values seen; return the warnings, which are logged once each."""
-        found = []
+        """Compare with the first values seen; return the warnings, each of which is logged once."""
+        warnings = []
         for name, value in metrics.items():
             first = self._first.setdefault(name, value)
             if name.endswith("positive_log_likelihood"):
@@ -103,18 +106,18 @@ class CollapseWatch:
                 fallen = value < first - max(0.1, 0.2 * abs(first))
                 self._falling[name] = self._falling.get(name, 0) + 1 if fallen else 0
                 if self._falling[name] >= 2:
-                    found.append(
-                        f"{name} fell from {first:.2f} to {value:.2f} nats a token: the target summaries themselves "
-                        "become unlikely. Lower the learning rate or contrastive_weight, or stop earlier."
+                    warnings.append(
+                        f"{name} fell from {first:.2f} to {value:.2f} nats per token: the target summaries become "
+                        "unlikely. Lower the learning rate or contrastive_weight, or stop earlier."
                     )
             elif name.endswith("generated_length") and value < first / 2:
-                found.append(
-                    f"{name} fell from {first:.1f} to {value:.1f} tokens: summaries become short, or empty. Lower the "
+                warnings.append(
+                    f"{name} fell from {first:.1f} to {value:.1f} tokens: summaries become short or empty. Lower the "
                     "learning rate or contrastive_weight, or stop earlier."
                 )
-        for text in found:
-            kind = text.split(" ", 1)[0]
-            if kind not in self._warned:
-                self._warned.add(kind)
+        for text in warnings:
+            metric = text.split(" ", 1)[0]
+            if metric not in self._warned:
+                self._warned.add(metric)
                 logger.warning(text)
-        return found
+        return warnings

@@ -18,14 +18,14 @@ from trainer_ext.model_state import without_autocast
 
 
 def target_rows(labels: Tensor, candidate_labels: Tensor) -> Tensor:
-    """Positives (row 0) and candidates side by side.
+    """Targets (row 0) and candidates side by side.
 
     Args:
         labels: ``(B, T+)`` int64, -100 at padding.
-        candidate_labels: ``(B, K, T-)`` int64, likewise.
+        candidate_labels: ``(B, K, T-)`` int64, -100 at padding.
 
     Returns:
-        ``(B, 1 + K, T)`` int64, T the longer of the two.
+        ``(B, 1 + K, T)`` int64, where T is the longer of the two lengths.
     """
     longest = max(labels.shape[-1], candidate_labels.shape[-1])
     parts = [labels.unsqueeze(1), candidate_labels]
@@ -34,16 +34,16 @@ def target_rows(labels: Tensor, candidate_labels: Tensor) -> Tensor:
 
 
 def base_model(model: Any) -> PreTrainedModel:
-    """The transformers model inside a peft one; others as they are."""
+    """The transformers model inside a peft model; any other model as it is."""
     inner: PreTrainedModel = model.get_base_model() if hasattr(model, "get_base_model") else model
     return inner
 
 
 def decoder_inputs(model: nn.Module, targets: Tensor) -> Tensor:
-    """``decoder_input_ids`` ``(B * (1 + K), T)`` of targets ``(B, 1 + K, T)``, as the model makes them of labels.
+    """``decoder_input_ids`` ``(B * (1 + K), T)`` for targets ``(B, 1 + K, T)``, as the model makes them from labels.
 
-    A row without tokens takes the positive's in its stead, since some models look for the last token of a row; its
-    targets stay padding, so that nobody reads what comes of it.
+    A row without tokens gets the inputs of its document's target, because some models look for a row's last token.
+    Its labels stay padding, so its logits are never read.
     """
     empty = (targets == IGNORED).all(-1, keepdim=True)  # (B, 1 + K, 1)
     labels = torch.where(empty, targets[:, :1], targets).flatten(0, 1)  # (B * (1 + K), T)
@@ -64,16 +64,16 @@ def forward_rows(
     shared: bool,
     autocast: AbstractContextManager[Any] | None = None,
 ) -> Tensor:
-    """Logits of all rows, with the sources encoded once.
+    """Logits of all rows; each source is encoded once.
 
     Args:
-        model: what is called, possibly wrapped (DDP, compiled).
-        core: the same without wrappers.
-        inputs: of the encoder: ``input_ids`` ``(B, S)``, ``attention_mask`` and the like.
-        targets: ``(B, 1 + K, T)``.
-        shared: the model is inside :func:`shared_states`: one call of it, whose rows share the encoder's states. Else
-            the states are repeated, for models whose attention cannot share them.
-        autocast: context for the encoder, which is called apart from the model's own where states are repeated.
+        model: the model to call, possibly wrapped (DDP, compiled).
+        core: the same model without wrappers.
+        inputs: the encoder's: ``input_ids`` ``(B, S)``, ``attention_mask`` and the like.
+        targets: ``(B, 1 + K, T)`` int64, -100 at padding.
+        shared: whether the model is inside :func:`shared_states`. If so, one call of the model does all, and the rows
+            of a source share its encoder states. If not, the states are repeated per row.
+        autocast: context for the encoder, which is called by itself where states are repeated.
 
     Returns:
         ``(B, 1 + K, T, V)``.
@@ -100,12 +100,12 @@ def forward_rows(
 
 @contextmanager
 def shared_states(model: nn.Module) -> Iterator[bool]:
-    """Inside, decoder rows of ``model`` share the states of the texts that they belong to.
+    """Inside, decoder rows of ``model`` share the encoder states of their source, where the model allows it.
 
     Yields:
-        Whether they do. They do not for models that keep to an attention of their own (LED, ProphetNet), or whose user
-        chose one that cannot (flash attention). It is tried, not looked up: a small batch must come out the same both
-        ways.
+        Whether they do. They do not in models with an attention of their own (LED, ProphetNet), nor where the user
+        chose an attention that cannot (flash attention). This is tried out: a small batch must have the same logits
+        both ways.
     """
     core = base_model(model)
     before = _implementations(core)
@@ -113,7 +113,7 @@ def shared_states(model: nn.Module) -> Iterator[bool]:
         yield False
         return
     try:
-        works = _comes_out_the_same(core)
+        works = _logits_stay_the_same(core)
         if not works:
             core.set_attn_implementation(before)
         yield works
@@ -129,8 +129,8 @@ def _implementations(core: PreTrainedModel) -> dict[str, str]:
 
 
 @torch.no_grad()
-def _comes_out_the_same(core: Any) -> bool:
-    """Whether two texts with two rows each have the logits with shared states that they have with repeated ones."""
+def _logits_stay_the_same(core: Any) -> bool:
+    """Whether two sources with two rows each have the same logits with shared as with repeated states."""
     vocabulary = core.get_output_embeddings().weight.shape[0]
     first = core.get_input_embeddings().weight
     ids = (torch.arange(2 * 6, device=first.device).view(2, 6) * 7 + 11) % vocabulary  # (2, 6)
@@ -141,7 +141,7 @@ def _comes_out_the_same(core: Any) -> bool:
     training = core.training
     core.eval()
     try:
-        with without_autocast(core):  # which a small difference would drown in
+        with without_autocast(core):  # its rounding would hide a small difference
             repeated = forward_rows(core, core, inputs, targets, shared=False)
             share_encoder_states(core)
             shared = forward_rows(core, core, inputs, targets, shared=True)

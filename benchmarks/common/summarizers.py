@@ -74,4 +74,5 @@ def train_stage(trainer: ContrastiveSeq2SeqTrainer, folder: Path, note: Mapping[
     if trainer.mined_dataset is not None:
         trainer.mined_dataset.save_to_disk(str(folder / "mined"))
     log = [entry for entry in trainer.state.log_history if "loss" in entry or "eval_loss" in entry]
-    finish(folder, {**note, "steps": result.global_step, "mining": trainer._mining, "log": log})
+    mining = None if trainer.mining_summary is None else trainer.mining_summary.to_dict()
+    finish(folder, {**note, "steps": result.global_step, "mining": mining, "log": log})

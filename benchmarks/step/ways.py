@@ -15,7 +15,8 @@ from torch import Tensor
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
-from trainer_ext.losses import Counts, likelihoods
+from trainer_ext.losses import likelihoods
+from trainer_ext.objective import Counts
 from trainer_ext.one_pass import decoder_inputs, shared_states, target_rows
 
 
@@ -63,7 +64,7 @@ class TwoPasses(ContrastiveSeq2SeqTrainer):
             logits.append(model(**source, decoder_input_ids=ids, use_cache=False).logits)
         found = likelihoods(torch.stack(logits, 1), targets, inputs["candidate_scores"])
         counts = Counts.of(inputs["labels"], inputs["candidate_labels"])
-        return self._objective.value(*self._objective.parts(found), total or counts)
+        return self.training_objective.value(*self.training_objective.parts(found), total or counts)
 
 
 def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Callable[[], float]:
@@ -95,7 +96,7 @@ def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Cal
 
     if way == "ours":
         sharing = shared_states(model)  # as train() does once for all its steps
-        trainer._shared = sharing.__enter__()  # type: ignore[attr-defined]
+        trainer._shares_encoder_states = sharing.__enter__()  # type: ignore[attr-defined]
         return partial(_inside, sharing, step)
     return step
 

@@ -11,17 +11,16 @@ from torch import Tensor
 from trainer_ext.losses import (
     LOSSES,
     ContrastiveLoss,
-    Counts,
     Hellinger,
     Hinge,
     Likelihoods,
     Margin,
-    Objective,
     Preference,
     Unlikelihood,
     likelihoods,
     make_loss,
 )
+from trainer_ext.objective import Counts, Objective
 
 # One document, vocabulary of 2. The positive has tokens of probability 1/2 and 1/2; candidate A 3/4 and 1/4; candidate
 # B has one token of probability 1/4.

@@ -7,8 +7,9 @@ import logging
 import pytest
 import torch
 
-from trainer_ext.losses import Counts, likelihoods
+from trainer_ext.losses import likelihoods
 from trainer_ext.monitor import CollapseWatch, Monitor
+from trainer_ext.objective import Counts
 
 
 def test_a_fall_of_the_targets_likelihood_is_told_once_and_only_when_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
@@ -20,7 +21,7 @@ def test_a_fall_of_the_targets_likelihood_is_told_once_and_only_when_it_lasts(ca
     with caplog.at_level(logging.WARNING):
         (warning,) = watch.look({"positive_log_likelihood": -2.7})
         watch.look({"positive_log_likelihood": -2.8})
-    assert "from -2.00 to -2.70 nats a token" in warning
+    assert "from -2.00 to -2.70 nats per token" in warning
     assert "Lower the learning rate" in warning
     assert len(caplog.records) == 1
 

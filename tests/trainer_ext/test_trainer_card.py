@@ -40,7 +40,7 @@ def test_the_card_keeps_the_base_arguments_and_says_what_was_done(tmp_path: Path
     )  # fmt: skip
     text = (tmp_path / "README.md").read_text()
     assert "- Contrastive loss: hinge (margin 1, length_penalty 0), weight 1" in text
-    assert "brought with the training set" in text
+    assert "given with the training set" in text
     assert "license: mit" in text
     assert "factual-consistency" in text
     assert json.dumps("CNN/DailyMail")[1:-1] in text

@@ -117,7 +117,8 @@ def test_quals_ranks_with_the_embedded_weights(tmp_path: Path, summarizer: Path)
     found.train()
     assert found.mined_dataset is not None
     assert len(found.mined_dataset) == 2
-    assert found._ranker_name == "quals"
+    assert found.mining_summary is not None
+    assert found.mining_summary.ranker == "quals"
 
 
 def test_a_model_that_is_no_summarizer_is_refused(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_likelihood_first_in_the_same_call_and_only_once(tmp_path: Path) -> None
     one.train()
     assert one.mined_dataset is not None
     note = json.loads((tmp_path / "_mle" / "mle.json").read_text())
-    assert note["finished"]
+    assert note["value"]["finished"]
     steps = (tmp_path / "_mle" / "fine-tuned.safetensors").stat().st_mtime_ns
     two = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(40), **options)
     two.train()
@@ -275,8 +276,8 @@ def test_no_evaluation_set_keeps_training_from_its_end(
         ranker_checkpoint=str(qagen),
     )
     found.train()
-    assert (found.before is None) == (found.after is None)
-    if isinstance(found.eval_dataset, (dict, Dataset)) and found.before is None:
+    assert (found.quality_before is None) == (found.quality_after is None)
+    if isinstance(found.eval_dataset, (dict, Dataset)) and found.quality_before is None:
         assert not len(found.eval_dataset) or "labels" not in found.eval_dataset.column_names
 
 
@@ -478,7 +479,7 @@ model-index:
 .*
 ## Training for factual consistency
 
-Trained with `ContrastiveSeq2SeqTrainer`: towards target summaries and away from inaccurate candidates
+Trained with `ContrastiveSeq2SeqTrainer`, towards target summaries and away from inaccurate candidates
 \(\[Nan et al\. 2021\]\(https://arxiv\.org/abs/2105\.04623\)\)\.
 
 - Contrastive loss: unlikelihood, weight 1; weight of the targets' likelihood 1, label smoothing 0\.1\.
@@ -488,14 +489,14 @@ Measured on 5 documents of the evaluation set, before and after contrastive trai
 
 \| \| before \| after \|
 \|---\|---:\|---:\|
-\| QUALS, nats a token, higher is better \| -?\d\.\d{3} \| -?\d\.\d{3} \|
-\| share of the summaries that QUALS scores \| [01]\.\d{3} \| [01]\.\d{3} \|
+\| QUALS, nats per token, higher is better \| -?\d\.\d{3} \| -?\d\.\d{3} \|
+\| share of summaries with a QUALS score \| [01]\.\d{3} \| [01]\.\d{3} \|
 \| ROUGE-1 F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
 \| ROUGE-2 F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
 \| ROUGE-L F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
-\| words in a summary \| \d+\.\d \| \d+\.\d \|
+\| words per summary \| \d+\.\d \| \d+\.\d \|
 
-QUALS scores: `quals-v1-[0-9a-f]{12}`; only scores with the same signature can be compared\.
+QUALS scores: `quals-v1-[0-9a-f]{12}`; compare only scores with the same signature\.
 
 ```python
 from transformers import AutoTokenizer, BartForConditionalGeneration
@@ -531,5 +532,5 @@ def test_the_whole_card(tmp_path: Path, summarizer: Path, qagen: Path) -> None:
     # A run that goes on elsewhere keeps what was measured before the training.
     again = trainer(folder, load(summarizer), **options)
     again.train()
-    assert again.before == found.before
+    assert again.quality_before == found.quality_before
     shutil.rmtree(folder)

@@ -80,7 +80,7 @@ def test_a_search_trial_reaches_the_objective(tmp_path: Path) -> None:
         return {"contrastive_weight": trial.suggest_float("contrastive_weight", 0.0, 2.0)}
 
     def objective(metrics: dict[str, float]) -> float:
-        seen.append(trainer._objective.weight)
+        seen.append(trainer.training_objective.weight)
         return metrics["eval_loss"]
 
     trainer.hyperparameter_search(

@@ -1,26 +1,28 @@
-"""The model card's part on contrastive training: what was mined, the loss, QUALS and ROUGE before and after."""
+"""The model card's section on contrastive training: what was mined, the loss, QUALS and ROUGE before and after."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard
 
-from trainer_ext.losses import Objective
+from trainer_ext.evaluation import SummaryQuality
+from trainer_ext.mining import MiningSummary
+from trainer_ext.objective import Objective
 
 _BEFORE = "## Training procedure"
 _TAGS = ("summarization", "factual-consistency", "quals", "contrastive-learning")
 _ROWS = (
-    ("QUALS, nats a token, higher is better", "quals", 3),
-    ("share of the summaries that QUALS scores", "coverage", 3),
+    ("QUALS, nats per token, higher is better", "quals", 3),
+    ("share of summaries with a QUALS score", "coverage", 3),
     ("ROUGE-1 F1", "rouge1", 4),
     ("ROUGE-2 F1", "rouge2", 4),
     ("ROUGE-L F1", "rougeL", 4),
-    ("words in a summary", "length", 1),
+    ("words per summary", "length", 1),
 )
 _METRICS = {"quals": "QUALS", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 
@@ -31,18 +33,16 @@ class ContrastiveFacts:
 
     Attributes:
         objective: what was minimised.
-        mining: the mining's summary as plain values; None where the candidates were brought.
-        ranker: name of what ranked them; None where they were brought.
-        before, after: measured quality as plain values, see ``SummaryQuality``; None where it was not measured.
+        mining: what was mined; None if the training set had candidates.
+        quality_before, quality_after: measured quality; None if it was not measured.
         model_class: class that loads the model.
-        source_prefix: what the model's inputs begin with.
+        source_prefix: text that the model's inputs begin with.
     """
 
     objective: Objective
-    mining: Mapping[str, Any] | None
-    ranker: str | None
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
+    mining: MiningSummary | None
+    quality_before: SummaryQuality | None
+    quality_after: SummaryQuality | None
     model_class: str
     source_prefix: str = ""
 
@@ -52,15 +52,16 @@ def extend_card(path: Path, facts: ContrastiveFacts, dataset: str | Sequence[str
 
     Args:
         path: the card's file.
-        facts: what to say.
-        dataset: name of the evaluation data, for the entries.
+        facts: what the card says.
+        dataset: name of the evaluation data, for the ``model-index``.
     """
     card = ModelCard.load(path, ignore_metadata_errors=True)
     name = dataset if isinstance(dataset, str) else next(iter(dataset or ()), "the evaluation set")
     tags = list(card.data.tags or [])
     card.data.tags = tags + [tag for tag in _TAGS if tag not in tags]
-    if facts.before is not None and facts.after is not None:
-        ours = [
+    before, after = facts.quality_before, facts.quality_after
+    if before is not None and after is not None:
+        results = [
             EvalResult(
                 task_type="summarization",
                 task_name="Summarization",
@@ -68,13 +69,13 @@ def extend_card(path: Path, facts: ContrastiveFacts, dataset: str | Sequence[str
                 dataset_name=name,
                 metric_type="quals" if key == "quals" else "rouge",
                 metric_name=f"{label}{when}",
-                metric_value=round(float(measured[key]), 4),
+                metric_value=round(getattr(measured, key), 4),
             )
             for key, label in _METRICS.items()
-            for measured, when in ((facts.after, ""), (facts.before, " before contrastive training"))
-            if not math.isnan(measured[key])
+            for measured, when in ((after, ""), (before, " before contrastive training"))
+            if not math.isnan(getattr(measured, key))
         ]
-        card.data.eval_results = [*(card.data.eval_results or []), *ours]
+        card.data.eval_results = [*(card.data.eval_results or []), *results]
         card.data.model_name = card.data.model_name or path.parent.name
     section = _section(facts)
     text = card.text
@@ -94,34 +95,37 @@ def _training(facts: ContrastiveFacts) -> str:
     settings = ", ".join(f"{name} {getattr(loss, name):g}" for name in names)
     described = f"{type(loss).__name__.lower()}{f' ({settings})' if settings else ''}"
     lines = [
-        "Trained with `ContrastiveSeq2SeqTrainer`: towards target summaries and away from inaccurate candidates",
+        "Trained with `ContrastiveSeq2SeqTrainer`, towards target summaries and away from inaccurate candidates",
         "([Nan et al. 2021](https://arxiv.org/abs/2105.04623)).",
         "",
         f"- Contrastive loss: {described}, weight {objective.weight:g}; weight of the targets' likelihood "
         f"{objective.mle_weight:g}, label smoothing {objective.label_smoothing:g}.",
     ]
     if facts.mining is None:
-        lines.append("- Candidates: brought with the training set.")
+        lines.append("- Candidates: given with the training set.")
     else:
-        lines.append(f"- Candidates: sampled from the model itself, ranked by {facts.ranker}.")
-        lines += [f"- {_readable(key)}: {_number(value)}" for key, value in facts.mining.items()]
+        lines.append(f"- Candidates: sampled from the model itself, ranked by {facts.mining.ranker}.")
+        lines += [f"- {_readable(key)}: {_number(value)}" for key, value in facts.mining.to_dict().items()]
     return "\n".join(lines) + "\n"
 
 
 def _measured(facts: ContrastiveFacts) -> str:
-    if facts.before is None or facts.after is None:
+    before, after = facts.quality_before, facts.quality_after
+    if before is None or after is None:
         return ""
-    before, after = facts.before, facts.after
-    rows = [f"| {label} | {before[key]:.{digits}f} | {after[key]:.{digits}f} |" for label, key, digits in _ROWS]
+    rows = [
+        f"| {label} | {getattr(before, key):.{digits}f} | {getattr(after, key):.{digits}f} |"
+        for label, key, digits in _ROWS
+    ]
     return "\n".join(
         [
-            f"Measured on {after['documents']} documents of the evaluation set, before and after contrastive training:",
+            f"Measured on {after.documents} documents of the evaluation set, before and after contrastive training:",
             "",
             "| | before | after |",
             "|---|---:|---:|",
             *rows,
             "",
-            f"QUALS scores: `{after['signature']}`; only scores with the same signature can be compared.",
+            f"QUALS scores: `{after.signature}`; compare only scores with the same signature.",
             "",
         ]
     )

@@ -1,0 +1,76 @@
+"""What training minimises: the likelihood of targets and a contrastive loss, and the counts to divide them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer_ext.dataset import IGNORED
+from trainer_ext.losses import ContrastiveLoss, Likelihoods
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the objective divides by: counts of one batch, or of all batches and ranks of an optimiser step.
+
+    Attributes:
+        positive_tokens, negative_tokens: scalars, tokens of targets and of candidates.
+        documents: scalar, documents that have a candidate.
+    """
+
+    positive_tokens: Tensor
+    negative_tokens: Tensor
+    documents: Tensor
+
+    @classmethod
+    def of(cls, labels: Tensor, candidate_labels: Tensor | None) -> Counts:
+        """The counts of ``labels`` ``(B, T)`` and ``candidate_labels`` ``(B, K, T)``."""
+        positive = (labels != IGNORED).sum()
+        if candidate_labels is None:
+            return cls(positive, torch.zeros_like(positive), torch.zeros_like(positive))
+        tokens = (candidate_labels != IGNORED).sum((1, 2))  # (B,)
+        return cls(positive, tokens.sum(), (tokens > 0).sum())
+
+    def stacked(self) -> Tensor:
+        """``(3,)`` float32, for sums over batches and ranks."""
+        return torch.stack([self.positive_tokens, self.negative_tokens, self.documents]).float()
+
+    @classmethod
+    def unstacked(cls, counts: Tensor) -> Counts:
+        """The inverse of :meth:`stacked`."""
+        return cls(*counts.unbind())
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What training minimises: the likelihood of the targets, and a contrastive loss over the candidates.
+
+    n+ and n- are the numbers of target and candidate tokens, smoothing left out::
+
+        (mle_weight * sum -log p(y+) + weight * loss) / (n+ + n-)            a loss per token, as in the paper
+        mle_weight * sum -log p(y+) / n+ + weight * loss / documents         a loss per document
+
+    Args:
+        loss: the contrastive loss.
+        weight, mle_weight: weights of the contrastive loss and of the likelihood.
+        label_smoothing: smoothing of the targets' likelihood, 0 to below 1, as in transformers. The paper: 0.1.
+    """
+
+    loss: ContrastiveLoss
+    weight: float = 1.0
+    mle_weight: float = 1.0
+    label_smoothing: float = 0.0
+
+    def parts(self, batch: Likelihoods) -> tuple[Tensor, Tensor]:
+        """Two sums over the batch in nats: the smoothed ``-log p`` of the targets, and the contrastive loss."""
+        exact, spread = batch.log_probs[:, 0].sum(), batch.mean_log_probs.sum()
+        return -(1 - self.label_smoothing) * exact - self.label_smoothing * spread, self.loss.total(batch)
+
+    def value(self, mle: Tensor, contrastive: Tensor, counts: Counts) -> Tensor:
+        """The objective, from the sums of :meth:`parts` and the counts to divide them by."""
+        positive = counts.positive_tokens.clamp(min=1)
+        if self.loss.per_token:
+            return (self.mle_weight * mle + self.weight * contrastive) / (positive + counts.negative_tokens)
+        return self.mle_weight * mle / positive + self.weight * contrastive / counts.documents.clamp(min=1)
