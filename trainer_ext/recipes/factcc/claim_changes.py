@@ -1,4 +1,4 @@
-"""One fact of a sentence changed, by rules over its parse (FactCC, Kryscinski et al. 2020, section 3.1)."""
+"""Change one fact of a sentence, by rules over its parse (FactCC, Kryscinski et al. 2020, section 3.1)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spacy.tokens import Span
 
-# Named entities that can stand in each other's place.
+# Labels of named entities. A change swaps entities with the same label.
 _NAMES = ("PERSON", "ORG", "GPE", "LOC", "NORP", "FAC", "PRODUCT", "EVENT", "WORK_OF_ART", "LANGUAGE", "LAW")
 _NUMBERS = ("CARDINAL", "QUANTITY", "MONEY", "PERCENT", "ORDINAL")
 _DATES = ("DATE", "TIME")
 ENTITIES = (*_NAMES, *_NUMBERS, *_DATES)
-# Pronouns by the place in a sentence that they can take; a swap stays in its row. "her" is told by its tag.
+# Pronouns by their place in a sentence; a swap stays in its row. The tag says which "her" it is.
 _PRONOUNS = (
     ("he", "she", "it", "they", "we", "i", "you"),
     ("him", "her", "it", "them", "us", "me", "you"),
@@ -27,7 +27,7 @@ _AUXILIARIES = (
     "am", "is", "are", "was", "were", "be", "has", "have", "had", "do", "does", "did",
     "can", "could", "will", "would", "shall", "should", "may", "might", "must",
 )  # fmt: skip
-_NOT = ("not", "n't", "n’t")  # noqa: RUF001  # as texts have it
+_NOT = ("not", "n't", "n’t")  # noqa: RUF001  # a curly apostrophe, as texts have
 _ARTICLES = ("the", "a", "an")
 _DIGITS = {
     word: str(number)
@@ -41,7 +41,7 @@ Strangers = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Edit:
-    """Tokens of a document, ``start`` to before ``end``, that say another fact when ``new`` stands in their place."""
+    """Tokens of a document, ``start`` to ``end`` (excluded), which ``new`` replaces to state another fact."""
 
     start: int
     end: int
@@ -69,14 +69,14 @@ def swap_dates(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit
 def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
     """One name, number or date replaced by another of the same kind that the document does not have.
 
-    Not among FactCC's changes, which stay within the document; summarizers do not.
+    FactCC's own changes stay within the document, but summarizers do not.
     """
     document = sentence.doc.text.casefold()
     swaps = [
-        (mine, other)
-        for mine in sentence.ents
-        for other in strangers.get(mine.label_, ())
-        if other.casefold() not in document and not same_entity(mine.text, other)
+        (entity, other)
+        for entity in sentence.ents
+        for other in strangers.get(entity.label_, ())
+        if other.casefold() not in document and not same_entity(entity.text, other)
     ]
     return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
@@ -92,9 +92,9 @@ def swap_pronoun(sentence: Span, rng: random.Random, strangers: Strangers) -> Ed
 
 
 def negate(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
-    """A "not" taken away, or where the sentence has none put behind an auxiliary verb."""
+    """A "not" removed, or put behind an auxiliary verb if the sentence has none."""
     places = [token for token in sentence if token.lower_ in _AUXILIARIES and token.pos_ in ("AUX", "VERB")]
-    # What stands before a negation without a space is a word's half: "ca" of "can't", "did" of "didnt".
+    # A token without a space behind it is half a word: "ca" in "can't", "did" in "didnt".
     negated = [token for token in places if token.i + 1 < sentence.end and token.nbor().lower_ in _NOT]
     if negated:
         token = rng.choice(negated)
@@ -118,34 +118,35 @@ CHANGES: dict[str, Change] = {
 
 def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Edit | None:
     swaps = [
-        (mine, other.text)
-        for mine in sentence.ents
-        if mine.label_ in labels
+        (entity, other.text)
+        for entity in sentence.ents
+        if entity.label_ in labels
         for other in sentence.doc.ents
-        if other.label_ == mine.label_ and not same_entity(mine.text, other.text)
+        if other.label_ == entity.label_ and not same_entity(entity.text, other.text)
     ]
     return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
-def _with_entity(sentence: Span, mine: Span, other: str) -> Edit:
-    """An entity replaced; an article is not said twice."""
+def _with_entity(sentence: Span, entity: Span, other: str) -> Edit:
+    """An entity replaced, without a second article."""
     words = other.split()
-    if mine.start > sentence.start and mine.doc[mine.start - 1].lower_ in _ARTICLES and words[0].lower() in _ARTICLES:
+    has_article = entity.start > sentence.start and entity.doc[entity.start - 1].lower_ in _ARTICLES
+    if has_article and words[0].lower() in _ARTICLES:
         words = words[1:] or words
-    return Edit(mine.start, mine.end, " ".join(words))
+    return Edit(entity.start, entity.end, " ".join(words))
 
 
-def same_entity(one: str, other: str) -> bool:
+def same_entity(entity: str, other: str) -> bool:
     """Whether two entities may mean the same: the words of one are among the other's (Obama, Barack Obama)."""
-    first, second = _entity_words(one), _entity_words(other)
+    first, second = _entity_words(entity), _entity_words(other)
     return first <= second or second <= first
 
 
 def _entity_words(text: str) -> frozenset[str]:
     """Without articles, possessives and plurals, numbers in digits; two-letter words keep their s (US)."""
-    words = re.findall(r"\w+", re.sub(r"['’]s\b", "", text.casefold()))  # noqa: RUF001  # as texts have it
-    told = [word for word in words if word not in _ARTICLES] or words
-    return frozenset(_DIGITS.get(word, word[:-1] if len(word) > 3 and word.endswith("s") else word) for word in told)
+    words = re.findall(r"\w+", re.sub(r"['’]s\b", "", text.casefold()))  # noqa: RUF001  # a curly apostrophe, as texts have
+    words = [word for word in words if word not in _ARTICLES] or words
+    return frozenset(_DIGITS.get(word, word[:-1] if len(word) > 3 and word.endswith("s") else word) for word in words)
 
 
 def _pronoun_row(token: Any) -> tuple[str, ...] | None:

@@ -1,4 +1,4 @@
-"""A claim's words: a sentence with an edit, and with parts left out that others depend on and it does not."""
+"""The words of a claim: a sentence with an edit, and without parts that it can do without."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from trainer_ext.recipes.factcc.claim_changes import Edit
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-_MOST_PARTS = 3  # that are left out of one sentence
-_LEAST_WORDS = 5  # that stay
-# What a clause says without them is still so: relative and adverbial clauses, appositions, participles.
+_MOST_PARTS = 3  # left out of one sentence
+LEAST_WORDS = 5  # left in a claim
+# Relative and adverbial clauses, appositions, participles: a sentence stays true without them.
 _CLAUSES = ("relcl", "appos", "acl", "advcl")
 _CONDITIONS = ("if", "unless", "whether", "though", "although", "until", "lest", "like", "than")
-_NEEDED = ("of", "without", "except", "unlike", "against")  # prepositions that change what they stand with
+_NEEDED = ("of", "without", "except", "unlike", "against")  # prepositions that change the meaning of their verb
 NEGATIONS = frozenset(("not", "no", "never", "none", "nor", "nobody", "nothing", "without", "cannot"))
-# Where one of these stands, less may be false: "not in March" is not "not".
+# In the scope of one of these, leaving words out may make it false: "not in March" is not "not".
 _SCOPES = NEGATIONS.union(
     (
-        "n't", "n’t", "neither",  # noqa: RUF001  # as texts have it
+        "n't", "n’t", "neither",  # noqa: RUF001  # a curly apostrophe, as texts have
         "only", "few", "little", "hardly", "if", "unless", "all", "every", "each", "any", "most", "would", "could",
     )
 )  # fmt: skip
@@ -33,8 +33,8 @@ class ClaimText:
     """A claim's text.
 
     Attributes:
-        text: words parted by single spaces.
-        first, last: its words, counted from 0, that the edit changed; None without an edit.
+        text: words separated by single spaces.
+        first, last: first and last word that the edit changed, counted from 0; None without an edit.
     """
 
     text: str
@@ -43,7 +43,7 @@ class ClaimText:
 
 
 def plain(text: str) -> str:
-    """Words parted by single spaces."""
+    """The words, separated by single spaces."""
     return " ".join(text.split())
 
 
@@ -53,39 +53,50 @@ def claim_text(sentence: Span, edit: Edit | None = None, left_out: Collection[in
     for token in sentence:
         if token.i in left_out:
             continue
-        if token.i > sentence.start and token.i - 1 in left_out:  # as close as it stood to what was before it
+        if token.i > sentence.start and token.i - 1 in left_out:  # keeps the space before what was left out
             text = (text.rstrip() + token.nbor(-1).whitespace_).lstrip()
         if edit is None or not edit.start <= token.i < edit.end:
             text += _opening(token.text, text, sentence) + token.whitespace_
         elif token.i == edit.start:
             new = _opening(edit.new, text, sentence)
-            # What stands before or behind without a space, a bracket or a comma, is of the same word.
+            # A bracket or a comma without a space belongs to the same word.
             first = len(f"{text}x".split()) - 1
             span = first, first + len(f"x{new}x".split()) - 1
             text += new + sentence.doc[edit.end - 1].whitespace_
     return ClaimText(plain(text), *(span or (None, None)))
 
 
-def omissible_tokens(sentence: Span, edit: Edit | None, rng: random.Random) -> frozenset[int]:
-    """Tokens without which the sentence still says what is so, with or without the edit; none where that is unsure.
+def omissible_tokens(
+    sentence: Span, edit: Edit | None, rng: random.Random, least_words: int = LEAST_WORDS
+) -> frozenset[int]:
+    """Tokens of the document that the sentence can do without and stay as true, or as false, as it is.
 
-    Summaries leave out, so claims should: up to three clauses, appositions, second predicates and what prepositions
-    bring to a verb.
+    Summaries leave parts out, so claims should too: up to three clauses, appositions, second predicates, and
+    prepositional phrases of a verb.
+
+    Args:
+        sentence: a parsed sentence.
+        edit: a change of it, whose tokens stay; None without one.
+        rng: draws the parts.
+        least_words: words that stay at least.
+
+    Returns:
+        Their places; none where leaving out is not safe.
     """
     if any(token.lower_ in _SCOPES for token in sentence):
         return frozenset()
     edited = range(0) if edit is None else range(edit.start, edit.end)
     parts = [part for token in sentence if (part := _part(token, sentence)) and not set(part) & set(edited)]
-    found: set[int] = set()
+    left_out: set[int] = set()
     for part in rng.sample(parts, min(len(parts), rng.randint(1, _MOST_PARTS))):
-        more = found | set(part)
-        if sum(token.is_alpha for token in sentence if token.i not in more) >= _LEAST_WORDS:
-            found = more
-    return frozenset(found)
+        more = left_out | set(part)
+        if sum(token.is_alpha for token in sentence if token.i not in more) >= least_words:
+            left_out = more
+    return frozenset(left_out)
 
 
 def _part(token: Token, sentence: Span) -> range:
-    """What goes when a token goes, with the commas around it; nothing where it cannot go."""
+    """The part of the sentence below a token, with the commas around it; empty where it cannot be left out."""
     start, end = token.left_edge.i, token.right_edge.i + 1
     if token.dep_ == "conj" and token.head.pos_ == "VERB" and token.pos_ == "VERB":
         joints = [other.i for other in token.head.children if other.dep_ == "cc" and other.i < start]
@@ -111,5 +122,5 @@ def _part(token: Token, sentence: Span) -> range:
 
 
 def _opening(word: str, before: str, sentence: Span) -> str:
-    """A word, with a capital where it opens a sentence that begins with one."""
+    """A word, with a capital if it opens a sentence that begins with one."""
     return word[:1].upper() + word[1:] if not before and sentence.text.lstrip()[:1].isupper() else word

@@ -1,7 +1,7 @@
 """Synthetic claims for training a consistency classifier (FactCC, Kryscinski et al. 2020, section 3.1).
 
-A claim is a sentence of a document, as it is, shortened or with noise (consistent), or with a fact of it changed too
-(inconsistent). The paper back-translates, which needs two translation models; here parts of the sentence are left out.
+A consistent claim is a sentence of a document, perhaps shortened or with noise. In an inconsistent claim one fact is
+changed too. The paper back-translates, which needs two translation models; here parts of the sentence are left out.
 """
 
 from __future__ import annotations
@@ -12,18 +12,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quals.errors import OptionError
+
 from trainer_ext.recipes.factcc.claim_changes import CHANGES, ENTITIES, Edit, Strangers
-from trainer_ext.recipes.factcc.claim_texts import NEGATIONS, ClaimText, claim_text, omissible_tokens, plain
+from trainer_ext.recipes.factcc.claim_texts import (
+    LEAST_WORDS,
+    NEGATIONS,
+    ClaimText,
+    claim_text,
+    omissible_tokens,
+    plain,
+)
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
-_LEAST_WORDS = 5
-_NOISE = 0.05  # chance of a word to be dropped, and of one to be said twice
-_ENDS = tuple(".!?…:;\"'”’)]")  # noqa: RUF001  # of a sentence that was not cut off
-VERSION = 4  # of the claims: another one for the same documents is made by other rules
-_STRANGERS = 20  # entities of a kind that are remembered of the documents before
+_NOISE = 0.05  # chance that a word is dropped, and that it is repeated
+_ENDS = tuple(".!?…:;\"'”’)]")  # noqa: RUF001  # ends of a sentence that was not cut off
+VERSION = 4  # changes whenever other claims are made of the same documents
+_STRANGERS = 20  # entities per kind that are remembered from the documents before
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,11 @@ class Claim:
 
     Attributes:
         document: the whole text.
-        text: the claim, words parted by single spaces.
+        text: the claim, words separated by single spaces.
         kind: ``sentence``, or the change: ``names``, ``numbers``, ``dates``, ``strangers``, ``pronouns``,
             ``negation``.
-        start, end: characters of the document that hold the sentence which the claim was made of.
-        first, last: words of the claim, counted from 0, that were changed; None in a sentence as it is.
+        start, end: characters of the document between which the claim's sentence stands.
+        first, last: first and last changed word of the claim, counted from 0; None without a change.
         noisy: whether a word was dropped or repeated.
     """
 
@@ -51,7 +59,7 @@ class Claim:
 
     @property
     def consistent(self) -> bool:
-        """Whether the document states it, as far as its making tells."""
+        """Whether no fact of it was changed."""
         return self.kind == "sentence"
 
 
@@ -66,25 +74,25 @@ def make_claims(
 ) -> Iterator[Claim]:
     """Claims about documents, in pairs: a sentence as it is or shortened, and the same words with a changed fact.
 
-    But for noise a pair differs in nothing but the fact, so what kind of sentence it is tells nothing.
+    Apart from noise, a pair differs only in the fact, so that the kind of sentence gives nothing away.
 
     Args:
-        documents: texts. The last sentence of one is left out where it does not end as sentences do: it was cut off.
+        documents: texts. A last sentence without an end was cut off and is not used.
         pipeline: see :func:`qags.pipeline.load_pipeline`.
-        per_document: claims of each at most, each pair of another sentence of 5 words with a fact to change; an odd
-            one more would have no partner and is not made.
-        seed: of all choices; a document's claims depend on it, on the document and on names of those before.
+        per_document: most claims per document. Each pair takes another sentence of 5 words or more; an odd number
+            makes one claim less.
+        seed: seed of all choices. A document's claims depend on it, on the document and on names in those before.
         noise: chance that a claim of either kind gets noise.
-        shortened: chance that both claims of a pair leave out parts of the sentence, where it has parts that can go.
+        shortened: chance that both claims of a pair leave out parts of the sentence, if it has any that it can miss.
 
     Raises:
-        ValueError: an option is out of range.
+        OptionError: an option is out of range.
     """
     if per_document < 2:
-        raise ValueError(f"per_document is {per_document}: give 2 or more, for claims come in pairs.")
+        raise OptionError(f"per_document is {per_document}: give 2 or more, because claims come in pairs.")
     for name, chance in (("noise", noise), ("shortened", shortened)):
         if not 0 <= chance <= 1:
-            raise ValueError(f"{name} is {chance}: give a chance from 0 to 1.")
+            raise OptionError(f"{name} is {chance}: give a chance from 0 to 1.")
     strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
     for parsed in pipeline.pipe(documents):
         rng = random.Random(f"{seed} {parsed.text}")
@@ -101,8 +109,8 @@ def _pairs_of(
     sentences = list(parsed.sents)
     if sentences and not sentences[-1].text.rstrip().endswith(_ENDS):
         sentences.pop()
-    # A sentence that the document says twice stands here once.
-    left = {plain(s.text): s for s in sentences if sum(token.is_alpha for token in s) >= _LEAST_WORDS}
+    # A sentence that the document repeats is taken once.
+    left = {plain(s.text): s for s in sentences if sum(token.is_alpha for token in s) >= LEAST_WORDS}
     for _ in range(count):
         made = _changed(list(left.values()), rng, strangers)
         if made is None:
@@ -110,7 +118,7 @@ def _pairs_of(
         sentence, kind, edit = made
         del left[plain(sentence.text)]
         left_out = omissible_tokens(sentence, edit, rng) if rng.random() < shortened else frozenset[int]()
-        if _states(parsed, claim_text(sentence, edit, left_out)):  # less may be what another sentence says
+        if _states(parsed, claim_text(sentence, edit, left_out)):  # shorter, it may be what another sentence states
             left_out = frozenset()
         true, false = claim_text(sentence, None, left_out), claim_text(sentence, edit, left_out)
         place = (sentence.start_char, sentence.end_char)
@@ -121,8 +129,8 @@ def _pairs_of(
 
 
 def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) -> tuple[Span, str, Edit] | None:
-    """A sentence, which kind of fact of it to change, and how; None where the document offers no change."""
-    # Kinds first: nearly every sentence can be negated, and few have two names.
+    """A sentence, the kind of change, and the change; None if no sentence can be changed."""
+    # Draws the kind first: nearly every sentence can be negated, and few have two names.
     kinds = rng.sample(list(CHANGES), len(CHANGES))
     for kind, sentence in ((kind, sentence) for kind in kinds for sentence in rng.sample(sentences, len(sentences))):
         edit = CHANGES[kind](sentence, rng, strangers)
@@ -132,12 +140,12 @@ def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) ->
 
 
 def _states(document: Doc, claim: ClaimText) -> bool:
-    """Whether the document has the claim word for word."""
+    """Whether the document contains the claim word for word."""
     return f" {claim.text} ".casefold() in f" {plain(document.text)} ".casefold()
 
 
 def with_noise(claim: Claim, rng: random.Random) -> Claim:
-    """Words dropped or said twice, each with a chance of 5 %; negations and what was changed stay, and one at least."""
+    """Words dropped or repeated, each with a chance of 5 %. Negations and changed words stay, and at least one word."""
     words = claim.text.split()
     changed = range(0) if claim.first is None or claim.last is None else range(claim.first, claim.last + 1)
     kept: list[int] = []
@@ -154,4 +162,4 @@ def with_noise(claim: Claim, rng: random.Random) -> Claim:
 
 def _negates(word: str) -> bool:
     bare = word.casefold().strip(".,;:!?\"'()")
-    return bare in NEGATIONS or bare.endswith(("n't", "n’t"))  # noqa: RUF001  # as texts have it
+    return bare in NEGATIONS or bare.endswith(("n't", "n’t"))  # noqa: RUF001  # a curly apostrophe, as texts have

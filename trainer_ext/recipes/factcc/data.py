@@ -7,24 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from quals.errors import DataError
 from quals.rows import checked_text
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.factcc.claims import Claim
 
-# Columns that hold documents, in the order in which they are looked for: of summarization and of question-answer data.
+# Names of columns with documents, in the order in which they are looked for.
 _COLUMNS = ("document", "source", "article", "context", "text")
-CONSISTENT, INCONSISTENT = 0, 1  # FactCC's own order
-NO_SPAN = -100  # what cross-entropy passes over
-LABELS = {CONSISTENT: "CORRECT", INCONSISTENT: "INCORRECT"}  # its names
+CONSISTENT, INCONSISTENT = 0, 1  # FactCC's order
+NO_SPAN = -100  # ignored by cross-entropy
+LABELS = {CONSISTENT: "CORRECT", INCONSISTENT: "INCORRECT"}  # FactCC's names
 
 
 def read_documents(files: Sequence[str]) -> list[str]:
     """The different documents of JSON lines, CSV or parquet files, in order of their first appearance.
 
     Raises:
-        ValueError: a file is no table, has none of the columns that hold documents, or something else than text in one.
+        ValueError: a file is not a table, has no column of documents, or a value in it is not text.
     """
     return list(dict.fromkeys(text for name in files for text in _texts(Path(name))))
 
@@ -33,7 +34,7 @@ def _texts(path: Path) -> Iterator[str]:
     rows = read_table(path)
     column = next((name for name in _COLUMNS if name in rows[0]), None)
     if column is None:
-        raise ValueError(f"{path} has no column of documents: name it one of {', '.join(_COLUMNS)}.")
+        raise DataError(f"{path} has no column of documents: name it one of {', '.join(_COLUMNS)}.")
     for number, row in enumerate(rows, start=1):
         if (text := checked_text(row.get(column), column, number, path)).strip():
             yield text
@@ -42,14 +43,13 @@ def _texts(path: Path) -> Iterator[str]:
 def fitting(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Claim]:
     """The claims that can be judged from a row of ``max_tokens``.
 
-    They leave half of it to their document, as the metric reads them too, and the document's sentence that they are
-    about is not cut off.
+    Such a claim takes half of the row at most, as in the metric, and the row holds the sentence that it was made of.
     """
     if not claims:
         return []
     texts = [claim.text for claim in claims]
     ids = tokenizer(texts, add_special_tokens=False, split_special_tokens=True, verbose=False)["input_ids"]
-    short = [claim for claim, mine in zip(claims, ids, strict=True) if len(mine) <= max_tokens // 2]
+    short = [claim for claim, tokens in zip(claims, ids, strict=True) if len(tokens) <= max_tokens // 2]
     if not short:
         return []
     encoded = _encoded(short, tokenizer, max_tokens)
@@ -73,7 +73,7 @@ def _encoded(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_to
 
 
 def _read_to(offsets: Sequence[tuple[int, int]], sequences: Sequence[int | None]) -> int:
-    """Where the part of the document that a row holds ends, in its characters."""
+    """End of the part of the document that a row holds, in characters of the document."""
     return max((end for of, (_, end) in zip(sequences, offsets, strict=True) if of == 0), default=0)
 
 
@@ -85,11 +85,11 @@ def claim_rows(
     A document that is too long beside its claim is cut at its end: see :func:`fitting`.
 
     Args:
-        claims: what to judge.
-        tokenizer: of the classifier.
-        max_tokens: of document and claim together.
-        spans: with ``span_positions`` too, (4,) for each row: the first and the last token of the document's sentence
-            that the claim was made of, and of the claim's words that were changed; both -100 where there are none.
+        claims: claims to judge.
+        tokenizer: the classifier's tokenizer.
+        max_tokens: most tokens of document and claim together.
+        spans: whether rows have ``span_positions`` too, four numbers each: first and last token of the sentence in the
+            document, first and last token of the changed words in the claim; -100 where there are none.
     """
     listed = list(claims)
     encoded = _encoded(listed, tokenizer, max_tokens)
@@ -117,7 +117,7 @@ def _changed_characters(claim: Claim) -> tuple[int, int] | None:
 def _tokens(
     offsets: Sequence[tuple[int, int]], sequences: Sequence[int | None], sequence: int, span: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """First and last token of one of both texts that lie in a span of its characters; -100 where there is none."""
+    """First and last token that lie in a span of characters of one of the two texts; -100 where there is none."""
     if span is None:
         return NO_SPAN, NO_SPAN
     inside = [

@@ -1,4 +1,4 @@
-"""A classifier that also learns to point at why: the spans of FactCCX (Kryscinski et al. 2020), for training."""
+"""A classifier that also learns to point at its reasons: the spans of FactCCX (Kryscinski et al. 2020)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _HEADS = 4  # the first and the last token of two spans
 
 
 class ClassifierWithSpans(nn.Module):
-    """A classifier of claims with a head beside it that points at two spans.
+    """A classifier of claims with a second head that points at two spans.
 
-    The head is for training: it asks of every token whether it is the first or the last of the document's sentence
-    that the claim is about, or of the words in the claim that the document does not say. That teaches an encoder to
-    compare; from one label for each claim a small one learns little but what wrong claims sound like.
+    One span is the document's sentence that the claim is about, the other the claim's words that the document does not
+    state. The head finds the first and the last token of each. It is for training only: it teaches the encoder to
+    compare. From one label per claim, a small encoder learns little more than what wrong claims sound like.
 
     Args:
-        classifier: of sequences, with a BERT-like encoder.
-        weight: of the spans' loss, the mean over all places in the batch that are pointed at, beside the classifier's.
+        classifier: a sequence classifier with a BERT-like encoder.
+        weight: weight of the spans' loss beside the classifier's. The spans' loss is a mean over all positions that
+            the batch's spans have.
     """
 
     def __init__(self, classifier: PreTrainedModel, weight: float) -> None:
@@ -43,18 +44,18 @@ class ClassifierWithSpans(nn.Module):
         Args:
             input_ids, attention_mask, token_type_ids: (B, T), integers; document and claim.
             labels: (B,), integers.
-            span_positions: (B, 4), integers, see :func:`~trainer_ext.recipes.factcc.data.claim_rows`; None leaves the
-                spans out of the loss.
+            span_positions: (B, 4), integers, see :func:`~trainer_ext.recipes.factcc.data.claim_rows`; without them the
+                loss is the classifier's.
         """
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        found = self.classifier(
+        output = self.classifier(
             input_ids=input_ids, attention_mask=attention_mask, labels=labels, output_hidden_states=True, **types
         )
         if labels is None:
-            return {"logits": found.logits}
-        loss = found.loss
+            return {"logits": output.logits}
+        loss = output.loss
         if span_positions is not None:
-            pointed = self.spans(found.hidden_states[-1]).float()  # (B, T, 4)
+            pointed = self.spans(output.hidden_states[-1]).float()  # (B, T, 4)
             pointed = pointed.masked_fill(~attention_mask.bool()[..., None], torch.finfo(torch.float32).min)
             # (B * 4, T): each head chooses among the tokens of its row
             losses = cross_entropy(
@@ -64,4 +65,4 @@ class ClassifierWithSpans(nn.Module):
                 reduction="sum",
             )
             loss = loss + self.weight * losses / span_positions.ne(NO_SPAN).sum().clamp(min=1)
-        return {"loss": loss, "logits": found.logits}
+        return {"loss": loss, "logits": output.logits}

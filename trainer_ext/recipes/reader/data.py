@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from datasets import Dataset
 from qags.reader import cut_questions
+from quals.errors import DataError
 from transformers import PreTrainedTokenizerBase
 
 from trainer_ext.recipes.qa_data import Passage
@@ -20,7 +21,7 @@ class Asked:
 
     Attributes:
         question, passage: texts.
-        start, end: character span of the answer in the passage; None where it has none.
+        start, end: character span of the answer in the passage; None where there is no answer.
     """
 
     question: str
@@ -33,10 +34,10 @@ def asked_questions(passages: Sequence[Passage], unanswered: float, rng: random.
     """Every question with its passage, and some again with a passage that does not hold the answer.
 
     Args:
-        passages: of which neighbours with one title are of one article.
-        unanswered: how many questions are put to another passage too, as a share of all; to one of the same article
-            where there is one, which is harder to tell.
-        rng: draws them.
+        passages: passages with the same title are parts of one article.
+        unanswered: share of the questions that are put to another passage too, 0 to 1. That passage is of the same
+            article if possible, because the difference is harder to see.
+        rng: draws questions and passages.
     """
     by_title: dict[str, list[Passage]] = defaultdict(list)
     for passage in passages:
@@ -56,7 +57,7 @@ def asked_questions(passages: Sequence[Passage], unanswered: float, rng: random.
 
 
 def _without(answers: Sequence[str], passages: Sequence[Passage], rng: random.Random) -> Passage | None:
-    """A passage that has none of the answers; None if some tries find none."""
+    """A passage without any of the answers; None if eight draws find none."""
     for _ in range(8):
         passage = rng.choice(passages)
         text = passage.text.casefold()
@@ -70,20 +71,20 @@ def reader_rows(
 ) -> Dataset:
     """Rows ``input_ids``, ``attention_mask``, perhaps ``token_type_ids``, ``start_positions`` and ``end_positions``.
 
-    A row is a question and a window of its passage; both positions are 0, the first token's, where the window does not
+    A row is a question and a window of its passage. Both positions are 0, the first token's, if the window does not
     hold the whole answer. Long questions are cut as the reader cuts them.
 
     Raises:
-        ValueError: no question is asked.
+        DataError: there is no question.
     """
     if not asked:
-        raise ValueError(
-            "There is no question to make rows of: no answer stands in its passage word for word, and none is put to "
-            "another passage. Give other data, or more to be left unanswered."
+        raise DataError(
+            "There is no question to make rows of: no answer occurs in its passage word for word, and none is put to "
+            "another passage. Give other data, or a larger share as unanswered."
         )
     encoded = tokenizer(
-        cut_questions([one.question for one in asked], tokenizer, max_tokens),
-        [one.passage for one in asked],
+        cut_questions([question.question for question in asked], tokenizer, max_tokens),
+        [question.passage for question in asked],
         truncation="only_second",
         max_length=max_tokens,
         stride=min(overlap, max_tokens // 3),
