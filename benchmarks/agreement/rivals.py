@@ -154,7 +154,7 @@ class _Cosine:
         ids = self._tokenizer(texts, truncation=True, max_length=self._limit, split_special_tokens=True)["input_ids"]
         lengths = list(map(len, ids))
         found: list[torch.Tensor] = [torch.empty(0)] * len(texts)
-        for batch in token_budget_batches(lengths, [0] * len(ids), [0] * len(ids), 8192):
+        for batch in token_budget_batches(lengths, 8192):
             inputs, mask = encode_texts([ids[i] for i in batch], self._tokenizer.pad_token_id, self._model.device)
             with torch.inference_mode():
                 states = self._model(input_ids=inputs, attention_mask=mask).last_hidden_state  # (B, S, d)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from quals.products import fast_products
+from quals.matmul import fast_products
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 

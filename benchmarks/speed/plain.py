@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from quals import QualsScorer
 from quals.attention import rows_of_texts
-from quals.decoding import EncodedTexts, Hypothesis, encode, teacher_forced
+from quals.decoding import EncodedTexts, Hypothesis, cache_name, encode, teacher_forced
 from quals.pairs import Pair, select
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
@@ -100,8 +100,8 @@ class PlainQuals:
                     encoder_outputs=BaseModelOutput(last_hidden_state=states),
                     attention_mask=mask,
                     decoder_input_ids=tokens[:, None],
-                    past_key_values=cache,
                     use_cache=True,
+                    **{cache_name(model): cache},
                 ).logits[:, -1]  # (G, V)
             log_probs = logits.float().log_softmax(-1)  # (G, V)
             allowed = log_probs.clone()

@@ -12,8 +12,7 @@ from itertools import islice
 
 import torch
 from qags import QAGSScorer
-from qags.answers import answer_spans
-from qags.overlap import squad_words, token_f1
+from qags.answers import answer_spans, squad_words, token_f1
 from qags.questioner import LONGEST_QUESTION, Question
 from qags.reader import LONGEST_ANSWER, OVERLAP
 from qags.scorer import LEAST_WORDS

@@ -59,7 +59,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[str, str]:
 
 @contextmanager
 def ordinary_products() -> Iterator[None]:
-    """Within this context the scorers multiply matrices as torch does by default (see :mod:`quals.products`)."""
+    """Within this context the scorers multiply matrices as torch does by default (see :mod:`quals.matmul`)."""
     setting: Any = getattr(torch.backends.mkldnn, "matmul", None)
     if not hasattr(setting, "fp32_precision"):  # an older torch, which the scorers leave alone
         yield

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from quals.errors import CheckpointError
 from quals.loading import Kind, embedded_folder, load_checkpoint, longest_input, model_fingerprint
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "factcc-mini"
+_CLASSIFIER = Kind("classifier of claims", "Give a checkpoint such as `quals train-factcc` makes.")
 # What classifiers of claims call the class that means: the document supports the claim.
-_CLASSIFIER = Kind("classifier of claims", "Give a checkpoint that `quals train-factcc` made, say.")
 _SUPPORTED = ("correct", "consistent", "supported", "entailment", "factual")
 
 
@@ -24,7 +25,7 @@ class Classifier:
         model: in evaluation mode.
         tokenizer: its tokenizer, which can say where it cuts.
         supported: the class that means: the document supports the claim.
-        max_tokens: of document and claim together.
+        max_tokens: most tokens of document and claim together.
         fingerprint: hash of weights, config and tokenizer.
     """
 
@@ -45,12 +46,13 @@ def load_classifier(
 
     Args:
         checkpoint: a folder or a Hub name; None is the one in the metric's own folder.
-        revision: of a Hub model.
+        revision: branch, tag or commit of a Hub model.
         device: where it computes.
         dtype: the weights' dtype in memory.
 
     Raises:
-        ValueError: the checkpoint is not to be found, or is no such classifier; the message says why and what to do.
+        CheckpointError: there is no such checkpoint, or it is not such a classifier; the message says why and what to
+            do.
     """
     name = str(_embedded()) if checkpoint is None else checkpoint
     model, tokenizer = load_checkpoint(
@@ -71,13 +73,13 @@ def load_classifier(
 
 
 def _embedded() -> Path:
-    found = embedded_folder(__file__, "factcc", EMBEDDED)
-    if found is None:
-        raise ValueError(
-            f"There is no {EMBEDDED} in the metric's folder: name a classifier, a folder or a model of the Hub, or "
-            "make one by `quals train-factcc`."
+    folder = embedded_folder(__file__, "factcc", EMBEDDED)
+    if folder is None:
+        raise CheckpointError(
+            f"There is no {EMBEDDED} in the metric's folder: a clone of the repository has it, an installed package "
+            "lacks it. Name a classifier (a folder or a model of the Hub), or train one with `quals train-factcc`."
         )
-    return found
+    return folder
 
 
 def _supported(config: Any) -> dict[int, str]:
@@ -88,4 +90,5 @@ def _supported(config: Any) -> dict[int, str]:
 
 def _check(supported: dict[int, str], classes: int, name: str) -> None:
     if len(supported) != 1 or classes < 2:
-        raise _CLASSIFIER.refused(name, f"one of two classes or more should be called {' or '.join(_SUPPORTED)}")
+        reason = f"of two classes or more exactly one should be called {' or '.join(_SUPPORTED)}"
+        raise _CLASSIFIER.refused(name, reason)

@@ -42,15 +42,15 @@ Args:
     long_sources (str): "windows" reads all of a long source in overlapping windows and takes for each sentence the
         window that supports it best, which can only raise a score; "truncate" reads its beginning, as the paper does.
         Defaults to "windows".
-    max_tokens (int): tokens of source, or window, and sentence together. Defaults to the classifier's limit.
+    max_tokens (int): most tokens of source, or window, and sentence together. Defaults to the classifier's limit.
     window_overlap (int): tokens that neighbouring windows share. Defaults to a quarter of max_tokens, or less where
         that leaves a window too little.
     batch_tokens (int): most tokens that the classifier takes in one pass, which bounds memory and changes scores by
         rounding alone. Defaults to 4,096 on a CPU, else 32,768.
     device (str): "cuda", "mps", "cpu", ... By default the model stays where it is; it is first loaded on the first of
         these that is there.
-    dtype (str): "float32", "bfloat16" or "float16", of the computation. Defaults to "float32".
-    progress (bool): show a progress bar. By default on a terminal only.
+    dtype (str): dtype of the computation: "float32", "bfloat16" or "float16". Defaults to "float32".
+    progress (bool): whether to show a progress bar. By default one is shown on a terminal.
 
 The second argument of evaluate.load, config_name, is the classifier: a folder or a model of the Hub, one class of which
 is called "correct", "consistent", "supported", "entailment" or "factual". By default it is factcc-mini in the metric's
@@ -70,7 +70,8 @@ Returns:
     source's own.
 
 Raises:
-    ValueError: something is not text, a list is empty, lists differ in length, or an option is out of range.
+    ValueError: a value is not text, a list is empty, lists differ in length, an option is out of range, or a model
+        cannot be loaded.
 
 Examples:
 
@@ -89,13 +90,10 @@ Examples:
 class FactCC(SourceMetric):
     """The metric that ``evaluate.load`` finds; :class:`~factcc.scorer.FactCCScorer` does the work."""
 
+    _scorer_class = FactCCScorer
+
     def _info(self) -> evaluate.MetricInfo:
         return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/1910.12840")
-
-    def _scorer(self, device: str | None = None, dtype: str = "float32", **options: Any) -> FactCCScorer:
-        """A scorer with these options, on the weights in memory where they serve."""
-        scorer: FactCCScorer = self._scorer_on_loaded(FactCCScorer, "classifier", device, dtype, options)
-        return scorer
 
     def _compute(
         self,
@@ -111,8 +109,8 @@ class FactCC(SourceMetric):
         progress: bool | None = None,
     ) -> dict[str, Any]:
         scorer = self._scorer(
-            device,
-            dtype,
+            device=device,
+            dtype=dtype,
             long_sources=long_sources,
             max_tokens=max_tokens,
             window_overlap=window_overlap,

@@ -1,4 +1,4 @@
-"""What the scorer returns: a score per summary, and the sentences that show why."""
+"""What the scorer returns: one score per summary, and the sentences that show why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class JudgedSentence:
     Attributes:
         text: ``summary[start:end]``.
         start, end: character span in the summary.
-        score: probability that the source supports it, 0 to 1.
+        score: probability that the source supports it, 0 to 1; higher is more consistent.
     """
 
     text: str
@@ -36,7 +36,7 @@ class FactCCResult:
     Attributes:
         score: mean of the sentences' scores, 0 to 1, higher is more consistent; NaN where there is no sentence.
         sentences: in the summary's order.
-        source_windows: texts that the source was compared as; 1 unless windows were asked for and it was too long.
+        source_windows: number of windows that the source was read in; 1 for a source that fits.
         source_truncated: whether the end of the source was not read.
         summary_truncated: whether the end of a sentence was not read.
     """
@@ -55,6 +55,6 @@ class FactCCResult:
     def of(
         cls, sentences: tuple[JudgedSentence, ...], windows: int, source_truncated: bool, summary_truncated: bool
     ) -> FactCCResult:
-        """The judgement that sentences come to."""
+        """The result whose score is the mean of the sentences' scores."""
         mean = sum(sentence.score for sentence in sentences) / len(sentences) if sentences else math.nan
         return cls(mean, sentences, windows, source_truncated, summary_truncated)

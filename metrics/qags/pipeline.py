@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quals.errors import MissingExtraError, OptionError
+
 if TYPE_CHECKING:
     from spacy.language import Language
 
@@ -14,19 +16,22 @@ def load_pipeline(name: str = PIPELINE) -> Language:
     """A spaCy pipeline with tagger, parser and named entities.
 
     Raises:
-        ValueError: spaCy or the pipeline is not installed, or the pipeline lacks a part.
+        MissingExtraError: spaCy or the pipeline is not installed.
+        OptionError: the pipeline lacks a part.
     """
     try:
         import spacy
     except ImportError as error:
-        raise ValueError("This needs spacy, which is not installed: pip install 'quals[rivals]'.") from error
+        raise MissingExtraError(
+            'This needs spacy, which is not installed: pip install ".[rivals]" in a clone of the repository.'
+        ) from error
     try:
         pipeline = spacy.load(name)
     except OSError as error:
-        raise ValueError(
+        raise MissingExtraError(
             f"There is no spaCy pipeline {name!r}: python -m spacy download {PIPELINE}, or name one that is installed."
         ) from error
     missing = {"parser", "ner", "tagger"} - set(pipeline.pipe_names)
     if missing:
-        raise ValueError(f"The spaCy pipeline {name!r} has no {', '.join(sorted(missing))}: name one that has.")
+        raise OptionError(f"The spaCy pipeline {name!r} has no {', '.join(sorted(missing))}: name one that has.")
     return pipeline

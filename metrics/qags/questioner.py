@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from quals.batching import encode_texts
+from quals.batching import decode, encode_texts, token_budget_batches, tokenize
+from quals.errors import OptionError
 from quals.loading import Kind, load_checkpoint, longest_input, model_fingerprint
-from quals.products import fast_products
+from quals.matmul import fast_products
 from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _QUESTIONER = Kind(
@@ -27,8 +28,8 @@ class Question:
     """A question as generated.
 
     Attributes:
-        text: without special tokens.
-        log_likelihood: given passage and answer, in nats a token.
+        text: the question, without special tokens.
+        log_likelihood: its log-likelihood given passage and answer, in nats per token; at most 0.
     """
 
     text: str
@@ -42,10 +43,10 @@ class Questioner:
     Attributes:
         model: in evaluation mode.
         tokenizer: its tokenizer.
-        separator_id: of a model made by ``quals train-qagen --answer-first``: its decoder is made to begin with answer
-            and separator. None: answer and passage are written into the encoder's input by ``template``.
-        template: such as ``"answer: {answer}  context: {passage}"``.
-        max_tokens: of the encoder's input.
+        separator_id: the separator of a model made by ``quals train-qagen --answer-first``, whose decoder begins with
+            answer and separator. None: answer and passage are written into the encoder's input by ``template``.
+        template: how they are written, such as ``"answer: {answer}  context: {passage}"``.
+        max_tokens: most tokens of the encoder's input.
     """
 
     model: PreTrainedModel
@@ -54,7 +55,7 @@ class Questioner:
     template: str
     max_tokens: int
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of weights, config, tokenizer and template."""
         return f"{model_fingerprint(self.model, self.tokenizer)} {self.template}"
@@ -71,30 +72,35 @@ class Questioner:
         """``beams`` questions for each passage with the answer at its place, likely ones first.
 
         Args:
-            passages, answers: as many of one as of the other.
-            beams: of the search, 2 or more, all of which are given out.
+            passages, answers: as many passages as answers.
+            beams: width of the search, 2 or more; all beams are given out.
             max_question_tokens: longest question.
             batch_tokens: most tokens, padding and beams included, that encoder or decoder take in one pass.
         """
         inputs, prefixes = self.inputs(passages, answers)
-        by_shape: dict[int, list[int]] = defaultdict(list)  # equal prefixes need no padding on the decoder's side
-        for place in sorted(range(len(inputs)), key=lambda place: -len(inputs[place])):
-            by_shape[len(prefixes[place])].append(place)
-        found: list[list[Question]] = [[] for _ in inputs]
-        for same in by_shape.values():
-            for batch in _batches(same, inputs, beams, len(prefixes[same[0]]) + max_question_tokens, batch_tokens):
-                rows = self._generate(
-                    [inputs[i] for i in batch], [prefixes[i] for i in batch], beams, max_question_tokens
-                )
-                for place, questions in zip(batch, rows, strict=True):
-                    found[place] = questions
-        return found
+        shapes = list(map(len, prefixes))  # equal ones need no padding on the decoder's side
+        batches = token_budget_batches(
+            [beams * len(ids) for ids in inputs],
+            batch_tokens,
+            rows=[beams] * len(inputs),
+            widths=[shape + max_question_tokens for shape in shapes],
+            kinds=shapes,
+        )
+        questions: list[list[Question]] = [[] for _ in inputs]
+        for batch in batches:
+            generated = self._generate(
+                [inputs[place] for place in batch], [prefixes[place] for place in batch], beams, max_question_tokens
+            )
+            for place, asked in zip(batch, generated, strict=True):
+                questions[place] = asked
+        return questions
 
     def truncated(self, passages: Sequence[str]) -> list[bool]:
-        """Whether the end of each passage is not read, were the answer empty."""
-        filled = [self._filled(passage, "") for passage in passages]
-        ids = self.tokenizer(filled, split_special_tokens=True, verbose=False)["input_ids"]
-        return [len(mine) > self.max_tokens for mine in ids]
+        """Whether the end of each passage is not read, even with an empty answer."""
+        if not passages:
+            return []
+        ids = tokenize(self.tokenizer, [self._filled(passage, "") for passage in passages])["input_ids"]
+        return [len(sequence) > self.max_tokens for sequence in ids]
 
     def inputs(self, passages: Sequence[str], answers: Sequence[str]) -> tuple[list[list[int]], list[list[int]]]:
         """Token ids for the encoder, and for the beginning of the decoder's, of each passage and its answer."""
@@ -102,15 +108,14 @@ class Questioner:
         texts = [self._filled(passage, answer) for passage, answer in zip(passages, answers, strict=True)]
         if not texts:
             return [], []
-        inputs = self.tokenizer(
-            texts, truncation=True, max_length=self.max_tokens, split_special_tokens=True, verbose=False
-        )["input_ids"]
+        unique = list(dict.fromkeys(texts))
+        ids = tokenize(self.tokenizer, unique, truncation=True, max_length=self.max_tokens)["input_ids"]
+        known = dict(zip(unique, ids, strict=True))
+        inputs = [list(known[text]) for text in texts]
         if self.separator_id is None:
-            return list(inputs), [[start]] * len(texts)
-        ids = self.tokenizer(list(answers), add_special_tokens=False, split_special_tokens=True, verbose=False)[
-            "input_ids"
-        ]
-        return list(inputs), [[start, *mine, self.separator_id] for mine in ids]
+            return inputs, [[start]] * len(texts)
+        beginnings = tokenize(self.tokenizer, answers, add_special_tokens=False)["input_ids"]
+        return inputs, [[start, *answer, self.separator_id] for answer in beginnings]
 
     def _filled(self, passage: str, answer: str) -> str:
         """What the encoder reads."""
@@ -147,24 +152,10 @@ class Questioner:
             output = self.model.generate(  # type: ignore[operator]
                 input_ids=ids, attention_mask=mask, decoder_input_ids=start, generation_config=settings
             )
-        texts = self.tokenizer.batch_decode(output.sequences[:, start.shape[1] :], skip_special_tokens=True)
+        texts = decode(self.tokenizer, output.sequences[:, start.shape[1] :].tolist())
         scores = output.sequences_scores.tolist()
-        questions = [Question(text.strip(), score) for text, score in zip(texts, scores, strict=True)]
+        questions = [Question(text, score) for text, score in zip(texts, scores, strict=True)]
         return [questions[first : first + beams] for first in range(0, len(questions), beams)]
-
-
-def _batches(
-    places: Sequence[int], inputs: Sequence[Sequence[int]], beams: int, width: int, budget: int
-) -> list[list[int]]:
-    """Places, longest inputs first, in batches whose tokens on either side stay within the budget."""
-    batches: list[list[int]] = []
-    for place in places:
-        longest = len(inputs[batches[-1][0]]) if batches else 0
-        rows = (len(batches[-1]) + 1) * beams if batches else 0
-        if not batches or rows * max(longest, width) > max(budget, beams * max(longest, width)):
-            batches.append([])
-        batches[-1].append(place)
-    return batches
 
 
 def load_questioner(
@@ -177,18 +168,19 @@ def load_questioner(
     """Load a question generator from a folder or the Hub.
 
     Args:
-        checkpoint: made by ``quals train-qagen --answer-first``, or any other whose input ``template`` describes.
+        checkpoint: one made by ``quals train-qagen --answer-first``, or any other whose input ``template`` describes.
         template: how answer and passage are written for the encoder, with ``{answer}`` and ``{passage}``.
-        revision: of a Hub model.
+        revision: branch, tag or commit of a Hub model.
         device: where it computes.
         dtype: the weights' dtype in memory.
 
     Raises:
-        ValueError: it is not to be found, is no encoder-decoder, or the template is missing, lacks a field, or is
-            given for a model that writes the answer first.
+        CheckpointError: there is no such checkpoint, it is not an encoder-decoder, it needs a template, or it takes
+            none because it writes the answer first.
+        OptionError: the template lacks a field, or holds a special token.
     """
     if template is not None and not all(field in template for field in _FIELDS):
-        raise ValueError(f"question_template is {template!r}: it must have {' and '.join(_FIELDS)} in it.")
+        raise OptionError(f"question_template is {template!r}: it must have {' and '.join(_FIELDS)} in it.")
 
     def check(config: Any) -> None:
         if not getattr(config, "is_encoder_decoder", False):
@@ -207,7 +199,7 @@ def load_questioner(
     model, tokenizer = load_checkpoint(
         AutoModelForSeq2SeqLM, checkpoint, _QUESTIONER, check, revision=revision, device=device, dtype=dtype
     )
-    # generate() fills in from here what it is not told, and a summarizer that was the base asks for long texts.
+    # generate() fills in from here what it is not told, and a base that was a summarizer asks for long texts.
     model.generation_config = GenerationConfig()
     separator_id = None
     if template is None:
@@ -216,7 +208,7 @@ def load_questioner(
         if separator_id is None:
             raise _QUESTIONER.refused(checkpoint, f"its separator {separator!r} is not one token of its tokenizer")
     elif marks := [mark for mark in tokenizer.all_special_tokens if mark in template]:
-        raise ValueError(
+        raise OptionError(
             f"question_template is {template!r}: {', '.join(marks)} would be read as text there; take a generator "
             "whose input needs no special tokens."
         )

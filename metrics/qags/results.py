@@ -1,4 +1,4 @@
-"""What the scorer returns: a score per summary, and the questions that show why."""
+"""What the scorer returns: one score per summary, and the questions that show why."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from quals.results import one_line
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    """A question about a summary, with what a reader answers.
+    """A question about a summary, with a reader's two answers.
 
     Attributes:
         question: as generated.
-        log_likelihood: of the question given summary and answer, in nats a token.
-        answer: of the reader from the summary.
-        source_answer: of the reader from the source; empty where it finds none.
-        score: token F1 of the two answers, 0 to 1.
+        log_likelihood: its log-likelihood given summary and answer, in nats per token; at most 0.
+        answer: the reader's answer from the summary.
+        source_answer: its answer from the source; empty where it finds none.
+        score: token F1 of the two answers, 0 to 1, higher is more consistent.
     """
 
     question: str
@@ -45,7 +45,7 @@ class QAGSResult:
     Attributes:
         score: mean of the questions' scores, 0 to 1, higher is more consistent; NaN where no question survives.
         questions: likely ones first.
-        source_windows: texts that the source was read as; 1 unless windows were asked for and it was too long.
+        source_windows: number of windows that the source was read in; 1 for a source that fits.
         source_truncated: whether the end of the source was not read.
         summary_truncated: whether the end of the summary was not read by the question generator.
     """
@@ -65,6 +65,6 @@ class QAGSResult:
     def of(
         cls, questions: tuple[AnsweredQuestion, ...], windows: int, source_truncated: bool, summary_truncated: bool
     ) -> QAGSResult:
-        """The score that questions come to."""
+        """The result whose score is the mean of the questions' scores."""
         mean = sum(question.score for question in questions) / len(questions) if questions else math.nan
         return cls(mean, questions, windows, source_truncated, summary_truncated)

@@ -3,11 +3,24 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .errors import CheckpointError, DataError, MissingExtraError, OptionError, QualsError
+
 if TYPE_CHECKING:
     from .results import QualsResult, ScoredPair, results_to_pandas
     from .scorer import QualsScorer
 
-__all__ = ["QualsResult", "QualsScorer", "ScoredPair", "__version__", "results_to_pandas"]
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "MissingExtraError",
+    "OptionError",
+    "QualsError",
+    "QualsResult",
+    "QualsScorer",
+    "ScoredPair",
+    "__version__",
+    "results_to_pandas",
+]
 
 __version__ = "0.1.0"
 

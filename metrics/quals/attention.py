@@ -32,7 +32,7 @@ _row_texts: ContextVar[Tensor | None] = ContextVar("quals_row_texts", default=No
 def rows_of_texts(row_texts: Tensor) -> Iterator[None]:
     """Inside this context, decoder row ``n`` attends to encoded text ``row_texts[n]``.
 
-    Needed only where texts have different numbers of rows; otherwise rows are taken to lie text by text, N/B each.
+    Needed only where texts have different numbers of rows; otherwise the rows lie text by text, N/B each.
 
     Args:
         row_texts: ``(N,)`` int64, ascending, and every text 0..B-1 occurs, so that N == B means one row a text.

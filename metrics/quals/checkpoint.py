@@ -1,4 +1,4 @@
-"""Find and load a QAGen: the embedded one, a folder, or a model of the Hub. What is no QAGen is refused."""
+"""Find and load a QAGen: the embedded one, a folder, or a model of the Hub. Another model is refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from .attention import share_encoder_states
+from .errors import CheckpointError
 from .loading import Kind, embedded_folder, load_checkpoint, longest_input, model_fingerprint
 from .published import PUBLISHED
 
@@ -47,12 +48,12 @@ def load_qagen(
 
     Args:
         checkpoint: a folder or a Hub name; None is the embedded one, see :func:`find_default`.
-        revision: of a Hub model that is named.
+        revision: branch, tag or commit of a Hub model that is named.
         device: where it computes.
         dtype: the weights' dtype in memory, whatever they are stored in.
 
     Raises:
-        ValueError: the checkpoint is not to be found, or is no QAGen; the message says why and what to do.
+        CheckpointError: there is no such checkpoint, or it is not a QAGen; the message says why and what to do.
     """
     name, revision = find_default() if checkpoint is None else (checkpoint, revision)
 
@@ -79,12 +80,12 @@ def load_qagen(
 
 
 def find_default() -> tuple[str, str | None]:
-    """Name and revision of the QAGen where none is named: the embedded one, or what this copy was published with.
+    """Name and revision of the QAGen where none is named: the embedded one, or that which this copy was published with.
 
     A published copy takes the latter although the package may be installed, so that all its visitors have one QAGen.
 
     Raises:
-        ValueError: there is neither.
+        CheckpointError: there is neither.
     """
     beside = Path(__file__).resolve().parent / EMBEDDED
     if PUBLISHED is not None and not (beside / "config.json").is_file():
@@ -93,20 +94,18 @@ def find_default() -> tuple[str, str | None]:
 
 
 def find_embedded() -> Path:
-    """Folder of the embedded checkpoint, for a copy of this file that may lie alone.
-
-    evaluate copies a metric's Python files, not its data, into a cache of its own. So the checkpoint is looked for
-    beside this file, then in the installed package, then where evaluate noted that it copied from.
+    """Folder of the embedded checkpoint, see :func:`quals.loading.embedded_folder`.
 
     Raises:
-        ValueError: it is in none of these places.
+        CheckpointError: it is in none of the places.
     """
-    found = embedded_folder(__file__, "quals", EMBEDDED)
-    if found is not None:
-        return found
+    folder = embedded_folder(__file__, "quals", EMBEDDED)
+    if folder is not None:
+        return folder
     note = Path(__file__).resolve().parent / _NOTE
     stale = f" (or delete {note}, which names a folder without it, and load the metric again)" if note.is_file() else ""
-    raise ValueError(
-        "The embedded QAGen checkpoint is not beside this metric. Install the package (pip install quals), load the "
-        f"metric from its folder{stale}, or give a checkpoint: evaluate.load(..., 'folder-or-hub-name')."
+    raise CheckpointError(
+        "The embedded QAGen checkpoint is not beside this metric. Install the package from a clone of the repository "
+        f"(pip install .), load the metric from its folder{stale}, or give a checkpoint: evaluate.load(..., "
+        "'folder-or-hub-name')."
     )

@@ -1,20 +1,22 @@
-"""60-way diverse greedy decoding, and log-probabilities by teacher forcing. Nothing here knows about summaries.
+"""Diverse greedy decoding, and log-probabilities by teacher forcing. Nothing here knows about summaries.
 
-Both share the encoder states of a text among all its decoder rows (see ``attention``), both work for a whole batch of
-texts at once.
+Both share a text's encoder states among all its decoder rows (see ``attention``). Both take a whole batch of texts.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
+from .matmul import with_fast_products
 from .projection import OutputProjection, normaliser
 
 
@@ -23,8 +25,8 @@ class DecodingSettings:
     """How sequences are generated (Nan et al. 2021, section 3.2: 60 groups of one beam).
 
     Attributes:
-        num_groups: greedy decoders a text, in a fixed order.
-        diversity: what a token costs group g for each group before g that chose it at the same step, in nats.
+        num_groups: greedy decoders per text, in a fixed order.
+        diversity: nats that a token costs group g for each group before g that chose it at the same step.
         min_tokens: tokens before the end of sequence is allowed.
         max_tokens: tokens after which the end of sequence is forced.
     """
@@ -56,6 +58,7 @@ class EncodedTexts:
     mask: Tensor
 
 
+@with_fast_products
 def encode(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> EncodedTexts:
     """Run the encoder over ``(B, S)`` ids."""
     states = model.get_encoder()(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
@@ -63,12 +66,13 @@ def encode(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) ->
 
 
 @torch.inference_mode()
+@with_fast_products
 def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: DecodingSettings) -> list[list[Hypothesis]]:
     """Generate ``num_groups`` sequences for each text.
 
     At every step group g takes the token with the highest log-probability less ``diversity`` times the number of
-    groups before it that took the same token at this step; ties go to the lowest id. Groups that have ended take no
-    part. Groups of a text with equal prefixes share one decoder row, and rows that nobody needs any more are dropped.
+    groups before it that took the same token at this step. Ties go to the lowest id. Groups that have ended take no
+    part. Groups of a text with equal prefixes share one decoder row, and rows that no group needs are dropped.
 
     Args:
         model: prepared by ``share_encoder_states``.
@@ -86,6 +90,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
 
     states, mask = texts.states, texts.mask
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    cache_argument = cache_name(model)
     active = torch.arange(count, device=device)  # (A,): texts that still have groups to go on, by number
     row_texts = torch.arange(count, device=device)  # (R,): place in ``active`` of each row's text
     rows = row_texts[:, None].expand(count, groups)  # (A, G): each group's row
@@ -101,8 +106,8 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
                 encoder_outputs=BaseModelOutput(last_hidden_state=states),
                 attention_mask=mask,
                 decoder_input_ids=tokens[:, None],
-                past_key_values=cache,
                 use_cache=True,
+                **{cache_argument: cache},
             )[:, -1]  # (R, d)
         if step == settings.max_tokens:
             choice = torch.full_like(rows, eos)  # (A, G)
@@ -139,8 +144,16 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     return _hypotheses(torch.stack(chosen_ids, -1), torch.stack(chosen_log_probs, -1))
 
 
+def cache_name(model: PreTrainedModel) -> str:
+    """The name that ``model`` has for keys and values of earlier steps.
+
+    transformers renamed ``past_key_values`` to ``cache``, and drops the old name in 5.40; 5.6 knows the old name only.
+    """
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+
+
 class _Penalties:
-    """How often each token was chosen at this step, for each text; kept between steps to save clearing it."""
+    """How often each token was chosen at this step, for each text; kept between steps, which saves clearing it."""
 
     def __init__(self, texts: int, vocabulary: int, diversity: float, device: torch.device) -> None:
         self.counts = torch.zeros(texts, vocabulary, device=device)  # (A, V)
@@ -177,7 +190,7 @@ def _most_likely(
     projection: OutputProjection, hidden: Tensor, width: int, banned: int | None
 ) -> tuple[Tensor, Tensor]:  # (R, k), (R, k)
     """The ``width`` highest log-probabilities of each row and their tokens, in the order of the tokens' ids."""
-    found = []
+    likely = []
     for _, logits in projection.slices(hidden):
         if banned is not None:
             allowed = logits[:, banned].clone()  # (r,)
@@ -186,8 +199,8 @@ def _most_likely(
         if banned is not None:
             logits[:, banned] = allowed  # it is still likely, and counts among all tokens
         ids, by_id = ids.sort(1)
-        found.append((values.gather(1, by_id) - normaliser(logits)[:, None], ids))
-    return torch.cat([values for values, _ in found]), torch.cat([ids for _, ids in found])
+        likely.append((values.gather(1, by_id) - normaliser(logits)[:, None], ids))
+    return torch.cat([values for values, _ in likely]), torch.cat([ids for _, ids in likely])
 
 
 def _end_log_probs(projection: OutputProjection, hidden: Tensor, eos: int) -> Tensor:  # (R,)
@@ -195,9 +208,9 @@ def _end_log_probs(projection: OutputProjection, hidden: Tensor, eos: int) -> Te
 
 
 def _choose_among(
-    log_probs: Tensor, ids: Tensor, rows: Tensor, live: Tensor, penalties: _Penalties, everything: bool
+    log_probs: Tensor, ids: Tensor, rows: Tensor, live: Tensor, penalties: _Penalties, whole_vocabulary: bool
 ) -> tuple[Tensor, Tensor, bool]:
-    """Group by group, the best of each row's k tokens; and whether no other token can have been better."""
+    """Each group's best of its row's k tokens, one group after another; and whether no other token can be better."""
     boundary = log_probs.amin(1)  # (R,)
     texts = torch.arange(rows.shape[0], device=rows.device)  # (A,)
     counts = penalties.counts
@@ -216,7 +229,7 @@ def _choose_among(
         chosen.append(log_probs[row].gather(1, place)[:, 0])
     choice = torch.stack(choices, 1)  # (A, G)
     counts.scatter_(1, choice, 0.0)
-    return choice, torch.stack(chosen, 1), everything or bool(certain.all())
+    return choice, torch.stack(chosen, 1), whole_vocabulary or bool(certain.all())
 
 
 def _hypotheses(ids: Tensor, log_probs: Tensor) -> list[list[Hypothesis]]:
@@ -231,6 +244,7 @@ def _hypotheses(ids: Tensor, log_probs: Tensor) -> list[list[Hypothesis]]:
 
 
 @torch.inference_mode()
+@with_fast_products
 def teacher_forced(
     model: PreTrainedModel, texts: EncodedTexts, row_texts: Tensor, targets: Sequence[Sequence[int]]
 ) -> list[tuple[float, ...]]:
@@ -243,11 +257,10 @@ def teacher_forced(
         targets: N sequences of token ids, end of sequence included, of any lengths.
     """
     device = texts.states.device
-    longest = max(map(len, targets))
     lengths = torch.tensor([len(target) for target in targets], device=device)  # (N,)
-    real = torch.arange(longest, device=device) < lengths[:, None]  # (N, T)
-    padded = torch.tensor([[*target, *[model.config.pad_token_id] * (longest - len(target))] for target in targets])
-    padded = padded.to(device)  # (N, T)
+    ids = [torch.tensor(list(target)) for target in targets]
+    padded = pad_sequence(ids, batch_first=True, padding_value=model.config.pad_token_id).to(device)  # (N, T)
+    real = torch.arange(padded.shape[1], device=device) < lengths[:, None]  # (N, T)
     start = padded.new_full((len(targets), 1), model.config.decoder_start_token_id)
 
     projection = OutputProjection(model)

@@ -1,56 +1,76 @@
-"""Checks of what a caller gives the scorer."""
+"""Checks of what a caller gives: options, and texts in the forms that a scorer and a metric take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any
 
-
-def require(condition: bool, message: str) -> None:
-    """Raise a ValueError with ``message`` unless ``condition`` holds."""
-    if not condition:
-        raise ValueError(message)
+from .errors import DataError, OptionError
 
 
 def whole_number(name: str, value: Any, least: int) -> None:
-    """Raise a ValueError unless ``value`` is a whole number of at least ``least``."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    require(whole and value >= least, f"{name} is {value!r}: give a whole number, {least} or more.")
+    """Raise an OptionError unless ``value`` is a whole number of at least ``least``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise OptionError(f"{name} is {value!r}: give a whole number, {least} or more.")
 
 
-def strict_zip(sources: Iterator[Any], summaries: Iterator[Any]) -> Iterator[tuple[str, str]]:
-    """Sources and summaries in pairs, read as they are asked for.
+def one_of(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Raise an OptionError unless ``value`` is one of the choices."""
+    if value not in (known := tuple(choices)):
+        raise OptionError(f"{name} is {value!r}: give one of {known}.")
+
+
+def paired_texts(sources: Iterable[str], summaries: Iterable[str]) -> tuple[Iterator[tuple[str, str]], int | None]:
+    """Sources and summaries in pairs, and how many there are; None where only reading to the end would tell.
+
+    Each text is checked once: those of two lists at once, so that a mistake at the end is known before the work; those
+    of other iterables as they are read.
 
     Raises:
-        ValueError: something is no text, there are none, or more of one than of the other.
+        DataError: a text is not a string, there is no text, or there are more sources than summaries or fewer. For
+            other iterables than lists the iterator raises it.
     """
+    for texts in (sources, summaries):
+        if not isinstance(texts, Iterable) or isinstance(texts, str | bytes):
+            raise DataError("sources and summaries must be lists of strings; for one summary give [source], [summary].")
+    if not isinstance(sources, Sequence) or not isinstance(summaries, Sequence):
+        return _checked_pairs(iter(sources), iter(summaries)), None
+    if len(sources) != len(summaries):
+        raise DataError(
+            f"There are {len(sources)} sources and {len(summaries)} summaries: each summary needs the source at its "
+            "place."
+        )
+    for _ in _checked_pairs(iter(sources), iter(summaries)):
+        pass
+    return zip(sources, summaries, strict=True), len(summaries)
+
+
+def _checked_pairs(sources: Iterator[Any], summaries: Iterator[Any]) -> Iterator[tuple[str, str]]:
     end = object()
-    for place in range(2**62):
+    for place in count():
         source, summary = next(sources, end), next(summaries, end)
         if source is end and summary is end:
-            require(place > 0, "There is nothing to score: give one source and one summary at least.")
+            if place == 0:
+                raise DataError("There is nothing to score: give one source and one summary at least.")
             return
         if source is end or summary is end:
-            raise ValueError(
+            raise DataError(
                 f"There are more {'summaries' if source is end else 'sources'} than {place}: each summary needs the "
                 "source at its place."
             )
-        for name, value in (("source", source), ("summary", summary)):
-            if not isinstance(value, str):
-                raise ValueError(f"The {name} at place {place} is {type(value).__name__}, not text: give strings.")
-            check_characters(value, f"the {name} at place {place}")
-        yield source, summary  # type: ignore[misc]
+        yield _text(source, f"the source at place {place}"), _text(summary, f"the summary at place {place}")
 
 
 def check_characters(text: str, name: str) -> None:
-    """Raise a ValueError if ``text`` holds a lone surrogate, which no tokenizer takes; ``name`` says which text it is.
+    """Raise a DataError if ``text`` holds a lone surrogate, which no tokenizer takes; ``name`` says which text it is.
 
-    A Python string can hold one where bytes were decoded wrongly.
+    A Python string holds one where bytes were decoded wrongly.
     """
     place = lone_surrogate(text)
     if place is not None:
-        raise ValueError(
-            f"{capital(name)} holds half a character (a lone surrogate) at {place}: decode it anew from its bytes."
+        raise DataError(
+            f"{capital(name)} holds half a character (a lone surrogate) at {place}: decode its bytes again."
         )
 
 
@@ -79,11 +99,11 @@ def checked_texts(
         nested: whether predictions must be lists of candidates; None takes the form of the first.
 
     Raises:
-        ValueError: something is not text, a list is empty, the lengths differ, or the forms do; the message says where.
+        DataError: a value is not text, a list is empty, the lengths differ, or the forms do; the message says where.
     """
     summaries, texts = _listed(predictions, "predictions"), _listed(sources, "sources")
     if len(summaries) != len(texts):
-        raise ValueError(
+        raise DataError(
             f"There are {len(summaries)} predictions and {len(texts)} sources: give a summary, or a list of "
             "candidates, for each source."
         )
@@ -96,10 +116,10 @@ def checked_texts(
 def _summary(value: Any, name: str, nested: bool) -> Any:
     if not nested:
         if _is_list(value):
-            raise ValueError(f"{capital(name)} is a list, and others are one text: give all in one form.")
+            raise DataError(f"{capital(name)} is a list, and others are one text: give all in one form.")
         return _text(value, name)
     if isinstance(value, str):
-        raise ValueError(f"{capital(name)} is one text, and others are lists: give all in one form.")
+        raise DataError(f"{capital(name)} is one text, and others are lists: give all in one form.")
     return [_text(text, f"candidate {number} of {name}") for number, text in enumerate(_listed(value, name))]
 
 
@@ -110,15 +130,15 @@ def _is_list(value: Any) -> bool:
 def _listed(value: Any, name: str) -> list[Any]:
     if not _is_list(value):
         kind = "one string" if isinstance(value, str) else type(value).__name__
-        raise ValueError(f"{capital(name)} must be a list of strings, and got {kind}.")
+        raise DataError(f"{capital(name)} must be a list of strings, and is {kind}.")
     values = list(value)
     if not values:
-        raise ValueError(f"{capital(name)} must have one text at least, and got an empty list.")
+        raise DataError(f"{capital(name)} is an empty list: give one text at least.")
     return values
 
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{capital(name)} must be a string, and got {type(value).__name__}.")
+        raise DataError(f"{capital(name)} must be a string, and is {type(value).__name__}.")
     check_characters(value, name)
     return str(value)

@@ -1,20 +1,30 @@
-"""Load a checkpoint from a folder or the Hub: nothing made up at random, no pickles, refusals that say why."""
+"""Load a checkpoint from a folder or the Hub: no weights made up at random, no pickles, refusals that say why."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import torch
+from huggingface_hub import constants
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
-from .inputs import require
+from .errors import CheckpointError, OptionError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+# Held while weights are read: whether transformers shows bars is one setting for the process.
+LOADING = RLock()
 
 
 @dataclass(frozen=True)
@@ -23,15 +33,15 @@ class Kind:
 
     Attributes:
         name: as in "a QAGen".
-        advice: what to do where something else was given; a sentence.
+        advice: what to do where another thing was given; a sentence.
     """
 
     name: str
     advice: str
 
-    def refused(self, checkpoint: str, reason: str) -> ValueError:
-        """The error for a checkpoint that is no such thing."""
-        return ValueError(f"{checkpoint!r} is no {self.name}: {reason}. {self.advice}")
+    def refused(self, checkpoint: str, reason: str) -> CheckpointError:
+        """The error for a checkpoint that is not such a thing."""
+        return CheckpointError(f"{checkpoint!r} is not a {self.name}: {reason}. {self.advice}")
 
 
 def load_checkpoint(
@@ -49,11 +59,11 @@ def load_checkpoint(
     """Model, in evaluation mode, and tokenizer.
 
     Args:
-        auto_class: of transformers, that makes the model.
+        auto_class: the class of transformers that makes the model.
         checkpoint: a folder or a Hub name.
         kind: what it should be.
-        check: of the config; raises a ValueError before weights are read.
-        revision: of a Hub model.
+        check: raises a CheckpointError for a config that is not this kind's, before weights are read.
+        revision: branch, tag or commit of a Hub model.
         device: where it computes.
         dtype: the weights' dtype in memory, whatever they are stored in.
         new_head: whether weights of the model's head, and of a pooler, may be missing or of another shape, as where a
@@ -61,29 +71,33 @@ def load_checkpoint(
         **options: more arguments of ``from_pretrained``.
 
     Raises:
-        ValueError: the checkpoint is not to be found, or is not what it should be; the message says why and what to do.
+        CheckpointError: there is no such checkpoint, or it is not what it should be; the message says why and what to
+            do.
     """
-    try:
-        config = AutoConfig.from_pretrained(checkpoint, revision=revision)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"No {kind.name} could be loaded from {checkpoint!r}: it is neither a folder with a readable config.json "
-            f"of a model nor a model of the Hub that can be reached ({first_line(error)}). Check the path or the name."
-        ) from error
-    check(config)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint, revision=revision)
-        model, info = auto_class.from_pretrained(
-            checkpoint,
-            revision=revision,
-            dtype=dtype,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=new_head,
-            **options,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise kind.refused(checkpoint, f"its weights or its tokenizer cannot be read ({first_line(error)})") from error
+    with _without_bars():
+        try:
+            config = AutoConfig.from_pretrained(checkpoint, revision=revision)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"No {kind.name} could be loaded from {checkpoint!r}: it is neither a folder with a readable "
+                f"config.json of a model nor a model of the Hub that can be reached ({first_line(error)}). Check the "
+                "path or the name."
+            ) from error
+        check(config)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint, revision=revision)
+            model, info = auto_class.from_pretrained(
+                checkpoint,
+                revision=revision,
+                dtype=dtype,
+                use_safetensors=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=new_head,
+                **options,
+            )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = f"its weights or its tokenizer cannot be read ({first_line(error)})"
+            raise kind.refused(checkpoint, reason) from error
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     if new_head:
         body = f"{model.base_model_prefix}."
@@ -93,20 +107,58 @@ def load_checkpoint(
     return model.eval().to(device), tokenizer
 
 
-def require_loaded_as(name: str, model: PreTrainedModel, device: str | None, dtype: str) -> None:
-    """Raise a ValueError if a loaded model is not of this dtype, or not on this device.
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Inside this context, which one thread enters at a time, no bar shows that weights are put into the model.
 
-    No device is any, and one without a number, such as ``"cuda"``, any of its type.
+    A download still shows its bars. Where the user has set HF_HUB_DISABLE_PROGRESS_BARS, to 0 or 1, that decides.
     """
-    loaded = f"{model.dtype}".removeprefix("torch.")
-    asked = torch.device(device) if device is not None else model.device
+    with LOADING:
+        if not logging.is_progress_bar_enabled() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:
+            yield
+            return
+        downloads_shown = not are_progress_bars_disabled()
+        logging.disable_progress_bar()  # and the Hub's
+        if downloads_shown:
+            enable_progress_bars()
+        try:
+            yield
+        finally:
+            logging.enable_progress_bar()
+            if not downloads_shown:
+                disable_progress_bars()
+
+
+def dtype_name(dtype: str | torch.dtype) -> str:
+    """The name of a dtype that computation can have.
+
+    Raises:
+        OptionError: it is another one.
+
+    Example:
+        >>> dtype_name(torch.bfloat16)
+        'bfloat16'
+    """
+    name = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else dtype
+    if not isinstance(name, str) or name not in DTYPES:
+        raise OptionError(f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
+    return name
+
+
+def require_loaded_as(name: str, model: PreTrainedModel, device: str | None, dtype: str) -> None:
+    """Raise an OptionError unless a loaded model has this dtype and is on this device.
+
+    None accepts any device; a device without an index, such as ``"cuda"``, accepts any of its type.
+    """
+    loaded = dtype_name(model.dtype) if model.dtype in DTYPES.values() else str(model.dtype)
+    asked = usable_device(device) if device is not None else model.device
     same_place = asked.type == model.device.type and (
         None in (asked.index, model.device.index) or asked == model.device
     )
-    require(
-        loaded == dtype and same_place,
-        f"The given {name} was loaded as {loaded} on {model.device}: ask for these, or give its name instead.",
-    )
+    if loaded != dtype or not same_place:
+        raise OptionError(
+            f"The given {name} was loaded as {loaded} on {model.device}: ask for these, or give its name instead."
+        )
 
 
 def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -114,7 +166,7 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
     config = model.config
     names = ("max_position_embeddings", "max_encoder_position_embeddings", "n_positions")
     limits = [getattr(config, name, None) for name in names]
-    for name, module in model.named_modules():  # RoBERTa and its kin count positions from behind the padding's
+    for name, module in model.named_modules():  # RoBERTa's positions begin behind the padding's
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             limits.append(module.num_embeddings - module.padding_idx - 1)
     if tokenizer.model_max_length < 1_000_000:  # transformers' way to say "unknown" is a huge number
@@ -123,18 +175,15 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line without a full stop."""
+    """The first line of an error's message, without a full stop."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
 def usable_device(name: str | None, option: str = "device") -> torch.device:
-    """The named device, or the best there is: cuda, mps, cpu.
+    """The named device, or for None the first that is there of cuda, mps and cpu.
 
     Raises:
-        ValueError: it is not here; ``option`` is what the message calls it.
+        OptionError: torch cannot use it here; ``option`` is what the message calls it.
     """
     if name is None:
         best = "mps" if torch.backends.mps.is_available() else "cpu"
@@ -144,19 +193,22 @@ def usable_device(name: str | None, option: str = "device") -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         # Which of these torch raises depends on the device and on how torch was built.
-        raise ValueError(
+        raise OptionError(
             f"{option} is {name!r}, which torch cannot use here: give cpu, or cuda or mps on a machine that has it."
         ) from error
     return device
 
 
 def embedded_folder(module_file: str, package: str, name: str) -> Path | None:
-    """The folder ``name`` beside the code: of this copy, of the installed package, or of what this was copied from.
+    """The folder of an embedded checkpoint; None where there is none.
+
+    evaluate copies a metric's Python files, not its data, into a cache of its own. So the folder is looked for beside
+    the code, then in the installed package, then where evaluate noted that it copied from.
 
     Args:
         module_file: ``__file__`` of the code that asks.
-        package: that the metric is installed as.
-        name: of the checkpoint's folder.
+        package: the package that the metric is installed as.
+        name: the checkpoint's folder.
     """
     for folder in _candidates(Path(module_file).resolve().parent, package):
         if (folder / name / "config.json").is_file():
@@ -175,7 +227,7 @@ def _candidates(here: Path, package: str) -> Iterator[Path]:
             original = json.loads(note.read_text(encoding="utf-8"))["original file path"]
         except (ValueError, KeyError, TypeError, OSError):
             return
-        yield Path(original).parent  # may be relative or stale: the caller looks whether it is there
+        yield Path(original).parent  # it may be relative or stale: the caller looks whether it is there
 
 
 # Parts of a config that say how it was stored or run, not what it computes.
@@ -183,7 +235,7 @@ _NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path
 
 
 def model_fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
-    """12 digits over weights (as float16), config and tokenizer."""
+    """Hash of weights (as float16), config and tokenizer, 12 hexadecimal digits; the same wherever they lie."""
     digest = hashlib.sha256()
     config = {name: value for name, value in model.config.to_diff_dict().items() if name not in _NOT_THE_MODEL}
     digest.update(json.dumps(config, sort_keys=True, default=str).encode())
@@ -195,7 +247,7 @@ def model_fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 
 
 def _tokenizer_rules(tokenizer: PreTrainedTokenizerBase) -> object:
-    """All that decides how a text becomes tokens, as JSON."""
+    """All that decides how a text becomes tokens, as values for JSON."""
     if not tokenizer.is_fast:
         return [type(tokenizer).__name__, tokenizer.get_vocab()]
     rules = json.loads(tokenizer.backend_tokenizer.to_str())

@@ -6,30 +6,26 @@ from typing import Any
 
 import evaluate
 
-# evaluate copies those files beside this one that it finds named in lines of this form, alone on a line and without a
-# comment; it looks no further, so all are named here, whether this file needs them or not.
+# evaluate copies the files that it finds named here, in lines of this form alone. It does not look into those files, so
+# all are named, whether this one needs them or not.
 from .attention import share_encoder_states as share_encoder_states
-from .batching import Windows as Windows
 from .batching import token_budget_batches as token_budget_batches
 from .checkpoint import load_qagen as load_qagen
-from .chunks import score_in_chunks as score_in_chunks
 from .decoding import DecodingSettings as DecodingSettings
 from .errors import QualsError as QualsError
 from .explanation_page import html_page as html_page
 from .inputs import checked_texts as checked_texts
-from .inputs import require as require
-from .loading import embedded_folder as embedded_folder
 from .loading import load_checkpoint as load_checkpoint
-from .loading import model_fingerprint as model_fingerprint
 from .markup import word_bars as word_bars
+from .matmul import fast_products as fast_products
 from .pairs import Pair as Pair
-from .products import fast_products as fast_products
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
 from .results import ScoredPair
 from .rows import read_rows as read_rows
 from .scorer import QualsScorer
 from .source_metric import SourceMetric
+from .source_scorer import SourceScorer as SourceScorer
 from .words import scored_words as scored_words
 
 _CITATION = """\
@@ -134,15 +130,11 @@ Examples:
 class Quals(SourceMetric):
     """The metric that ``evaluate.load`` finds; :class:`~quals.scorer.QualsScorer` does the work."""
 
-    _of_the_call = ("explain", "token_log_probs", "progress")
+    _scorer_class = QualsScorer
+    _call_options = ("explain", "token_log_probs", "progress")
 
     def _info(self) -> evaluate.MetricInfo:
         return self._described(_DESCRIPTION, _CITATION, _KWARGS_DESCRIPTION, "https://arxiv.org/abs/2105.04623")
-
-    def _scorer(self, device: str | None = None, dtype: str = "float32", **options: Any) -> QualsScorer:
-        """A scorer with these options, on the weights in memory where they serve."""
-        scorer: QualsScorer = self._scorer_on_loaded(QualsScorer, "qagen", device, dtype, options)
-        return scorer
 
     def _compute(
         self,
@@ -165,8 +157,8 @@ class Quals(SourceMetric):
         progress: bool | None = None,
     ) -> dict[str, Any]:
         scorer = self._scorer(
-            device,
-            dtype,
+            device=device,
+            dtype=dtype,
             num_groups=num_groups,
             diversity=diversity,
             max_pairs=max_pairs,

@@ -2,58 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
-from .batching import LONG_SOURCES, Windows, all_windows, encode_texts, first_window, token_budget_batches
+from .batching import Windows, all_windows, decode, encode_texts, first_window, token_budget_batches
 from .checkpoint import QAGen, load_qagen
-from .chunks import score_in_chunks
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
-from .inputs import require, whole_number
-from .loading import DTYPES, require_loaded_as, usable_device
-from .pairs import Pair, Word, find_answer, fold, select
-from .products import fast_products
+from .errors import OptionError
+from .inputs import one_of, whole_number
+from .pairs import Pair, find_answer, fold, select
 from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
-
-VERSION = "1"  # of the computation: changes when scores do
-_CHUNK = 256  # summaries sorted and batched together
+from .source_scorer import SourceScorer
 
 
-class QualsScorer:
+class QualsScorer(SourceScorer[QualsResult]):
     """Scores how well the facts of summaries hold in their sources (Nan et al. 2021, QUALS).
 
-    A QAGen generates question-answer pairs from a summary; QUALS is the mean over the pairs of their log-likelihood
-    under the source less that under the summary, in nats a token. Higher is better; it is usually at most 0.
+    A QAGen generates question-answer pairs from a summary. QUALS is the mean over the pairs of their log-likelihood
+    under the source minus that under the summary, in nats per token. Higher is better; it is usually at most 0.
 
     Args:
         checkpoint: folder or Hub name of a QAGen; None is the embedded one. A loaded :class:`~quals.checkpoint.QAGen`
-            is used as it is, with no weights read again.
-        revision: of a Hub model.
+            is used as it is, and no weights are read again.
+        revision: branch, tag or commit of a Hub model.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
-        dtype: of the computation, e.g. ``"float32"`` (default) or ``"bfloat16"``.
+        dtype: dtype of the computation, ``"float32"`` or ``"bfloat16"`` for example, or torch's own of that name.
         batch_tokens: most tokens, padding included, that the encoder or the decoder takes in one pass (a longer text is
             a pass of its own); None is 4,096 on a CPU, else 32,768.
-        num_groups: sequences generated from each summary.
+        chunk: number of summaries that are read, sorted by length, scored and given out together.
+        num_groups: sequences generated per summary.
         diversity: penalty in nats for a token that an earlier group chose at the same step.
-        max_pairs: most pairs a summary is scored by.
+        max_pairs: most pairs that a summary is scored by.
         min_tokens, max_tokens: bounds of a generated sequence's length, its end not counted.
-        long_sources: ``"windows"`` reads all of a long source in overlapping windows, and a pair counts with the window
-            that supports it best; a maximum over windows can only raise a score. ``"truncate"`` reads the source's
-            first ``max_source_tokens`` tokens, as the paper does.
-        max_source_tokens: None is the model's limit.
+        long_sources: ``"windows"`` reads all of a long source in overlapping windows, and each pair counts with the
+            window that supports it best; a maximum over windows can only raise a score. ``"truncate"`` reads the
+            source's first ``max_source_tokens`` tokens, as the paper does.
+        max_source_tokens: most tokens of a text, or of a window, that are read; None is the model's limit.
         window_overlap: tokens that neighbouring windows share; None is a quarter of ``max_source_tokens``.
         weighting: ``"tokens"`` (the paper), ``"answer"`` or ``"balanced"``, see :func:`quals.results.weighted_mean`.
 
     Raises:
-        ValueError: an option is out of range, or the checkpoint is no QAGen.
+        OptionError: an option is out of range.
+        CheckpointError: the checkpoint cannot be loaded, or is not a QAGen.
 
     Example:
         >>> scorer = QualsScorer()
@@ -62,14 +58,19 @@ class QualsScorer:
         True
     """
 
+    NAME = "QUALS"
+    VERSION = "1"
+    CHUNK = 256
+
     def __init__(
         self,
         checkpoint: str | QAGen | None = None,
         *,
         revision: str | None = None,
         device: str | None = None,
-        dtype: str = "float32",
+        dtype: str | torch.dtype = "float32",
         batch_tokens: int | None = None,
+        chunk: int | None = None,
         num_groups: int = 60,
         diversity: float = 0.5,
         max_pairs: int = 10,
@@ -80,107 +81,68 @@ class QualsScorer:
         window_overlap: int | None = None,
         weighting: str = "tokens",
     ) -> None:
+        super().__init__(device=device, dtype=dtype, batch_tokens=batch_tokens, long_sources=long_sources, chunk=chunk)
         whole_number("num_groups", num_groups, 1)
-        require(
-            isinstance(diversity, int | float) and math.isfinite(diversity) and diversity >= 0,
-            f"diversity is {diversity!r}: give 0 or more nats.",
-        )
+        if not isinstance(diversity, int | float) or not math.isfinite(diversity) or diversity < 0:
+            raise OptionError(f"diversity is {diversity!r}: give 0 or more nats.")
         whole_number("max_pairs", max_pairs, 1)
         whole_number("min_tokens", min_tokens, 0)
         whole_number("max_tokens", max_tokens, 0)
-        require(min_tokens <= max_tokens, f"min_tokens {min_tokens} must lie between 0 and max_tokens {max_tokens}.")
-        whole_number("batch_tokens", 1 if batch_tokens is None else batch_tokens, 1)
-        require(long_sources in LONG_SOURCES, f"long_sources is {long_sources!r}: give one of {LONG_SOURCES}.")
-        require(weighting in WEIGHTINGS, f"weighting is {weighting!r}: give one of {WEIGHTINGS}.")
-        require(dtype in DTYPES, f"dtype is {dtype!r}: give one of {tuple(DTYPES)}.")
-        if isinstance(checkpoint, QAGen):
-            self.qagen, self.device = checkpoint, checkpoint.model.device
-            require_loaded_as("QAGen", checkpoint.model, device, dtype)
-        else:
-            self.device = usable_device(device)
-            self.qagen = load_qagen(checkpoint, revision, self.device, DTYPES[dtype])
+        if min_tokens > max_tokens:
+            raise OptionError(f"min_tokens is {min_tokens}: give max_tokens, {max_tokens}, or less.")
+        one_of("weighting", weighting, WEIGHTINGS)
+        self.qagen = self._loaded(checkpoint, QAGen, partial(load_qagen, revision=revision))
         positions = getattr(self.qagen.model.config, "max_position_embeddings", None)
-        require(
-            positions is None or max_tokens < positions,
-            f"max_tokens is {max_tokens}: this checkpoint's decoder has {positions} positions, so give less.",
-        )
+        if positions is not None and max_tokens >= positions:
+            raise OptionError(
+                f"max_tokens is {max_tokens}: this checkpoint's decoder has {positions} positions, so give less."
+            )
         limit = self.qagen.max_source_tokens
-        whole_number("max_source_tokens", limit if max_source_tokens is None else max_source_tokens, 8)
-        whole_number("window_overlap", 0 if window_overlap is None else window_overlap, 0)
         self.max_source_tokens = limit if max_source_tokens is None else max_source_tokens
-        require(
-            self.max_source_tokens <= limit,
-            f"max_source_tokens is {max_source_tokens}: this checkpoint takes 8 to {limit}.",
-        )
+        whole_number("max_source_tokens", self.max_source_tokens, 8)
+        if self.max_source_tokens > limit:
+            raise OptionError(f"max_source_tokens is {max_source_tokens}: this checkpoint takes 8 to {limit}.")
         self.window_overlap = self.max_source_tokens // 4 if window_overlap is None else window_overlap
-        require(
-            0 <= self.window_overlap < self.max_source_tokens - 2,
-            f"window_overlap is {window_overlap}: give 0 or more, well below the {self.max_source_tokens} of a window.",
-        )
+        whole_number("window_overlap", self.window_overlap, 0)
+        if self.window_overlap >= self.max_source_tokens - 2:
+            raise OptionError(
+                f"window_overlap is {window_overlap}: give much less than the {self.max_source_tokens} tokens of a "
+                "window."
+            )
         self.decoding = DecodingSettings(num_groups, diversity, min_tokens, max_tokens)
         self.max_pairs = max_pairs
-        self.long_sources = long_sources
         self.weighting = weighting
-        self.dtype = dtype
-        self.batch_tokens = batch_tokens or (4096 if self.device.type == "cpu" else 32768)
 
     @property
-    def signature(self) -> str:
-        """Hash over model, tokenizer, settings and version: scores with one signature are comparable."""
-        settings = {
+    def models(self) -> dict[str, Any]:
+        """The loaded QAGen."""
+        return {"checkpoint": self.qagen}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that changes scores, as values for JSON: model and tokenizer by a hash, and the options."""
+        return {
+            **super().settings,
             **asdict(self.decoding),
             "qagen": self.qagen.fingerprint,
             "max_pairs": self.max_pairs,
-            "long_sources": self.long_sources,
             "max_source_tokens": self.max_source_tokens,
             "window_overlap": self.window_overlap if self.long_sources == "windows" else None,
             "weighting": self.weighting,
-            "dtype": self.dtype,
         }
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return f"quals-v{VERSION}-{digest[:12]}"
 
-    def score(
-        self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
-    ) -> list[QualsResult]:
-        """Score every summary against the source at the same place.
-
-        Args:
-            sources, summaries: texts; any iterables of the same length, one text at least.
-            progress: show a progress bar; None shows one on a terminal.
-
-        Returns:
-            One result a summary, in order. A result depends on its own two texts alone, to rounding: where two tokens
-            are as good as equally likely, other company in a batch can tip the choice.
-
-        Raises:
-            ValueError: something is no text, there are none, or more of one than of the other. In lists this is found
-                before anything is scored.
-        """
-        return list(self.iter_score(sources, summaries, progress=progress))
-
-    def iter_score(
-        self, sources: Iterable[str], summaries: Iterable[str], *, progress: bool | None = None
-    ) -> Iterator[QualsResult]:
-        """As :meth:`score`, but lazily: a few hundred texts are read, scored and given out at a time."""
-        return score_in_chunks(sources, summaries, self._score_chunk, size=_CHUNK, name="QUALS", progress=progress)
-
-    def _score_chunk(self, chunk: list[tuple[str, str]], bar: Any) -> list[QualsResult]:
-        rows = list(dict.fromkeys(chunk))
+    def _score_chunk(self, rows: list[tuple[str, str]], advance: Callable[[int], Any]) -> list[QualsResult]:
         summaries = list(dict.fromkeys(summary for _, summary in rows))
-        surviving = self._surviving_pairs(summaries, bar)
-        pairs = {s: select(found, self.max_pairs) for s, found in zip(summaries, surviving, strict=True)}
-        scores = self.score_pairs([source for source, _ in rows], [pairs[summary] for _, summary in rows])
-        cut = dict(zip(summaries, self._first_window(summaries).truncated, strict=True))
+        read = self._first_window(summaries)
+        surviving = self._surviving_pairs(summaries, read.input_ids, advance)
+        pairs = {s: select(backed, self.max_pairs) for s, backed in zip(summaries, surviving, strict=True)}
+        truncated = dict(zip(summaries, read.truncated, strict=True))
+        results = self.score_pairs([source for source, _ in rows], [pairs[summary] for _, summary in rows])
         signature = self.signature
-        results = {
-            (source, summary): replace(
-                score, summary_truncated=cut[summary], source=source, summary=summary, signature=signature
-            )
-            for (source, summary), score in zip(rows, scores, strict=True)
-        }
-        bar.update(len(chunk) - len(summaries))
-        return [results[row] for row in chunk]
+        return [
+            replace(result, summary_truncated=truncated[summary], source=source, summary=summary, signature=signature)
+            for (source, summary), result in zip(rows, results, strict=True)
+        ]
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, special tokens included, cut at ``max_source_tokens``."""
@@ -191,43 +153,44 @@ class QualsScorer:
 
     def generate_pairs(self, summaries: Sequence[str]) -> list[list[Pair]]:
         """All question-answer pairs that each summary backs, of ``num_groups`` generated, in the order generated."""
-        with tqdm(disable=True) as bar:
-            return self._surviving_pairs(summaries, bar)
+        return self._surviving_pairs(summaries, self.tokenize(summaries), lambda count: None)
 
-    def _surviving_pairs(self, summaries: Sequence[str], bar: Any) -> list[list[Pair]]:
-        """Steps 1 and 2 of the method for every summary."""
-        ids = self.tokenize(summaries)
-        found: list[list[Pair]] = [[] for _ in summaries]
-        lengths, rows = [len(sequence) for sequence in ids], [self.decoding.num_groups] * len(ids)
-        for batch in token_budget_batches(lengths, rows, [1] * len(ids), self.batch_tokens):
-            texts = self._encode([ids[index] for index in batch])
-            with fast_products(self.qagen.model):
-                generated = diverse_greedy(self.qagen.model, texts, self.decoding)
+    def _surviving_pairs(
+        self, summaries: Sequence[str], input_ids: Sequence[Sequence[int]], advance: Callable[[int], Any]
+    ) -> list[list[Pair]]:
+        """Steps 1 and 2 of the method for every summary and its token ids."""
+        pairs: list[list[Pair]] = [[] for _ in summaries]
+        lengths, groups = list(map(len, input_ids)), [self.decoding.num_groups] * len(summaries)
+        for batch in token_budget_batches(lengths, self.batch_tokens, rows=groups, widths=[1] * len(summaries)):
+            texts = self._encode([input_ids[index] for index in batch])
+            generated = diverse_greedy(self.qagen.model, texts, self.decoding)
             for index, hypotheses in zip(batch, generated, strict=True):
-                found[index] = self.parse(summaries[index], hypotheses)
-            bar.update(len(batch))
-        return found
+                pairs[index] = self.parse(summaries[index], hypotheses)
+            advance(len(batch))
+        return pairs
 
     def parse(self, summary: str, hypotheses: Iterable[Hypothesis]) -> list[Pair]:
         """The hypotheses that are question-answer pairs which the summary backs."""
+        separator, unknown = self.qagen.separator_id, self.qagen.tokenizer.unk_token_id
+        whole = [
+            hypothesis
+            for hypothesis in hypotheses
+            if hypothesis.token_ids.count(separator) == 1 and (unknown is None or unknown not in hypothesis.token_ids)
+        ]
+        middles = [hypothesis.token_ids.index(separator) for hypothesis in whole]
+        questions = [hypothesis.token_ids[:middle] for hypothesis, middle in zip(whole, middles, strict=True)]
+        answers = [hypothesis.token_ids[middle + 1 :] for hypothesis, middle in zip(whole, middles, strict=True)]
+        texts = decode(self.qagen.tokenizer, [*questions, *answers])
         words = fold(summary)
-        return [pair for hypothesis in hypotheses if (pair := self._parse(hypothesis, words))]
-
-    def _parse(self, hypothesis: Hypothesis, summary_words: Sequence[Word]) -> Pair | None:
-        tokenizer, separator = self.qagen.tokenizer, self.qagen.separator_id
-        ids = list(hypothesis.token_ids)
-        if ids.count(separator) != 1 or (tokenizer.unk_token_id is not None and tokenizer.unk_token_id in ids):
-            return None
-        middle = ids.index(separator)
-        question = str(tokenizer.decode(ids[:middle], skip_special_tokens=True)).strip()
-        answer = str(tokenizer.decode(ids[middle + 1 :], skip_special_tokens=True)).strip()
-        span = find_answer(answer, summary_words) if question and answer else None
-        if span is None:
-            return None
-        return Pair(question, answer, *span, hypothesis.token_ids, hypothesis.log_probs)
+        pairs = []
+        for hypothesis, question, answer in zip(whole, texts[: len(whole)], texts[len(whole) :], strict=True):
+            span = find_answer(answer, words) if question and answer else None
+            if span is not None:
+                pairs.append(Pair(question, answer, *span, hypothesis.token_ids, hypothesis.log_probs))
+        return pairs
 
     def score_pairs(self, sources: Sequence[str], pairs: Sequence[Sequence[Pair]]) -> list[QualsResult]:
-        """Score given pairs (of :meth:`generate_pairs`, say) on the source at the same place; step 4 of the method.
+        """Score given pairs, such as those of :meth:`generate_pairs`, on the source at the same place: step 4.
 
         Each different source is encoded once for all its pairs, or for as many as one pass takes.
         """
@@ -235,10 +198,10 @@ class QualsScorer:
         place = {source: index for index, source in enumerate(unique)}
         queues: list[list[Pair]] = [[] for _ in unique]
         spans = []
-        for source, mine in zip(sources, pairs, strict=True):
+        for source, own_pairs in zip(sources, pairs, strict=True):
             queue = queues[place[source]]
-            spans.append((place[source], len(queue), len(queue) + len(mine)))
-            queue.extend(mine)
+            spans.append((place[source], len(queue), len(queue) + len(own_pairs)))
+            queue.extend(own_pairs)
         if self.long_sources == "windows":
             windows = all_windows(self.qagen.tokenizer, unique, self.max_source_tokens, self.window_overlap)
         else:
@@ -246,12 +209,12 @@ class QualsScorer:
         counts = Counter(windows.owners)
         scored = self._score_windows(windows, queues)
         return [
-            self._result(mine, scored[source][first:last], counts[source], windows.truncated[source])
-            for mine, (source, first, last) in zip(pairs, spans, strict=True)
+            self._result(own_pairs, scored[source][first:last], counts[source], windows.truncated[source])
+            for own_pairs, (source, first, last) in zip(pairs, spans, strict=True)
         ]
 
     def _score_windows(self, windows: Windows, queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
-        """Log-probabilities of each source's pairs, each pair's from the window in which it is most likely."""
+        """Log-probabilities of each source's pairs, those of the window in which the pair is most likely."""
         best: list[list[tuple[float, ...]]] = [[()] * len(queue) for queue in queues]
         widths = [max((len(pair.token_ids) for pair in queue), default=0) for queue in queues]
         jobs: list[tuple[int, Sequence[int], range]] = []  # a source, a window of it, and which of its pairs
@@ -261,9 +224,9 @@ class QualsScorer:
             jobs += [(source, ids, range(i, min(i + most, count))) for i in range(0, count, most)]
         batches = token_budget_batches(
             [len(ids) for _, ids, _ in jobs],
-            [len(mine) for _, _, mine in jobs],
-            [widths[source] for source, _, _ in jobs],
             self.batch_tokens,
+            rows=[len(places) for _, _, places in jobs],
+            widths=[widths[source] for source, _, _ in jobs],
         )
         for batch in batches:
             rows = [(at, jobs[job][0], i) for at, job in enumerate(batch) for i in jobs[job][2]]
@@ -313,10 +276,9 @@ class QualsScorer:
             rows: (place in ``texts``, target token ids); places ascend, and each text has one row at least.
         """
         places = torch.tensor([place for place, _ in rows], device=self.device)
-        with fast_products(self.qagen.model):
-            return teacher_forced(self.qagen.model, self._encode(texts), places, [target for _, target in rows])
+        return teacher_forced(self.qagen.model, self._encode(texts), places, [target for _, target in rows])
 
     def _encode(self, sequences: Sequence[Sequence[int]]) -> EncodedTexts:
         ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
-        with fast_products(self.qagen.model), torch.inference_mode():
+        with torch.inference_mode():
             return encode(self.qagen.model, ids, mask)

@@ -1,4 +1,4 @@
-"""What metrics of summaries and their sources have in common: texts in, checked and shaped, nothing lost on errors."""
+"""What the metrics have in common: texts of evaluate's form, checked and shaped, and nothing lost on errors."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import hashlib
 import inspect
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, ClassVar
 
 import datasets
 import evaluate
 
+from .errors import DataError
 from .inputs import checked_texts
+from .loading import LOADING, dtype_name
 from .results import mean_score
+from .source_scorer import SourceScorer
 
 
 class SourceMetric(evaluate.Metric, ABC):
-    """A metric with the features ``predictions`` and ``sources``, whose work a scorer does.
+    """A metric with the features ``predictions`` and ``sources``, whose work a :class:`SourceScorer` does.
 
-    It is abstract, and so evaluate passes it by where it looks for a metric in a module that imports this.
+    A metric states ``_scorer_class``, ``_info`` and ``_compute``. It is abstract, so that evaluate does not take it for
+    the metric of a module that imports it.
     """
 
-    _of_the_call: ClassVar[tuple[str, ...]] = ("explain", "progress")  # options that are not the scorer's
-    _loaded: Any = None  # what the last scorer computes with, and what was asked for when it was loaded
-    _loaded_for: Any = (None, "")
+    _scorer_class: ClassVar[Any]  # a SourceScorer that takes the checkpoint first
+    _call_options: ClassVar[tuple[str, ...]] = ("explain", "progress")  # the options that are not the scorer's
+    _model_options: ClassVar[tuple[str, ...]] = ()  # those that say, beside device and dtype, what is loaded
+    _latest: SourceScorer[Any] | None = None  # a scorer on what was last loaded, and the options it was loaded for
+    _latest_options: tuple[Any, ...] = ()
 
     def __init__(self, config_name: str | os.PathLike[str] | None = None, **kwargs: Any) -> None:
         default = config_name is None or config_name == "default"
@@ -35,23 +41,41 @@ class SourceMetric(evaluate.Metric, ABC):
         super().__init__(config_name=name, **kwargs)
 
     @abstractmethod
-    def _scorer(self, **options: Any) -> Any:
-        """A scorer with these options: it has ``score(sources, summaries, progress=)``.
+    def _info(self) -> evaluate.MetricInfo:
+        """What evaluate wants to know; :meth:`_described` makes it."""
+
+    def _scorer(self, *, device: str | None, dtype: Any, **options: Any) -> Any:
+        """A scorer with these options; the models in memory serve again where they are what was asked for.
+
+        Args:
+            device: None leaves the models where they are.
+            dtype: dtype of the computation.
+            options: all others of the scorer.
 
         Raises:
-            ValueError: an option is out of range, or the checkpoint cannot be used.
+            OptionError: an option is out of range.
+            CheckpointError: a model cannot be loaded.
         """
+        asked = (dtype_name(dtype), *(options.get(name) for name in self._model_options))
+        with LOADING:
+            latest = self._latest
+            if latest is not None and self._latest_options == asked and latest.is_on(device):
+                others = {name: value for name, value in options.items() if name not in self._model_options}
+                return self._scorer_class(**latest.models, dtype=dtype, **others)
+            scorer = self._scorer_class(self._checkpoint, device=device, dtype=dtype, **options)
+            self._latest, self._latest_options = scorer, asked
+            return scorer
 
-    def _scorer_on_loaded(
-        self, scorer_class: Any, attribute: str, device: str | None, dtype: str, options: dict[str, Any]
-    ) -> Any:
-        """A scorer with these options, on the weights in memory where they serve; it has them as ``attribute``."""
-        loaded, (known_device, known_dtype) = self._loaded, self._loaded_for
-        if loaded and dtype == known_dtype and device in (None, known_device, str(loaded.model.device)):
-            return scorer_class(loaded, dtype=dtype, **options)
-        scorer = scorer_class(self._checkpoint, device=device, dtype=dtype, **options)
-        self._loaded, self._loaded_for = getattr(scorer, attribute), (device, dtype)
-        return scorer
+    def _scorer_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All of the scorer's options, those that are not given at their defaults.
+
+        Raises:
+            TypeError: there is no such option.
+        """
+        bound = inspect.signature(self._compute).bind([], [], **options)
+        bound.apply_defaults()
+        left_out = ("predictions", "sources", *self._call_options)
+        return {name: value for name, value in bound.arguments.items() if name not in left_out}
 
     def _described(self, description: str, citation: str, inputs_description: str, url: str) -> evaluate.MetricInfo:
         """What evaluate wants to know."""
@@ -70,13 +94,13 @@ class SourceMetric(evaluate.Metric, ABC):
 
     def _download_and_prepare(self, dl_manager: Any) -> None:
         if self.process_id == 0:  # the one that computes
-            self._scorer()
+            self._scorer(**self._scorer_options({}))
 
     def add(self, *, prediction: Any = None, reference: Any = None, source: Any = None, **kwargs: Any) -> None:
         """Add one summary, or one list of candidates, and its source.
 
         Raises:
-            ValueError: something is not text; what was added before is kept.
+            DataError: a value is not text; what was added before is kept.
         """
         prediction, source = kwargs.pop("predictions", prediction), kwargs.pop("sources", source)
         predictions, sources = self._checked([prediction], [source])
@@ -86,7 +110,7 @@ class SourceMetric(evaluate.Metric, ABC):
         """Add a summary, or a list of candidates, for each source.
 
         Raises:
-            ValueError: something is not text, or the lists differ in length; what was added before is kept.
+            DataError: a value is not text, or the lists differ in length; what was added before is kept.
         """
         predictions, sources = self._checked(predictions, sources)
         super().add_batch(predictions=predictions, references=references, sources=sources, **kwargs)
@@ -95,21 +119,21 @@ class SourceMetric(evaluate.Metric, ABC):
         """Score what is given, and what was added before.
 
         Raises:
-            ValueError: there is nothing to score, something is not text, or an option is out of range; what was added
-                before is kept.
+            DataError: there is nothing to score, or a value is not text; what was added before is kept.
+            OptionError: an option is out of range; what was added before is kept.
         """
         options = {name: value for name, value in kwargs.items() if name != "sources"}
-        inspect.signature(self._compute).bind([], [], **options)
+        wanted = self._scorer_options(options)
         if self.process_id == 0:
-            self._scorer(**{name: value for name, value in options.items() if name not in self._of_the_call})
+            self._scorer(**wanted)
         if predictions is None and kwargs.get("sources") is None and not len(self):
-            raise ValueError("There is nothing to score: give predictions and sources, or add some before.")
+            raise DataError("There is nothing to score: give predictions and sources, or add some before.")
         result: dict[str, Any] | None = super().compute(predictions=predictions, references=references, **kwargs)
         return result
 
     def _scored(
         self,
-        scorer: Any,
+        scorer: SourceScorer[Any],
         predictions: list[str] | list[list[str]],
         sources: list[str],
         progress: bool | None,
@@ -120,11 +144,11 @@ class SourceMetric(evaluate.Metric, ABC):
         """What the metric returns.
 
         Args:
-            scorer: with ``score(sources, summaries, progress=)`` and ``signature``.
+            scorer: what scores them.
             predictions, sources, progress: as they were given.
-            name: of the mean.
-            parts: what a result's score is the mean of: the name of its attribute, which is a sequence.
-            explained: makes a dictionary of a part; None leaves the parts out.
+            name: name of the mean.
+            parts: name of a result's attribute, a sequence, that its score is the mean of.
+            explained: makes a dictionary of each part; None leaves the parts out.
         """
         nested = [text if isinstance(text, list) else [text] for text in predictions]
         summaries = [text for candidates in nested for text in candidates]
@@ -136,7 +160,7 @@ class SourceMetric(evaluate.Metric, ABC):
             raise
 
         def shaped(values: Iterable[Any]) -> list[Any]:
-            """Values, one a summary, in the form of the predictions."""
+            """Values, one per summary, in the form of the predictions."""
             rest = iter(values)
             return [list(islice(rest, len(text))) if isinstance(text, list) else next(rest) for text in predictions]
 
@@ -145,19 +169,19 @@ class SourceMetric(evaluate.Metric, ABC):
             return sum(any(flag) if isinstance(flag, list) else flag for flag in shaped(flags))
 
         scores = [result.score for result in results]
-        found = [getattr(result, parts) for result in results]
+        all_parts = [getattr(result, parts) for result in results]
         output = {
             name: mean_score(scores),
             "scores": shaped(scores),
-            f"num_{parts}": shaped(map(len, found)),
-            "coverage": sum(map(bool, found)) / len(results),
+            f"num_{parts}": shaped(map(len, all_parts)),
+            "coverage": sum(map(bool, all_parts)) / len(results),
             "truncated_sources": sources_with(result.source_truncated for result in results),
             "windowed_sources": sources_with(result.source_windows > 1 for result in results),
             "truncated_summaries": sum(result.summary_truncated for result in results),
             "signature": scorer.signature,
         }
         if explained is not None:
-            output[parts] = shaped([explained(part) for part in mine] for mine in found)
+            output[parts] = shaped([explained(part) for part in result_parts] for result_parts in all_parts)
         return output
 
     def _forget(self) -> None:

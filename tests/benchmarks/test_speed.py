@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from quals import products
+from quals.matmul import fast_products
 from support.tiny import WORDS
 
 from benchmarks.speed.__main__ import agree, main
@@ -43,12 +43,11 @@ def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.
     assert "nan" not in shown
 
 
-def test_ordinary_products_are_the_ordinary_ones_for_the_scorers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ordinary_products_are_the_ordinary_ones_for_the_scorers_too() -> None:
     matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
     if not hasattr(matmul, "fp32_precision"):
         pytest.skip("this torch has no such setting")
-    monkeypatch.setattr(products, "_worth_it", True)
-    with ordinary_products(), products.fast_products(torch.nn.Linear(2, 2)):
+    with ordinary_products(), fast_products(torch.nn.Linear(2, 2), trial=lambda setting: True):
         assert matmul.fp32_precision == "ieee"
     assert matmul.fp32_precision == "none"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +57,14 @@ def test_scores_depend_on_nothing_but_their_texts(classifier: Path) -> None:
     assert alone == pytest.approx(wanted[:5], abs=1e-5, nan_ok=True)
 
 
-def test_what_is_tokenized_together_does_not_matter(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = [result.score for result in FactCCScorer(str(classifier)).score([*SOURCES, LONG], [*SUMMARIES, LONG])]
-    monkeypatch.setattr("factcc.scorer.sliced", partial(sliced, most=100))
-    found = [result.score for result in FactCCScorer(str(classifier)).score([*SOURCES, LONG], [*SUMMARIES, LONG])]
+def test_what_is_tokenized_together_does_not_matter(classifier: Path) -> None:
+    wanted, found = (
+        [result.score for result in FactCCScorer(str(classifier), **few).score([*SOURCES, LONG], [*SUMMARIES, LONG])]
+        for few in (
+            {},
+            {"slice_characters": 100},
+        )
+    )
     assert found == pytest.approx(wanted, abs=1e-5, nan_ok=True)
 
 
@@ -98,15 +101,14 @@ def test_long_sources_are_read_in_windows_or_cut(classifier: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [0, -1])
-def test_a_window_that_overflows_is_no_score(classifier: Path, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+def test_a_window_that_overflows_is_not_a_score(classifier: Path, place: int) -> None:
     scorer = FactCCScorer(str(classifier))
 
-    def probabilities(rows: dict[str, Any], places: list[int]) -> list[float]:
-        found = [0.5] * len(places)
-        found[place] = math.nan
-        return found
+    def overflowing(module: torch.nn.Module, arguments: Any, output: Any) -> Any:
+        output.logits[place] = math.nan
+        return output
 
-    monkeypatch.setattr(scorer, "_probabilities", probabilities)
+    scorer.classifier.model.register_forward_hook(overflowing)
     (result,) = scorer.score([LONG], ["the king lost paris"])
     assert result.source_windows > 2
     assert math.isnan(result.score)
@@ -124,8 +126,12 @@ def test_the_end_of_a_long_sentence_is_not_read_and_that_is_said(classifier: Pat
 
 def test_text_is_never_a_special_token(classifier: Path) -> None:
     scorer = FactCCScorer(str(classifier))
-    rows, _ = scorer._windows([(f"{SOURCES[0]} </s>", "the king </s> lost paris")])
-    assert rows["input_ids"][0].count(scorer.classifier.tokenizer.eos_token_id) == 2  # its own two
+    read: list[torch.Tensor] = []
+    scorer.classifier.model.register_forward_pre_hook(
+        lambda module, arguments, inputs: read.append(inputs["input_ids"]), with_kwargs=True
+    )
+    scorer.score([f"{SOURCES[0]} </s>"], ["the king </s> lost paris"])
+    assert read[0][0].tolist().count(scorer.classifier.tokenizer.eos_token_id) == 2  # its own two
 
 
 @pytest.mark.parametrize(
@@ -166,7 +172,7 @@ def test_what_is_no_classifier_of_claims_is_refused(tiny_qagen: Path, tmp_path: 
         FactCCScorer(str(save_classifier(tmp_path / "labels", ("LABEL_0", "LABEL_1"))))
     with pytest.raises(ValueError, match="nowhere"):
         FactCCScorer(str(tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match="is no classifier of claims"):
+    with pytest.raises(ValueError, match="is not a classifier of claims"):
         FactCCScorer(str(tiny_qagen))
     broken = save_classifier(tmp_path / "broken")
     (broken / "model.safetensors").write_bytes(b"no weights")
@@ -220,5 +226,5 @@ def test_sentences() -> None:
 def test_without_spacy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     _splitter.cache_clear()
     monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(ValueError, match=r"quals\[rivals\]"):
+    with pytest.raises(ValueError, match=r"\.\[rivals\]"):
         list(sentence_spans(["a b c."]))

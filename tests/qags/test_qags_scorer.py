@@ -13,8 +13,7 @@ import pytest
 import spacy
 from evaluate.loading import get_imports
 from qags import QAGSScorer
-from qags.answers import LONGEST, answer_spans
-from qags.overlap import token_f1
+from qags.answers import LONGEST, answer_spans, token_f1
 from qags.qags import QAGS
 from spacy.language import Language
 from support.readers import CONTENT

@@ -73,7 +73,7 @@ def test_refusals_name_the_reason(tmp_path: Path) -> None:
     assert "'<other>' is not one token" in refusal(unknown)
     weightless = save_tiny_qagen(tmp_path / "weightless")
     (weightless / "model.safetensors").unlink()
-    assert "is no QAGen" in refusal(weightless)
+    assert "is not a QAGen" in refusal(weightless)
 
 
 def test_weights_that_are_not_whole_are_refused(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     folder = save_tiny_qagen(tmp_path / "pickled")
     (folder / "model.safetensors").unlink()
     torch.save(tiny_model("bart").state_dict(), folder / "pytorch_model.bin")
-    assert "is no QAGen" in refusal(folder)
+    assert "is not a QAGen" in refusal(folder)
 
 
 def test_a_published_copy_takes_its_own_qagen_although_the_package_is_installed(
@@ -121,7 +121,7 @@ def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
     package = tmp_path / "lonely"
     package.mkdir()
-    for name in ("attention", "checkpoint", "inputs", "loading", "published"):
+    for name in ("attention", "checkpoint", "errors", "loading", "published"):
         shutil.copy(source / f"{name}.py", package)
     (package / "__init__.py").touch()
     script = (

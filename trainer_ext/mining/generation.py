@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from quals.batching import encode_texts, token_budget_batches
-from quals.products import fast_products
+from quals.matmul import fast_products
 from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
@@ -98,7 +98,7 @@ def length_chunks(lengths: Sequence[int], rows: int, budget: int) -> list[list[i
         >>> length_chunks([3, 9, 4, 4], rows=2, budget=20)
         [[1], [2, 3], [0]]
     """
-    return list(token_budget_batches(lengths, [rows] * len(lengths), lengths, budget))
+    return list(token_budget_batches(lengths, budget, rows=[rows] * len(lengths), widths=lengths))
 
 
 def generate_labels(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from qags.overlap import token_f1
+from qags.answers import token_f1
 from quals import QualsScorer
 from quals.batching import encode_texts, token_budget_batches
 from quals.pairs import fold
@@ -112,7 +112,9 @@ def _negative_log_likelihood(scorer: QualsScorer, passages: Sequence[Passage]) -
         for p in passages
     ]
     widths = [max(map(len, row)) for row in targets]
-    batches = token_budget_batches(list(map(len, texts)), list(map(len, targets)), widths, scorer.batch_tokens)
+    batches = token_budget_batches(
+        list(map(len, texts)), scorer.batch_tokens, rows=list(map(len, targets)), widths=widths
+    )
     for batch in tqdm(list(batches), desc="likelihood"):
         rows = [(place, target) for place, index in enumerate(batch) for target in targets[index]]
         scores = scorer.teacher_forced([texts[index] for index in batch], rows)

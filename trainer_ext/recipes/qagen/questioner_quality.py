@@ -46,7 +46,7 @@ def measure_questioner(
     texts, targets = list(rows["input_ids"]), list(rows["labels"])
     widths = [max(map(len, row)) for row in targets]
     counts = list(map(len, targets))
-    for batch in token_budget_batches([len(ids) for ids in texts], counts, widths, _BATCH_TOKENS):
+    for batch in token_budget_batches([len(ids) for ids in texts], _BATCH_TOKENS, rows=counts, widths=widths):
         ids, mask = encode_texts([texts[i] for i in batch], model.config.pad_token_id, device)  # (B, S)
         batch_targets = [target for i in batch for target in targets[i]]
         owners = torch.tensor([place for place, i in enumerate(batch) for _ in targets[i]], device=device)  # (N,)

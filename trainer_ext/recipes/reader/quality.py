@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qags.overlap import squad_words, token_f1
+from qags.answers import squad_words, token_f1
 from qags.reader import Reader
 from quals.errors import DataError
 

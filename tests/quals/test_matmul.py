@@ -1,4 +1,4 @@
-"""Faster products: exact, and leaving torch as it was."""
+"""Faster matrix products: exact, and leaving torch as it was."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from quals import products, scorer
-from quals.products import fast_products, is_exact
+from quals import QualsScorer
+from quals.matmul import fast_products, is_exact, one_dnn_pays
 
 matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
 needs_setting = pytest.mark.skipif(
@@ -20,10 +20,9 @@ needs_setting = pytest.mark.skipif(
 MODEL = torch.nn.Linear(2, 2)
 
 
-@pytest.fixture
-def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the trial had been won."""
-    monkeypatch.setattr(products, "_worth_it", True)
+def worth_it(setting: Any) -> bool:
+    """A trial that is won."""
+    return True
 
 
 @pytest.mark.parametrize("rows", [1, 7, 300])
@@ -31,7 +30,7 @@ def test_products_are_those_of_float32_to_rounding(rows: int) -> None:
     generator = torch.Generator().manual_seed(rows)
     states, weight = (torch.randn(n, 384, generator=generator) for n in (rows, 2000))
     exact = states.double() @ weight.double().T  # (rows, 2000), values about 20
-    with fast_products(MODEL):
+    with fast_products(MODEL, worth_it):
         assert torch.allclose((states @ weight.T).double(), exact, rtol=0, atol=1e-3)
 
 
@@ -43,40 +42,42 @@ def test_the_trial_tells_exact_products_from_rounded_ones() -> None:
 
 
 @needs_setting
-@pytest.mark.parametrize("exact", [True, False])
-@pytest.mark.parametrize("faster", [True, False])
-def test_only_what_is_exact_and_faster_is_used(monkeypatch: pytest.MonkeyPatch, exact: bool, faster: bool) -> None:
-    times = iter([2.0, 1.0] if faster else [1.0, 2.0])
-    monkeypatch.setattr(products, "_worth_it", None)
-    monkeypatch.setattr(products, "is_exact", lambda product: exact)
-    monkeypatch.setattr(products, "_seconds", lambda: next(times))
-    for _ in range(2):  # the trial is made once
-        with fast_products(MODEL):
-            assert matmul.fp32_precision == ("bf16" if exact and faster else "none")
+@pytest.mark.parametrize("pays", [True, False])
+def test_it_is_used_where_the_trial_is_won_and_the_trial_is_made_once(pays: bool) -> None:
+    trials = []
+
+    def trial(setting: Any) -> bool:
+        trials.append(setting.fp32_precision)
+        return pays
+
+    for _ in range(2):
+        with fast_products(MODEL, trial):
+            assert matmul.fp32_precision == ("bf16" if pays else "none")
         assert matmul.fp32_precision == "none"
+    assert trials == ["none"]
 
 
 @needs_setting
-def test_the_trial_does_not_depend_on_defaults_or_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "_seconds", iter([2.0, 1.0]).__next__)
-    monkeypatch.setattr(products, "_worth_it", None)
-    with torch.device("meta"), torch.autocast("cpu", dtype=torch.bfloat16), fast_products(MODEL):
-        found = products._worth_it
+def test_the_trial_does_not_depend_on_defaults_or_autocast() -> None:
+    """What it finds exact is exact, and its own products are float32's on the CPU."""
+    with torch.device("meta"), torch.autocast("cpu", dtype=torch.bfloat16):
+        pays = one_dnn_pays(matmul)
+    assert matmul.fp32_precision == "none"
     matmul.fp32_precision = "bf16"
     try:
-        assert found == is_exact(torch.matmul)
+        assert is_exact(torch.matmul) or not pays
     finally:
         matmul.fp32_precision = "none"
 
 
 @needs_setting
-def test_the_setting_is_as_before_after_nesting_threads_and_errors(worth_it: None) -> None:
+def test_the_setting_is_as_before_after_nesting_threads_and_errors() -> None:
     barrier = Barrier(4)
 
     def work(number: int) -> str:
-        with fast_products(MODEL):
+        with fast_products(MODEL, worth_it):
             barrier.wait(30)  # all are inside at once
-            with fast_products(MODEL):
+            with fast_products(MODEL, worth_it):
                 inside = str(matmul.fp32_precision)
             if number == 3:
                 raise ValueError("a mistake")
@@ -92,49 +93,45 @@ def test_the_setting_is_as_before_after_nesting_threads_and_errors(worth_it: Non
 
 @needs_setting
 @pytest.mark.parametrize("model", [torch.nn.Linear(2, 2).bfloat16(), torch.nn.Linear(2, 2, device="meta"), None])
-def test_other_models_are_left_alone(worth_it: None, model: torch.nn.Module | None) -> None:
+def test_other_models_are_left_alone(model: torch.nn.Module | None) -> None:
     compiled = torch.compile(torch.nn.Linear(2, 2), backend="eager")
-    with fast_products(compiled if model is None else model):
+    with fast_products(compiled if model is None else model, worth_it):
         assert matmul.fp32_precision == "none"
 
 
 @needs_setting
-def test_what_the_user_sets_stays(worth_it: None) -> None:
+def test_what_the_user_sets_stays() -> None:
     try:
         matmul.fp32_precision = "ieee"
-        with fast_products(MODEL):
+        with fast_products(MODEL, worth_it):
             assert matmul.fp32_precision == "ieee"
         assert matmul.fp32_precision == "ieee"
         matmul.fp32_precision = "none"
-        with fast_products(MODEL):
+        with fast_products(MODEL, worth_it):
             matmul.fp32_precision = "ieee"  # as another thread might
         assert matmul.fp32_precision == "ieee"
     finally:
         matmul.fp32_precision = "none"
 
 
-def test_a_torch_without_the_setting_computes_as_ever(worth_it: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "_setting", lambda: None)
-    with fast_products(MODEL):
+def test_a_torch_without_the_setting_computes_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "matmul", None, raising=False)
+    with fast_products(MODEL, worth_it):
         assert torch.equal(torch.ones(2, 2) @ torch.ones(2, 2), torch.full((2, 2), 2.0))
 
 
 @needs_setting
-def test_the_scorer_generates_and_scores_with_it(
-    worth_it: None, tiny_asking: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    used = []
-    for name in ("encode", "diverse_greedy", "teacher_forced"):
-        own = getattr(scorer, name)
-
-        def noted(*arguments: Any, name: str = name, own: Any = own) -> Any:
-            used.append((name, str(matmul.fp32_precision)))
-            return own(*arguments)
-
-        monkeypatch.setattr(scorer, name, noted)
+def test_the_scorer_generates_and_scores_with_it(tiny_asking: Path) -> None:
+    with fast_products(MODEL):
+        wanted = str(matmul.fp32_precision)  # as the trial on this machine decides
+    scorer = QualsScorer(str(tiny_asking), num_groups=4)
+    used: set[tuple[bool, str]] = set()
+    for module in (scorer.qagen.model.get_encoder(), scorer.qagen.model.get_output_embeddings()):
+        module.register_forward_pre_hook(
+            lambda module, arguments: used.add((isinstance(module, torch.nn.Linear), str(matmul.fp32_precision)))
+        )
     text = "the river is in the city"
-    (result,) = scorer.QualsScorer(str(tiny_asking), num_groups=4).score([text], [text])
+    (result,) = scorer.score([text], [text])
     assert result.pairs
-    assert {"encode", "diverse_greedy", "teacher_forced"} == {name for name, _ in used}
-    assert {setting for _, setting in used} == {"bf16"}
+    assert used == {(False, wanted), (True, wanted)}
     assert matmul.fp32_precision == "none"
