@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
@@ -27,6 +27,10 @@ def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, an
     """
     tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]}, replace_extra_special_tokens=False)
     if len(tokenizer) > model.config.get_text_config().vocab_size:
+        head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+        if head is not None and not torch.equal(cast(Tensor, head.weight), cast(Tensor, embeddings.weight)):
+            # Else a head of its own, as Flan-T5 has, is lost: findings/t5-untied-head-retied-on-resize.sh
+            model.config.tie_word_embeddings = False
         model.resize_token_embeddings(len(tokenizer))
     name, other = (ANSWER_FIRST, QUESTION_FIRST) if answer_first else (QUESTION_FIRST, ANSWER_FIRST)
     setattr(model.config, name, SEPARATOR)

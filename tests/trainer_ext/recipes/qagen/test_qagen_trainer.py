@@ -305,6 +305,18 @@ def test_a_vocabulary_with_room_keeps_its_size() -> None:
     assert model.config.vocab_size == 64
 
 
+def test_a_head_of_its_own_is_kept(tmp_path: Path) -> None:
+    """As in T5 1.1 and Flan-T5, whose head is not the embeddings."""
+    model, tokenizer = tiny_model("t5"), without_separator()
+    head = torch.randn_like(model.lm_head.weight)
+    model.lm_head.weight = torch.nn.Parameter(head.clone())
+    add_separator(model, tokenizer)
+    model.save_pretrained(tmp_path)
+    kept = AutoModelForSeq2SeqLM.from_pretrained(tmp_path).lm_head.weight
+    assert len(kept) == len(tokenizer)
+    assert torch.equal(kept[: len(head)], head)
+
+
 def test_the_end_of_sequence_is_the_models() -> None:
     """A BERT tokenizer names none; targets must end as the model's config says."""
     model, tokenizer = tiny_model("bart"), tiny_tokenizer()
