@@ -1,10 +1,16 @@
-"""Agreement of QUALS with human judgements, beside the free floors: ``python -m benchmarks.agreement FOLDER``."""
+"""Measure how far QUALS agrees with human judgements, beside two floors that cost nothing.
+
+    python -m benchmarks.agreement FOLDER --sets rank19 bump --limit 100
+
+FOLDER holds one JSON-lines file per set. Scores are kept in --cache, so that a run that was killed goes on.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from quals import QualsScorer
@@ -12,12 +18,13 @@ from quals.checkpoint import QAGen
 
 from benchmarks.agreement.aggregations import WEIGHTED
 from benchmarks.agreement.cache import ScoreCache, read_manifest, write_manifest
-from benchmarks.agreement.data import SPECS, Row, load_set
+from benchmarks.agreement.data import SPECS, Row, load_set, sets_in
 from benchmarks.agreement.disagreements import Disagreement, describe, disagreements, worst
 from benchmarks.agreement.evaluation import Figure, evaluate, split_by_origin
 from benchmarks.agreement.rivals import RIVALS, Checkpoints, load_rivals, on_common_rows, rival_scores
 from benchmarks.agreement.scoring import FLOORS, Policies, known_rows, metric_scores, score_missing
 from benchmarks.agreement.table import EXTRA, MAIN, markdown, write_json_lines
+from benchmarks.common.command import command_parser, exit_status
 
 _NOTE = (
     "In brackets: 95 % intervals, {resamples:,} resamples of whole documents. Bold: above both floors. "
@@ -27,40 +34,45 @@ _NOTE = (
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.agreement",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = command_parser("benchmarks.agreement", __doc__)
     add = parser.add_argument
-    add("folder", type=Path, help="holds one JSON-lines file a set")
-    add("--sets", nargs="+", metavar="SET", default=list(SPECS), help="which sets")
-    add("--limit", type=int, help="most rows of a set; none is all of the small sets and 300 of the others")
-    add("--seed", type=int, default=0, help="of the samples and of the bootstrap")
-    add("--resamples", type=int, default=1000, help="of the bootstrap")
-    add("--checkpoint", help="folder or Hub name of a QAGen; none is the embedded one")
-    add("--device", help="where to compute; none takes the best one there is")
-    add("--batch-tokens", type=int, help="most tokens in one pass of the model; none is the scorer's own")
-    add("--no-windows", action="store_true", help="leave out the second pass, of long documents in windows")
-    add("--cache", type=Path, default=Path("build/agreement"), help="folder that keeps the scores of rows")
-    add("--from-cache", action="store_true", help="load no QAGen: only rows that earlier runs scored")
+    add("folder", type=Path, help="folder with one JSON-lines file per set")
     add(
-        "--rivals", nargs="*", choices=RIVALS, default=[], help="other metrics to stand beside, in a table of their own"
+        "--sets",
+        nargs="+",
+        metavar="SET",
+        help=f"some of {', '.join(SPECS)}; without it those in FOLDER",
     )
-    add("--questioner", help="QAGS's question generator; none is the embedded one")
-    add("--reader", help="QAGS's reader; none is the embedded one")
-    add("--pipeline", default="en_core_web_sm", help="QAGS's spaCy pipeline")
-    add("--classifier", help="FactCC's classifier; none is the embedded one")
-    add("--encoder", help="sentence encoder that the cosine is of")
-    add("--by-origin", action="store_true", help="also each origin of a set alone, where it has 50 rows")
+    add("--limit", type=int, help="most rows per set; without it all of the small sets and 300 of the others")
+    add("--seed", type=int, default=0, help="seed of the samples and of the bootstrap")
+    add("--resamples", type=int, default=1000, help="number of bootstrap resamples")
+    add("--checkpoint", help="folder or Hub name of a QAGen; without it the embedded one")
+    add("--device", help="device to compute on; without it the best one")
+    add("--batch-tokens", type=int, help="most tokens per pass of the model; without it the scorer's default")
+    add("--no-windows", action="store_true", help="leave out the second pass, which reads long documents in windows")
+    add("--cache", type=Path, default=Path("build/agreement"), help="folder that keeps the rows' scores")
+    add("--from-cache", action="store_true", help="load no QAGen, and use only rows that earlier runs scored")
+    add(
+        "--rivals", nargs="*", choices=RIVALS, default=[], help="other metrics to compare with, in a table of their own"
+    )
+    add("--questioner", help="question generator of QAGS; without it the embedded one")
+    add("--reader", help="reader of QAGS; without it the embedded one")
+    add("--pipeline", default="en_core_web_sm", help="spaCy pipeline of QAGS")
+    add("--classifier", help="classifier of FactCC; without it the embedded one")
+    add("--encoder", help="sentence encoder of the cosine")
+    add(
+        "--by-origin",
+        action="store_true",
+        help="measure each origin (or kind of error) with 50 rows alone too",
+    )
     add(
         "--worst",
         type=int,
         default=0,
         metavar="N",
-        help="print the N rows on which people and QUALS, long sources cut, differ most",
+        help="number of rows to print on which people and QUALS (long sources cut) differ most",
     )
-    add("--output", type=Path, help="write all figures here, as JSON lines")
+    add("--output", type=Path, help="file for all figures, as JSON lines")
     return parser
 
 
@@ -71,7 +83,8 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
         ValueError: an option or the data is wrong.
     """
     _check(arguments)
-    sets = {name: load_set(arguments.folder, name, arguments.limit, arguments.seed) for name in arguments.sets}
+    names = arguments.sets or sets_in(arguments.folder)
+    sets = {name: load_set(arguments.folder, name, arguments.limit, arguments.seed) for name in names}
     for name, rows in sets.items():
         if not rows:
             raise ValueError(f"{name} has no rows to score: give another file or a larger --limit.")
@@ -79,7 +92,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
     truncated, windows = _cached(arguments) if arguments.from_cache else _scored(arguments, sets)
     figures: list[Figure] = []
     rival_figures: list[Figure] = []
-    found: dict[str, list[Disagreement]] = {}
+    differing: dict[str, list[Disagreement]] = {}
     for name, rows in sets.items():
         kind, known = SPECS[name].kind, known_rows(rows, truncated, windows)
         if len(known) < len(rows):
@@ -93,7 +106,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
             both = on_common_rows(compared)
             rival_figures += evaluate(name, kind, known, both, arguments.resamples, arguments.seed)
         figures += evaluate(name, kind, known, metrics, arguments.resamples, arguments.seed)
-        found[name] = disagreements(name, kind, known, metrics[next(iter(WEIGHTED))])
+        differing[name] = disagreements(name, kind, known, metrics[next(iter(WEIGHTED))])
         if arguments.by_origin:
             for origin, part in split_by_origin(known).items():
                 metrics = metric_scores(part, truncated, windows)
@@ -107,7 +120,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
         print(f"\nOther metrics, on the rows that all of them score:\n\n{markdown(rival_figures, columns)}")
         print(f"\nScores: {'; '.join(rival.signature for rival in rivals if rival.signature)}")
     print(f"\nExperiments, which the scorer does not offer:\n\n{markdown(figures, EXTRA, intervals=False)}")
-    for item in worst(found, arguments.worst):
+    for item in worst(differing, arguments.worst):
         record = truncated.get(item.row)
         print(f"\n{describe(item, record.pairs if record else ())}")
     if arguments.output is not None:
@@ -122,7 +135,7 @@ def run(arguments: argparse.Namespace) -> list[Figure]:
 
 
 def _quals_column(metrics: Mapping[str, object]) -> str:
-    """QUALS's own default, of those that were measured."""
+    """The column of QUALS's default, or the first one if that was not measured."""
     return MAIN[-1] if MAIN[-1] in metrics else next(iter(WEIGHTED))
 
 
@@ -133,7 +146,7 @@ def _checkpoints(arguments: argparse.Namespace) -> Checkpoints:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse before hours of scoring what would fail after them."""
+    """Refuse before the scoring what would fail after hours of it."""
     for name in ("limit", "resamples", "batch_tokens"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
@@ -142,10 +155,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ValueError("--from-cache loads no QAGen, and --checkpoint names one: leave one of them out.")
     if arguments.worst < 0:
         raise ValueError(f"--worst is {arguments.worst}: give 0 or more.")
-    if len(set(arguments.sets)) < len(arguments.sets):
+    if len(set(arguments.sets or ())) < len(arguments.sets or ()):
         raise ValueError("--sets names a set twice: name each once.")
     if arguments.output is not None and not arguments.output.parent.is_dir():
-        raise ValueError(f"{arguments.output} cannot be written: its folder is not there, so make it first.")
+        raise ValueError(f"{arguments.output} cannot be written, because its folder does not exist: make it first.")
 
 
 def _cached(arguments: argparse.Namespace) -> tuple[ScoreCache, ScoreCache | None]:
@@ -153,7 +166,7 @@ def _cached(arguments: argparse.Namespace) -> tuple[ScoreCache, ScoreCache | Non
     windows = None
     if not arguments.no_windows:
         if "windows" not in signatures:
-            raise ValueError(f"The scores in {arguments.cache} are without windows: add --no-windows.")
+            raise ValueError(f"The scores in {arguments.cache} were made without windows: add --no-windows.")
         windows = ScoreCache(arguments.cache, signatures["windows"])
     return ScoreCache(arguments.cache, signatures["truncate"]), windows
 
@@ -168,7 +181,7 @@ def _scored(arguments: argparse.Namespace, sets: dict[str, list[Row]]) -> tuple[
     policies = Policies(truncating, truncated, windowing, windows)
     for name, rows in sets.items():
         count, seconds = score_missing(policies, rows, name)
-        speed = f", {seconds / count:.2f} s a row" if count else ""
+        speed = f", {seconds / count:.2f} s per row" if count else ""
         _say(f"{name}: {count} of {len(rows)} rows scored in {seconds:.0f} s{speed}")
     return truncated, windows
 
@@ -183,16 +196,9 @@ def _say(text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run; a mistake of the user's is one line on standard error and exit status 2."""
-    try:
-        run(build_parser().parse_args(argv))
-    except (ValueError, OSError) as error:
-        _say(f"agreement: {error}")
-        return 2
-    except KeyboardInterrupt:
-        _say("\ninterrupted: run the same command again to go on")
-        return 130
-    return 0
+    """Run; a user's mistake is one line on standard error and exit status 2."""
+    arguments = build_parser().parse_args(argv)
+    return exit_status("agreement", partial(run, arguments))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""Ways from a summary's question-answer pairs to one number, all from the log-probabilities of a single pass.
+"""Ways to make one number of a summary's question-answer pairs, all from the log-probabilities of a single pass.
 
-The first three are the scorer's own weightings. The others are experiments: they are here to be compared, and the
-scorer does not offer them.
+The first three are the scorer's own weightings. The others are experiments, which the scorer does not offer.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ Aggregation = Callable[[Sequence[PairRecord]], float]
 
 
 def pair_score(pair: PairRecord, weighting: str) -> float:
-    """Likelihood under the source less that under the summary, in nats a token; usually at most 0."""
+    """Log-likelihood under the source minus that under the summary, in nats per token; usually at most 0."""
     source = weighted_mean(pair.source, pair.answer_tokens, weighting)
     return source - weighted_mean(pair.summary, pair.answer_tokens, weighting)
 
@@ -33,27 +32,27 @@ def worst_pair(weighting: str) -> Aggregation:
 
 
 def worst_three(weighting: str) -> Aggregation:
-    """Mean of the three lowest: less at the mercy of one odd question than the worst alone."""
+    """The mean of the three lowest scores, which depends less on one odd question than the worst alone."""
     return lambda pairs: _mean(sorted(pair_score(pair, weighting) for pair in pairs)[:3])
 
 
 def _worst_token(pairs: Sequence[PairRecord]) -> float:
-    """Mean over pairs of the token that the source makes least likely against the summary."""
+    """Mean over pairs of the lowest difference among a pair's tokens."""
     return _mean([min(_differences(pair)) for pair in pairs])
 
 
 def _losses_only(pairs: Sequence[PairRecord]) -> float:
-    """Tokens that the source makes likelier than the summary count 0, so that they cannot hide the others."""
+    """Tokens that the source makes likelier than the summary does count 0, so that they cannot hide others."""
     return _mean([_mean([min(0.0, value) for value in _differences(pair)]) for pair in pairs])
 
 
 def _answer_losses_only(pairs: Sequence[PairRecord]) -> float:
-    """As :func:`_losses_only`, of the answer and the end of sequence."""
+    """:func:`_losses_only` over the answer and the end of sequence."""
     return _mean([_mean([min(0.0, value) for value in _differences(pair)[pair.answer_tokens :]]) for pair in pairs])
 
 
 def _sure_pairs(pairs: Sequence[PairRecord]) -> float:
-    """Mean weighted by the likelihood under the summary: a pair that the summary itself doubts says little."""
+    """Mean weighted by the likelihood under the summary: a pair that the summary itself makes unlikely says little."""
     weights = [math.exp(weighted_mean(pair.summary, pair.answer_tokens, "tokens")) for pair in pairs]
     scores = [pair_score(pair, "tokens") for pair in pairs]
     total = sum(weights)
@@ -61,7 +60,7 @@ def _sure_pairs(pairs: Sequence[PairRecord]) -> float:
 
 
 def _source_only(pairs: Sequence[PairRecord]) -> float:
-    """Likelihood under the source alone: what the comparison with the summary adds is the difference to this."""
+    """Log-likelihood under the source alone: shows what the comparison with the summary adds."""
     return _mean([weighted_mean(pair.source, pair.answer_tokens, "tokens") for pair in pairs])
 
 

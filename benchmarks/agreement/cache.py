@@ -1,4 +1,4 @@
-"""Scores kept on disk row by row, so that a run that was killed goes on where it was."""
+"""Scores kept on disk row by row, so that a killed run resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PairRecord:
     Attributes:
         question, answer: as generated.
         answer_tokens: index of the first answer token in the two below.
-        summary, source: natural log-probabilities of question, separator, answer and end under either text.
+        summary, source: natural log-probabilities of question, separator, answer and end token under each text.
     """
 
     question: str
@@ -33,7 +33,7 @@ class PairRecord:
 
 @dataclass(frozen=True)
 class ScoreRecord:
-    """All that is kept of a :class:`quals.QualsResult`: enough to weight and aggregate its pairs anew."""
+    """What is kept of a :class:`quals.QualsResult`: enough to weight and aggregate its pairs anew."""
 
     pairs: tuple[PairRecord, ...]
     source_windows: int
@@ -67,9 +67,9 @@ class ScoreRecord:
 
 
 class ScoreCache:
-    """Records of one scorer, in ``<folder>/<signature>.jsonl``; a row is found by its id, its texts and the scorer.
+    """Records of one scorer, in ``<folder>/<signature>.jsonl``; a row is found by its id and its texts.
 
-    So a changed model or setting reads another file, and a changed text is scored again.
+    A changed model or setting therefore reads another file, and a changed text is scored again.
     """
 
     def __init__(self, folder: Path, signature: str) -> None:

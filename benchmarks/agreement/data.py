@@ -1,4 +1,4 @@
-"""Sets of human judgements: JSON lines of document, summary, and what people thought of the summary's facts."""
+"""Sets of human judgements: JSON lines with a document, a summary, and what people judged the summary to be."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 CORRELATION = "correlation"
 PARTIAL = "partial"
 PAIRWISE = "pairwise"
-SAMPLE_ROWS = 300  # of a set that is sampled
-_MOST_OF_A_DOCUMENT = 6  # rows in a sample, so that it is of 50 documents at least where there are so many
+SAMPLE_ROWS = 300  # of a sampled set
+_MOST_OF_A_DOCUMENT = 6  # rows per document in a sample, so that it covers at least 50 documents where it can
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Row:
         document, summary: the texts.
         human: the judgement, 0 (inconsistent) to 1 (consistent).
         label: 1 consistent, 0 inconsistent.
-        group: the summarizer that wrote it, where the set is correlated partially; else empty.
-        pair: shared by the two summaries of a comparison, where the set is one of pairs; else the id.
-        origin: where the document is from; empty if not stated.
+        group: the summarizer that wrote it, where the correlation is partial; else empty.
+        pair: shared by the two summaries of a comparison in a pairwise set; else the id.
+        origin: where the document is from, or the kind of error; empty if not stated.
     """
 
     id: str
@@ -53,11 +53,15 @@ class SetSpec:
     """How one file is read and compared.
 
     Attributes:
-        name: of the set, and of its file with ``.jsonl``.
+        name: of the set, and of its file unless ``file`` names another.
         kind: ``"correlation"``; ``"partial"``, a correlation that controls for the summarizer; or ``"pairwise"``.
         label: field of the label.
-        score: field of a graded judgement, if there is one; else the label is the judgement.
+        score: field of a graded judgement; without one the label is the judgement.
         sampled: whether a seeded sample of the set is used unless a limit is given.
+        file: name of the file without ``.jsonl``.
+        splits: which values of the field ``split`` count; empty for all.
+        edited: whether each line is a pair: a right summary (``reference``) and its ``edited`` wrong version.
+        origin: field of the origin.
     """
 
     name: str
@@ -65,6 +69,14 @@ class SetSpec:
     label: str = "label"
     score: str | None = None
     sampled: bool = False
+    file: str = ""
+    splits: tuple[str, ...] = ()
+    edited: bool = False
+    origin: str = "origin"
+
+    def path(self, folder: Path) -> Path:
+        """The file of the set in a folder of sets."""
+        return folder / f"{self.file or self.name}.jsonl"
 
 
 SPECS = {
@@ -79,34 +91,50 @@ SPECS = {
         SetSpec("faceval", sampled=True),
         SetSpec("diasumfact", sampled=True),
         SetSpec("factcc_subset", sampled=True),
+        SetSpec("bump", kind=PAIRWISE, sampled=True, file="bump_pairs", edited=True, origin="error_type"),
+        SetSpec("xent", sampled=True),
+        SetSpec("defacto", sampled=True, splits=("val", "test")),
     )
 }
+
+
+def sets_in(folder: Path) -> list[str]:
+    """The known sets whose files are in the folder.
+
+    Raises:
+        ValueError: there are none.
+    """
+    names = [name for name, spec in SPECS.items() if spec.path(folder).is_file()]
+    if not names:
+        raise ValueError(f"{folder} holds none of the sets: give a folder with some of {', '.join(SPECS)} as .jsonl.")
+    return names
 
 
 def load_set(folder: Path, name: str, limit: int | None = None, seed: int = 0) -> list[Row]:
     """Rows of one set, sampled where the set asks for it.
 
     Args:
-        folder: holds ``<name>.jsonl``.
+        folder: holds the set's file.
         name: one of ``SPECS``.
-        limit: most rows; None is all, or a sample of ``SAMPLE_ROWS`` where the set is a sampled one.
-        seed: of the sample.
+        limit: most rows; None is all, or ``SAMPLE_ROWS`` of a sampled set.
+        seed: seed of the sample.
 
     Raises:
-        ValueError: the name is unknown, the file is not there, or a row lacks a field.
+        ValueError: the name is unknown, the file is missing, or a row lacks a field.
     """
     if name not in SPECS:
-        raise ValueError(f"There is no set {name!r}: give some of {', '.join(SPECS)}.")
-    spec, path = SPECS[name], folder / f"{name}.jsonl"
+        raise ValueError(f"--sets has {name!r}, which is unknown: give some of {', '.join(SPECS)}.")
+    spec = SPECS[name]
+    path = spec.path(folder)
     if not path.is_file():
-        raise ValueError(f"{path} is not there: give the folder that holds the set, or leave it out with --sets.")
+        raise ValueError(f"{path} is missing: give the folder that holds the set, or leave it out with --sets.")
     rows = []
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                rows.append(_read_row(line, spec, f"{path}, line {number}"))
+                rows += _read_rows(line, spec, f"{path}, line {number}")
     if len({row.id for row in rows}) < len(rows):
-        raise ValueError(f"{path} gives two rows the same id: ids must differ, for results are kept under them.")
+        raise ValueError(f"{path} gives two rows the same id: ids must differ, because results are kept under them.")
     if spec.kind == PAIRWISE:
         _check_pairs(rows, path)
     if limit is None:
@@ -115,9 +143,9 @@ def load_set(folder: Path, name: str, limit: int | None = None, seed: int = 0) -
 
 
 def sample_by_document(rows: Sequence[Row], limit: int, seed: int) -> list[Row]:
-    """About ``limit`` rows at most: documents in random order, a few rows of each; both rows of a pair or none.
+    """At most about ``limit`` rows: documents in random order, a few rows of each, both rows of a pair or none.
 
-    The rows keep their order. All are returned where they are no more than ``limit``.
+    The rows keep their order. All are returned if there are at most ``limit``.
     """
     most = max(2, min(_MOST_OF_A_DOCUMENT, limit // 50))
     if len(rows) <= limit:
@@ -140,13 +168,27 @@ def sample_by_document(rows: Sequence[Row], limit: int, seed: int) -> list[Row]:
     return [rows[index] for index in sorted(chosen)]
 
 
-def _read_row(line: str, spec: SetSpec, where: str) -> Row:
+def _read_rows(line: str, spec: SetSpec, where: str) -> list[Row]:
+    """The rows of one line: none if it is of another split, two if it is a pair."""
     try:
         values = json.loads(line)
     except ValueError as error:
-        raise ValueError(f"{where} is no JSON ({error}): the file must hold one JSON object a line.") from error
+        raise ValueError(f"{where} is not JSON ({error}): the file must hold one JSON object per line.") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{where} is no JSON object: the file must hold one a line.")
+        raise ValueError(f"{where} is not a JSON object: the file must hold one per line.")
+    if spec.splits and _field(values, "split", _text, where) not in spec.splits:
+        return []
+    if not spec.edited:
+        return [_read_row(values, spec, where)]
+    row_id = _field(values, "id", _text, where)
+    texts = {label: _field(values, name, _text, where) for label, name in ((1, "reference"), (0, "edited"))}
+    return [
+        _read_row({**values, "id": f"{row_id}-{label}", "pair": row_id, "summary": text, "label": label}, spec, where)
+        for label, text in texts.items()
+    ]
+
+
+def _read_row(values: dict[str, Any], spec: SetSpec, where: str) -> Row:
     label = _field(values, spec.label, _label, where)
     human = float(label) if spec.score is None else _field(values, spec.score, _unit_interval, where)
     row_id = _field(values, "id", _text, where)
@@ -158,7 +200,7 @@ def _read_row(line: str, spec: SetSpec, where: str) -> Row:
         label=label,
         group=_field(values, "model", _text, where) if spec.kind == PARTIAL else "",
         pair=_field(values, "pair", _text, where) if spec.kind == PAIRWISE else row_id,
-        origin=str(values.get("origin") or ""),
+        origin=str(values.get(spec.origin) or ""),
     )
 
 
@@ -193,9 +235,9 @@ def _check_pairs(rows: Sequence[Row], path: Path) -> None:
     pairs: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         pairs[row.pair].append(row)
-    for pair, found in pairs.items():
-        texts = {(row.document, row.origin) for row in found}
-        if sorted(row.label for row in found) != [0, 1] or len(texts) != 1:
+    for pair, members in pairs.items():
+        texts = {(row.document, row.origin) for row in members}
+        if sorted(row.label for row in members) != [0, 1] or len(texts) != 1:
             raise ValueError(
                 f"{path}: pair {pair!r} must be one consistent and one inconsistent summary of the same document."
             )

@@ -39,9 +39,9 @@ class Disagreement:
 
 
 def disagreements(name: str, kind: str, rows: Sequence[Row], scores: Floats) -> list[Disagreement]:
-    """Every scored row, largest difference first; of a pair only one row.
+    """Every scored row, largest difference first; only one row per pair.
 
-    In a pairwise set a row is ranked by how far its score is above that of its partner.
+    In a pairwise set a row is ranked by its score minus that of its partner.
     """
     compared = scores
     if kind == PAIRWISE:
@@ -53,12 +53,12 @@ def disagreements(name: str, kind: str, rows: Sequence[Row], scores: Floats) -> 
         return []
     metric_ranks = _unit_ranks(compared[known])
     human_ranks = _unit_ranks(np.array([rows[index].human for index in known]))
-    found = [
+    differences = [
         Disagreement(name, rows[index], float(scores[index]), float(metric), float(human))
         for index, metric, human in zip(known, metric_ranks, human_ranks, strict=True)
     ]
     by_pair: dict[str, Disagreement] = {}
-    for item in sorted(found, key=lambda item: -item.size):
+    for item in sorted(differences, key=lambda item: -item.size):
         by_pair.setdefault(item.row.pair, item)
     return list(by_pair.values())
 
@@ -77,9 +77,9 @@ def describe(item: Disagreement, pairs: Sequence[PairRecord], weighting: str = "
     return "\n".join(lines)
 
 
-def worst(found: Mapping[str, Sequence[Disagreement]], count: int) -> list[Disagreement]:
-    """The ``count`` largest of all sets together."""
-    return sorted((item for items in found.values() for item in items), key=lambda item: -item.size)[:count]
+def worst(differing: Mapping[str, Sequence[Disagreement]], count: int) -> list[Disagreement]:
+    """The ``count`` largest disagreements over all sets."""
+    return sorted((item for items in differing.values() for item in items), key=lambda item: -item.size)[:count]
 
 
 def _unit_ranks(values: Floats) -> Floats:

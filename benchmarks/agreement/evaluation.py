@@ -22,7 +22,7 @@ from benchmarks.common.statistics import (
 from trainer_ext.study.statistics import Floats, interval
 
 Mask = NDArray[np.bool_]
-Statistic = Callable[[Floats, Integers], float]  # of the units' scores, and of the indices of the units that count
+Statistic = Callable[[Floats, Integers], float]  # from the units' scores and the indices of the units that count
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Figure:
     """Agreement of one metric with people on one set, by one statistic.
 
     Attributes:
-        set, metric, statistic: what was measured; higher is better for all statistics.
-        value: on all scored units; NaN where it is undefined.
+        set, metric, statistic: what was measured; higher is better for every statistic.
+        value: over all scored units; NaN where it is undefined.
         low, high: 95 % percentile interval over resampled documents.
         floor: the higher of the two floors' values on the same units; None for a floor.
         above_floors: share of the resamples in which the metric beats both floors on the same units; None for a floor.
         units: rows, or pairs where the set is pairwise.
-        scored: units on which the metric has a score; the statistic is of these.
+        scored: units that the metric scores, over which the statistic is computed.
         documents: distinct documents among the units.
     """
 
@@ -64,12 +64,12 @@ def evaluate(
     """Figures of every metric by every statistic of this kind of set.
 
     Args:
-        name: of the set, as it is to be called.
-        kind: as :class:`benchmarks.agreement.data.SetSpec` has it.
+        name: name of the set in the figures.
+        kind: kind of the set, as in :class:`benchmarks.agreement.data.SetSpec`.
         rows: at least one.
-        metrics: scores of shape (rows,) by name, the floors among them; NaN is no score.
-        resamples: how many bootstrap resamples.
-        seed: of the resamples; every metric is seen on the same ones.
+        metrics: by name, scores of shape (rows,), the floors among them; NaN where there is no score.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resamples, which are the same for every metric.
     """
     if kind == PAIRWISE:
         places = _pair_places(rows)
@@ -122,7 +122,7 @@ def split_by_origin(rows: Sequence[Row], at_least: int = 50) -> dict[str, list[R
         origins.setdefault(row.origin, []).append(row)
     if len(origins) < 2:
         return {}
-    return {origin: mine for origin, mine in sorted(origins.items()) if origin and len(mine) >= at_least}
+    return {origin: part for origin, part in sorted(origins.items()) if origin and len(part) >= at_least}
 
 
 def _on(statistic: Statistic, scores: Floats, scored: Mask, draws: Sequence[Integers]) -> Floats:

@@ -1,4 +1,4 @@
-"""Other metrics on the same rows, to stand beside QUALS: QAGS, FactCC, ROUGE and a cosine of embeddings."""
+"""Other metrics on the same rows, beside QUALS: QAGS, FactCC, ROUGE and a cosine of embeddings."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Rival:
 
     Attributes:
         name: for the table.
-        signature: of model and settings; empty where there is nothing to keep apart.
-        score: documents and summaries to scores, NaN being none.
+        signature: names model and settings; empty where there is only one way to score.
+        score: from documents and summaries to scores, NaN where there is no score.
     """
 
     name: str
@@ -42,13 +42,13 @@ class Rival:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Which models rivals use; None is the embedded one.
+    """The models that rivals use; None is the embedded one.
 
     Attributes:
-        questioner, reader: of QAGS.
-        pipeline: of spaCy's, for QAGS.
-        classifier: FactCC's.
-        encoder: that the cosine is of; there is no embedded one.
+        questioner, reader: models of QAGS.
+        pipeline: spaCy pipeline of QAGS.
+        classifier: model of FactCC.
+        encoder: sentence encoder of the cosine; none is embedded.
     """
 
     questioner: str | None = None
@@ -59,10 +59,10 @@ class Checkpoints:
 
 
 def load_rivals(names: Sequence[str], checkpoints: Checkpoints) -> list[Rival]:
-    """The named rivals, their models loaded.
+    """The named rivals with their models loaded.
 
     Raises:
-        ValueError: a model is not there.
+        ValueError: a model cannot be loaded.
     """
     return [_load(name, checkpoints) for name in names]
 
@@ -90,10 +90,10 @@ def _load(name: str, checkpoints: Checkpoints) -> Rival:
 
 
 def rival_scores(rival: Rival, rows: Sequence[Row], folder: Path, description: str) -> Floats:
-    """The rival's scores of the rows, ``(rows,)``; those on disk are not computed again.
+    """The rival's scores of the rows, shape ``(rows,)``; those on disk are not computed again.
 
     Raises:
-        ValueError: the file on disk is no such file.
+        ValueError: the file on disk cannot be read.
     """
     file = folder / f"{rival.signature}.jsonl" if rival.signature else None
     known = dict(read_lines(file, _keyed)) if file else {}
@@ -110,7 +110,7 @@ def rival_scores(rival: Rival, rows: Sequence[Row], folder: Path, description: s
 
 
 def on_common_rows(metrics: Mapping[str, Floats]) -> dict[str, Floats]:
-    """The same scores, ``(rows,)`` each, but for rows that some metric cannot score: NaN for all."""
+    """The same scores, ``(rows,)`` each; a row that some metric cannot score is NaN for all."""
     unknown = np.isnan(np.stack(list(metrics.values()))).any(0)  # (rows,)
     return {name: np.where(unknown, np.nan, scores) for name, scores in metrics.items()}
 
@@ -125,14 +125,14 @@ def _record(row: Row, score: float) -> dict[str, Any]:
 
 
 def _rouge(kind: str) -> Callable[[list[str], list[str]], list[float]]:
-    """ROUGE F1 of the summary against the document: on these sets there is no reference."""
+    """ROUGE F1 of the summary against the document, because these sets have no reference."""
     return lambda documents, summaries: [
         rouge([summary], [document])[kind] for document, summary in zip(documents, summaries, strict=True)
     ]
 
 
 class _Cosine:
-    """Cosine of mean-pooled token states of the document, cut where the encoder ends, and of the summary."""
+    """Cosine between the mean token states of the document, cut at the encoder's limit, and of the summary."""
 
     def __init__(self, checkpoint: str) -> None:
         from transformers import AutoModel, AutoTokenizer
@@ -153,12 +153,12 @@ class _Cosine:
     def _encode(self, texts: list[str]) -> list[torch.Tensor]:
         ids = self._tokenizer(texts, truncation=True, max_length=self._limit, split_special_tokens=True)["input_ids"]
         lengths = list(map(len, ids))
-        found: list[torch.Tensor] = [torch.empty(0)] * len(texts)
+        states_of: list[torch.Tensor] = [torch.empty(0)] * len(texts)
         for batch in token_budget_batches(lengths, 8192):
             inputs, mask = encode_texts([ids[i] for i in batch], self._tokenizer.pad_token_id, self._model.device)
             with torch.inference_mode():
                 states = self._model(input_ids=inputs, attention_mask=mask).last_hidden_state  # (B, S, d)
             means = (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, d)
             for place, mean in zip(batch, means, strict=True):
-                found[place] = mean
-        return found
+                states_of[place] = mean
+        return states_of

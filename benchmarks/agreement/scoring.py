@@ -1,4 +1,4 @@
-"""Score the rows that the cache does not have, and turn records into one array a metric."""
+"""Score the rows that the cache lacks, and turn its records into one array per metric."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from trainer_ext.study.statistics import Floats
 
 FLOORS = {"unigrams": 1, "bigrams": 2}
 WINDOWS = ", windows"
-_CHUNK = 96  # rows scored between two writes: what a kill can lose
+_CHUNK = 96  # rows between two writes: what a kill can lose
 
 
 @dataclass(frozen=True)
 class Policies:
-    """The scorers of the two policies for long documents, which share one QAGen, and where their scores are kept."""
+    """The scorers of the two policies for long documents, which share one QAGen, and their caches."""
 
     truncating: QualsScorer
     truncated: ScoreCache
@@ -33,12 +33,12 @@ class Policies:
 
 
 def score_missing(policies: Policies, rows: Sequence[Row], description: str) -> tuple[int, float]:
-    """Score the rows that are not in the caches, those of one document together.
+    """Score the rows that the caches lack, rows of one document together.
 
-    Question-answer pairs are generated once for both policies, and windows are made of documents that were cut only.
+    Question-answer pairs are generated once for both policies. Only documents that were cut are scored in windows.
 
     Returns:
-        How many were scored, and the seconds that took.
+        The number of scored rows, and the seconds it took.
     """
     documents = {document: place for place, document in enumerate(dict.fromkeys(row.document for row in rows))}
     pending = [row for row in rows if policies.truncated.get(row) is None]
@@ -56,8 +56,8 @@ def score_missing(policies: Policies, rows: Sequence[Row], description: str) -> 
 def _score_chunk(policies: Policies, chunk: Sequence[Row]) -> None:
     scorer = policies.truncating
     pairs = {
-        id(row): select(found, scorer.max_pairs)
-        for row, found in zip(chunk, scorer.generate_pairs([row.summary for row in chunk]), strict=True)
+        id(row): select(generated, scorer.max_pairs)
+        for row, generated in zip(chunk, scorer.generate_pairs([row.summary for row in chunk]), strict=True)
     }
     unknown = [row for row in chunk if policies.truncated.get(row) is None]
     policies.truncated.add(unknown, _scores(scorer, unknown, pairs))
@@ -71,12 +71,12 @@ def _scores(scorer: QualsScorer, rows: Sequence[Row], pairs: Mapping[int, list[P
 
 
 def needs_windows(rows: Sequence[Row], truncated: ScoreCache) -> list[Row]:
-    """The rows whose document was cut: the others have one window, so that both policies give them the same score."""
+    """The rows whose document was cut; the others have one window, so both policies score them alike."""
     return [row for row in rows if (record := truncated.get(row)) is not None and record.source_truncated]
 
 
 def known_rows(rows: Sequence[Row], truncated: ScoreCache, windows: ScoreCache | None) -> list[Row]:
-    """The rows that every asked-for policy has scored, pairs whole; all of them unless a run was killed."""
+    """The rows that every policy has scored, both rows of a pair or none."""
     unknown = {row.pair for row in rows if truncated.get(row) is None}
     if windows is not None:
         unknown |= {row.pair for row in needs_windows(rows, truncated) if windows.get(row) is None}
@@ -86,7 +86,7 @@ def known_rows(rows: Sequence[Row], truncated: ScoreCache, windows: ScoreCache |
 def metric_scores(rows: Sequence[Row], truncated: ScoreCache, windows: ScoreCache | None) -> dict[str, Floats]:
     """Scores of shape (rows,) by metric, NaN where a metric has none; higher is more consistent.
 
-    With windows, a pair counts with the window in which the mean over all its tokens is highest, for every weighting.
+    With windows, a pair counts with the window in which its mean over all tokens is highest, for every weighting.
 
     Raises:
         ValueError: a row has not been scored.

@@ -19,19 +19,19 @@ EXTRA = (*(name + WINDOWS for name in WEIGHTED if name + WINDOWS != _MAIN_WINDOW
 
 
 def markdown(figures: Sequence[Figure], metrics: Sequence[str], intervals: bool = True) -> str:
-    """A table with a line for each set and statistic, and a column for each of ``metrics`` that was measured.
+    """A table with one line per set and statistic and one column per metric of ``metrics`` that was measured.
 
-    A value above both floors on the same units is bold. ``n`` is the units that the first metric after the floors could
-    score, of all.
+    A value above both floors on the same units is bold. ``n`` is how many units the first metric after the floors
+    scored, of all.
     """
-    found: dict[tuple[str, str], dict[str, Figure]] = {}
+    lines_of: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in figures:
-        found.setdefault((figure.set, figure.statistic), {})[figure.metric] = figure
-    columns = [metric for metric in metrics if any(metric in line for line in found.values())]
+        lines_of.setdefault((figure.set, figure.statistic), {})[figure.metric] = figure
+    columns = [metric for metric in metrics if any(metric in line for line in lines_of.values())]
     lines = ["| " + " | ".join(["set", "n", "statistic", *columns]) + " |", "|---|---:|---|" + "---:|" * len(columns)]
     seen: set[str] = set()
-    for (name, statistic), line in found.items():
-        if statistic == "Spearman":  # of a yes or no it says what AUROC says
+    for (name, statistic), line in lines_of.items():
+        if statistic == "Spearman":  # for yes or no it says what AUROC says
             continue
         scored = next(figure for metric, figure in line.items() if metric not in FLOORS)
         count = f"{scored.scored}/{scored.units}" if name not in seen else ""
@@ -42,7 +42,7 @@ def markdown(figures: Sequence[Figure], metrics: Sequence[str], intervals: bool 
 
 
 def write_json_lines(figures: Sequence[Figure], path: Path, run: Mapping[str, Any]) -> None:
-    """One figure a line, with the run's own values beside; the file is whole or as it was."""
+    """Write one figure per line, each with the run's own values; the file is whole or as it was."""
     lines = []
     for figure in figures:
         values = {**asdict(figure), "coverage": figure.coverage, "experiment": figure.metric in EXTRA, **run}

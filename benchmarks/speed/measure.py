@@ -24,7 +24,7 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
 
 def flops(work: Callable[[], Any]) -> float:
     """Floating-point operations of the matrix products in ``work``, attention included."""
-    # The fused attention of CPUs is not known to torch's counter; the plain one is, and it does the same products.
+    # torch's counter does not know the fused attention of CPUs; the plain one does the same products.
     with FlopCounterMode(display=False) as counter, sdpa_kernel([SDPBackend.MATH]):
         work()
     return float(counter.get_total_flops())

@@ -1,8 +1,8 @@
-"""QUALS written the straightforward way: what a batch of one text and the libraries' ordinary calls give.
+"""QUALS written the straightforward way, with the libraries' ordinary calls.
 
-One summary at a time, encoder states repeated for 60 decoder rows, the penalty over the whole vocabulary for every
-group, every pair scored by a call of its own that encodes the text anew. Three switches take one of these away each,
-so that a ladder from here to :class:`quals.QualsScorer` shows what each technique gives.
+It scores one summary at a time, repeats the encoder states for 60 decoder rows, applies the penalty over the whole
+vocabulary for every group, and encodes the text anew for every pair. Three switches take one of these away each, so that
+a ladder from here to :class:`quals.QualsScorer` shows what each technique gives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 @dataclass(frozen=True)
 class Techniques:
-    """What the plain way may do better.
+    """The techniques that the plain way may use.
 
     Attributes:
         shared_states: rows of a text share its encoder states.
@@ -43,7 +43,7 @@ class PlainResult:
 
 
 class PlainQuals:
-    """Borrows a scorer's model, settings and text handling; computes one summary at a time."""
+    """Scores one summary at a time with a scorer's model, settings and text handling."""
 
     def __init__(self, scorer: QualsScorer, techniques: Techniques | None = None) -> None:
         self.scorer = scorer
@@ -66,8 +66,8 @@ class PlainQuals:
             of_summary = [self._forced(self._encode(summary), [pair])[0] for pair in pairs]
             of_source = [self._forced(self._encode(source), [pair])[0] for pair in pairs]
         differences = [
-            sum(ours) / len(ours) - sum(theirs) / len(theirs)
-            for ours, theirs in zip(of_source, of_summary, strict=True)
+            sum(source) / len(source) - sum(summary) / len(summary)
+            for source, summary in zip(of_source, of_summary, strict=True)
         ]
         return PlainResult(sum(differences) / len(differences), gap)
 

@@ -1,4 +1,4 @@
-"""QUALS against QAGS, its predecessor: the same texts, read whole by both, in one run."""
+"""QUALS against QAGS, its predecessor: both read the same texts whole, in one run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from benchmarks.speed.ways import Texts, ordinary_products, run_ours
 
 SAME = 1e-4  # F1: scores that differ by less are equal
 _ROUNDS = 3
-_LEAST_EQUAL = 0.8  # of the scores of both QAGS; a near tie of beams or spans may change one
+_LEAST_EQUAL = 0.8  # share of equal scores; a near tie of beams or spans may change one
 
 
 def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> None:
-    """Print time and operations of QAGS in its authors' way, of ours in batches, and of QUALS.
+    """Print time and operations of QAGS in its authors' way, of QAGS in our batches, and of QUALS.
 
     Raises:
-        ValueError: the two QAGS do not compute the same, or no summary has a score.
+        ValueError: the two ways to QAGS differ, or no summary has a score.
     """
     ways: dict[str, Callable[[Texts], list[float]]] = {
         "QAGS stage by stage, as its authors: one answer a `generate`, reading padded": StagedQags(qags).score,
@@ -43,7 +43,9 @@ def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> Non
     staged, _, _, batched, of_quals = scores.values()
     _agree(staged, batched)
     *_, last = ways
-    print(f"| {len(texts)} summaries | time, of QUALS's | FLOPs, of QUALS's | FLOPs a second, of QUALS's |")
+    print(
+        f"| {len(texts)} summaries | time relative to QUALS | FLOPs relative to QUALS | FLOPs per second relative to QUALS |"
+    )
     print("|---|---:|---:|---:|")
     for name in ways:
         time = statistics.median(times[name]) / statistics.median(times[last])
@@ -87,7 +89,7 @@ def _equal(staged: list[float], batched: list[float]) -> int:
 
 def _agree(staged: list[float], batched: list[float]) -> None:
     if not _scored(batched):
-        raise ValueError("No summary has a QAGS score, so that it never read a source: give another questioner.")
+        raise ValueError("No summary has a QAGS score: give another questioner.")
     equal = _equal(staged, batched)
     if equal < _LEAST_EQUAL * len(staged):
         raise ValueError(f"QAGS in batches and stage by stage agree on {equal} of {len(staged)} scores only.")

@@ -1,8 +1,8 @@
 """QAGS built as its authors did: one stage after another, each with the library's ordinary calls.
 
-As in their scripts, ``generate`` is called for one answer at a time, and the reader takes 64 features in a pass, padded
-to its full length, with the n-best search of the SQuAD scripts. Windows overlap as the scorer's do, less than the
-authors', and repeated texts are read again. What comes out is what :class:`qags.QAGSScorer` computes.
+As in their scripts, ``generate`` is called for one answer at a time. The reader takes 64 features per pass, padded to
+its full length, with the n-best search of the SQuAD scripts. Repeated texts are read again. Windows overlap as the
+scorer's do, which is less than the authors'. The result is what :class:`qags.QAGSScorer` computes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _NBEST = 20  # starts and ends that are looked at
 
 
 class StagedQags:
-    """Borrows a scorer's models and settings; each stage is done for all summaries before the next one begins.
+    """QAGS with a scorer's models and settings; each stage is done for all summaries before the next one begins.
 
     Args:
         scorer: reads sources in windows.
-        padding: of a batch of the reader's: ``"max_length"`` as the authors do, or ``"longest"``.
+        padding: padding of the reader's batches: ``"max_length"`` as the authors do, or ``"longest"``.
     """
 
     def __init__(self, scorer: QAGSScorer, padding: str = "max_length") -> None:
@@ -73,7 +73,7 @@ class StagedQags:
         return [question for question in questions if len(question.text.split()) >= LEAST_WORDS]
 
     def _answers(self, rows: Sequence[tuple[str, str]]) -> list[str]:
-        """What the reader finds for each (question, text); empty where it finds nothing."""
+        """The reader's answer to each (question, text); empty where it finds none."""
         if not rows:
             return []
         reader = self.scorer.reader

@@ -1,6 +1,6 @@
-"""What a contrastive step costs: a plain likelihood step, ours with negatives, and two full passes, side by side.
+"""Compare what training steps cost: plain likelihood, ours with negatives, and two full passes, side by side.
 
-python -m benchmarks.step [--model FOLDER]
+python -m benchmarks.step --negatives 1 4
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import quals
 import torch
 from quals.checkpoint import EMBEDDED
 
-from benchmarks.common.command import exit_status
+from benchmarks.common.command import command_parser, exit_status
 from benchmarks.speed.measure import peak_memory, seconds
 from benchmarks.step.ways import Shape, load, make_step, only_load, random_batch, two_steps
 
@@ -28,14 +28,18 @@ _NAMES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run; a mistake of the user's is one line on standard error and exit status 2."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="an encoder-decoder; without it the embedded QAGen's architecture and weights")
-    parser.add_argument("--documents", type=int, default=4, help="in a batch")
+    """Run; a user's mistake is one line on standard error and exit status 2."""
+    parser = command_parser("benchmarks.step", __doc__)
+    parser.add_argument("--model", help="encoder-decoder to train; without it the embedded QAGen")
+    parser.add_argument("--documents", type=int, default=4, help="documents per batch")
     parser.add_argument("--source", type=int, default=400, help="tokens of a source")
     parser.add_argument("--target", type=int, default=60, help="tokens of a summary")
-    parser.add_argument("--negatives", type=int, nargs="*", default=[1, 4], help="candidates of each document")
-    parser.add_argument("--rounds", type=int, default=7, help="each a step of every way, in turn; the median counts")
+    parser.add_argument(
+        "--negatives", type=int, nargs="*", default=[1, 4], help="numbers of candidates per document to measure"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="rounds, each with one step of every way in turn; the median counts"
+    )
     arguments = parser.parse_args(argv)
     return exit_status("step", partial(run, arguments))
 
@@ -46,7 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
     print(f"{device}, torch {torch.__version__}, float32")
     print(f"{arguments.documents} documents of {arguments.source} tokens, summaries of {arguments.target}\n")
-    print("| step | negatives | time, of the plain step's | peak memory above the loaded model |\n|---|---:|---:|---:|")
+    print(
+        "| step | negatives | time relative to the plain step | peak memory above the loaded model |\n|---|---:|---:|---:|"
+    )
     for negatives in arguments.negatives:
         shape = Shape(arguments.documents, arguments.source, arguments.target, negatives)
         times = timings(model, shape, arguments.rounds)
@@ -61,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def timings(model: str, shape: Shape, rounds: int) -> dict[str, list[float]]:
-    """Seconds of a step of each way, round by round; one round before is not counted."""
+    """Seconds of each way's step, round by round, after a warm-up round."""
     steps = {}
     for way in WAYS:
         loaded = load(model)

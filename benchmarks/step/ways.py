@@ -22,7 +22,7 @@ from trainer_ext.one_pass import decoder_inputs, shared_states, target_rows
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a batch: documents, source tokens, target tokens, negatives a document."""
+    """Sizes of a batch: documents, source tokens, target tokens, negatives per document."""
 
     documents: int
     source: int
@@ -31,7 +31,7 @@ class Shape:
 
 
 def random_batch(shape: Shape, vocabulary: int) -> dict[str, Tensor]:
-    """Random tokens of full length, so that no way gains by padding."""
+    """Random tokens of full length, so that padding favours no way."""
     generator = torch.Generator().manual_seed(0)
 
     def tokens(*size: int) -> Tensor:
@@ -53,7 +53,7 @@ def load(model: str) -> PreTrainedModel:
 
 
 class TwoPasses(ContrastiveSeq2SeqTrainer):
-    """The straightforward way: the model is called for the positives, and again, encoder and all, for the negatives."""
+    """The straightforward way: one full pass of the model for the positives, and one for every negative."""
 
     def _contrastive_loss(self, model: Any, inputs: dict[str, Any], total: Counts | None, monitor: Any) -> Tensor:
         targets = target_rows(inputs["labels"], inputs["candidate_labels"])  # (B, 1 + K, T)
@@ -102,17 +102,17 @@ def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Cal
 
 
 def _inside(sharing: AbstractContextManager[bool], step: Callable[[], float]) -> float:
-    """A step inside a context that stays open as long as there are steps: leaving it would undo it."""
+    """A step within ``sharing``, which stays open as long as the step is kept, because leaving it would undo it."""
     return step()
 
 
 def only_load(model: str) -> None:
-    """What :func:`two_steps` is compared with."""
+    """Load the model and nothing more: the memory that :func:`two_steps` is compared with."""
     load(model)
 
 
 def two_steps(model: str, shape: Shape, way: str) -> None:
-    """Load the model and take two steps: the optimiser's state is there from the first one on."""
+    """Load the model and take two steps; the optimiser's state exists from the first one on."""
     loaded = load(model)
     step = make_step(way, loaded, random_batch(shape, loaded.config.vocab_size))
     for _ in range(2):
