@@ -1,8 +1,8 @@
 """QUALS written the straightforward way, with the libraries' ordinary calls.
 
 It scores one summary at a time, repeats the encoder states for 60 decoder rows, applies the penalty over the whole
-vocabulary for every group, and encodes the text anew for every pair. Three switches take one of these away each, so that
-a ladder from here to :class:`quals.QualsScorer` shows what each technique gives.
+vocabulary for every group, and encodes the text anew for every pair. Three switches take one of these away
+each, so that a ladder from here to :class:`quals.QualsScorer` shows what each technique gives.
 """
 
 from __future__ import annotations

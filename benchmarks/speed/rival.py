@@ -43,9 +43,7 @@ def compare_with_qags(quals: QualsScorer, qags: QAGSScorer, texts: Texts) -> Non
     staged, _, _, batched, of_quals = scores.values()
     _agree(staged, batched)
     *_, last = ways
-    print(
-        f"| {len(texts)} summaries | time relative to QUALS | FLOPs relative to QUALS | FLOPs per second relative to QUALS |"
-    )
+    print(f"| {len(texts)} summaries | time relative to QUALS | FLOPs relative to QUALS | FLOPs per second, relative |")
     print("|---|---:|---:|---:|")
     for name in ways:
         time = statistics.median(times[name]) / statistics.median(times[last])

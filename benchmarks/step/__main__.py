@@ -34,12 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--documents", type=int, default=4, help="documents per batch")
     parser.add_argument("--source", type=int, default=400, help="tokens of a source")
     parser.add_argument("--target", type=int, default=60, help="tokens of a summary")
-    parser.add_argument(
-        "--negatives", type=int, nargs="*", default=[1, 4], help="numbers of candidates per document to measure"
-    )
-    parser.add_argument(
-        "--rounds", type=int, default=7, help="rounds, each with one step of every way in turn; the median counts"
-    )
+    parser.add_argument("--negatives", type=int, nargs="*", default=[1, 4], help="numbers of negatives to measure")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of one step of every way; the median counts")
     arguments = parser.parse_args(argv)
     return exit_status("step", partial(run, arguments))
 
@@ -50,9 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
     print(f"{device}, torch {torch.__version__}, float32")
     print(f"{arguments.documents} documents of {arguments.source} tokens, summaries of {arguments.target}\n")
-    print(
-        "| step | negatives | time relative to the plain step | peak memory above the loaded model |\n|---|---:|---:|---:|"
-    )
+    print("| step | negatives | time relative to the plain step | peak memory above the model |\n|---|---:|---:|---:|")
     for negatives in arguments.negatives:
         shape = Shape(arguments.documents, arguments.source, arguments.target, negatives)
         times = timings(model, shape, arguments.rounds)

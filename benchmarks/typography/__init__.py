@@ -1,0 +1,1 @@
+"""How far a score moves when the same words are typeset otherwise."""
