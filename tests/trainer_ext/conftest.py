@@ -39,3 +39,9 @@ def qagen(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return f"who did what in the city ? <sep> {rng.choice(text)}"
 
     return train_tiny_qagen(tmp_path_factory.mktemp("qagen"), ask)
+
+
+@pytest.fixture(scope="session")
+def summarizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny BART that has learnt to copy a document's first three words."""
+    return train_tiny_qagen(tmp_path_factory.mktemp("summarizer"), lambda rng, text: " ".join(text[:3]))
