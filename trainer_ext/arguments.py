@@ -67,8 +67,8 @@ class ContrastiveOptions:
     # Not called source_prefix: run_summarization.py has an option of that name for itself.
     mining_source_prefix: str | None = _option(
         None,
-        "prefix of the model's inputs that is not part of the source, such as 'summarize: '; None is the prefix that "
-        "the model's config names, if any",
+        "prefix of the model's inputs that is not part of the source, such as 'summarize: '; None is the common "
+        "beginning of the training set's inputs, or the prefix that the model's config names",
     )
     source_column: str | None = _option(None, "column with the sources as text; None decodes input_ids")
     reference_column: str | None = _option(None, "column with the references as text; None decodes labels")

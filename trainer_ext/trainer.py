@@ -27,7 +27,16 @@ from trainer_ext.collator import Collator
 from trainer_ext.dataset import as_dataset, has_candidates
 from trainer_ext.evaluation import SummaryQuality
 from trainer_ext.losses import ContrastiveLoss
-from trainer_ext.mining import MiningSummary, Ranker, Workers, mine, require_rankable, resolve_ranker, select_candidates
+from trainer_ext.mining import (
+    MiningSummary,
+    Ranker,
+    Workers,
+    mine,
+    require_rankable,
+    resolve_ranker,
+    select_candidates,
+    source_prefix_of,
+)
 from trainer_ext.mining.fingerprint import summarizer_fingerprint
 from trainer_ext.mle import train_by_likelihood
 from trainer_ext.model_state import align_special_tokens, forget_preparation, without_autocast
@@ -274,8 +283,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
     def _source_prefix(self) -> str:
         if self.options.mining_source_prefix is not None:
             return self.options.mining_source_prefix
-        tasks = getattr(self.model.config, "task_specific_params", None) or {}
-        return str(tasks.get("summarization", {}).get("prefix", ""))
+        return source_prefix_of(self.train_dataset, self._tokenizer(), self.model)
 
     # 4., 6. and the card.
 

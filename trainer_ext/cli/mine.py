@@ -80,8 +80,9 @@ def run(arguments: argparse.Namespace) -> None:
     from quals.rows import REFERENCE_COLUMNS, SOURCE_COLUMNS
 
     from trainer_ext.io.tables import WRITABLE, check_output, check_rows, named_column, read_table
-    from trainer_ext.mining import SamplingSettings, Selection, WorkFolder, checked_steps, mine
+    from trainer_ext.mining import SamplingSettings, Selection, WorkFolder, mine
     from trainer_ext.mining.columns import CANDIDATES
+    from trainer_ext.mining.preparation import checked_steps
     from trainer_ext.mining.summarizer import load_summarizer
     from trainer_ext.mining.table import REFERENCE, SOURCE, MiningTable, with_tokens
 
@@ -113,11 +114,12 @@ def run(arguments: argparse.Namespace) -> None:
     datasets.disable_progress_bars()
     dataset, model, tokenizer = table.dataset(), None, None
     ranker = make_scorer(arguments) if arguments.ranker == "quals" and "score" in ordered else arguments.ranker
+    work = WorkFolder(_folder(arguments))
+    work.require_writable()
     if "sample" in ordered:
         model, tokenizer = load_summarizer(arguments.model, arguments.device, "--device")
         lengths = arguments.max_source_length, arguments.max_target_length
         dataset = with_tokens(dataset, model, tokenizer, arguments.mining_source_prefix, *lengths)
-    work = WorkFolder(_folder(arguments))
     mined, summary = mine(
         model,
         dataset,
@@ -161,6 +163,8 @@ def _count_or_all(text: str) -> int | None:
 def _table(mined: Dataset, summary: MiningSummary, output: Path) -> str:
     """What was mined, for the terminal."""
     lines = [("documents", str(summary.documents))]
+    if summary.empty:
+        lines += [("left out", f"{summary.empty} documents without words in source or reference")]
     if summary.candidates:
         coverage = "" if summary.coverage != summary.coverage else f" (with a score: {summary.coverage:.1%})"
         lines += [("candidates", f"{summary.candidates}{coverage}")]

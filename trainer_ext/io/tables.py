@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,7 @@ def check_output(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = (
     """Find out before the work whether ``path`` can take its result.
 
     Raises:
+        OSError: its folder cannot be written to.
         DataError: its suffix is none of ``suffixes``, its folder is missing, it is not a plain file, or an input.
     """
     if path.suffix.lower() not in suffixes:
@@ -142,6 +144,13 @@ def check_output(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = (
     for source in inputs:
         if path.exists() and path.samefile(source):
             raise DataError(f"The output {path} is the input: give another name, so that nothing is lost.")
+    try:
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"The output {path} cannot be written ({error.strerror or error}): choose another folder."
+        ) from error
 
 
 def _read_parquet(path: Path) -> Rows:

@@ -10,6 +10,7 @@ import datasets
 from datasets import Dataset, Value
 
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, REFERENCE_SCORE
+from trainer_ext.io.progress import without_noise
 
 LABELS = "labels"
 _BATCH = 1000
@@ -93,7 +94,8 @@ def with_columns(dataset: Dataset, columns: Mapping[str, Sequence[Any]]) -> Data
     kept = [name for name in dataset.column_names if name not in columns]
     if not kept:  # a data set without columns has no rows
         return extra
-    return datasets.concatenate_datasets([dataset.with_format(None).select_columns(kept), extra], axis=1)
+    with without_noise():
+        return datasets.concatenate_datasets([dataset.with_format(None).select_columns(kept), extra], axis=1)
 
 
 def _number(value: float | None) -> float:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from datasets import Dataset
 from quals.batching import encode_texts, token_budget_batches
+from quals.errors import DataError
 from quals.matmul import fast_products
-from tqdm.auto import tqdm
 from transformers import GenerationConfig
 
-from trainer_ext.mining.columns import batches, require_dataset
-from trainer_ext.one_pass import decoder_inputs
+from trainer_ext.io.progress import Progress, without_noise
+from trainer_ext.mining.columns import LABELS, batches, require_dataset
+from trainer_ext.one_pass import base_model, decoder_inputs
 
 _TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 # Settings of a generation config that say how long a summary is and which tokens it must or must not have.
@@ -53,9 +55,40 @@ def special_tokens(model: torch.nn.Module) -> set[int]:
     return {token for ids in named for token in (ids if isinstance(ids, list) else [ids])}
 
 
-def source_columns(dataset: Dataset) -> list[str]:
-    """The columns that the model reads: ``input_ids``, and ``attention_mask`` where there is one."""
-    return ["input_ids", *["attention_mask"] * ("attention_mask" in dataset.column_names)]
+def source_columns(dataset: Dataset, model: torch.nn.Module | None = None) -> list[str]:
+    """The columns that the model reads: ``input_ids``, ``attention_mask``, and what else its encoder takes.
+
+    Args:
+        dataset: tokenized documents.
+        model: an encoder-decoder, whose ``forward`` may name further inputs, such as LED's ``global_attention_mask``;
+            None takes the first two only.
+
+    Raises:
+        DataError: the model reads a column that does not hold one whole number per token.
+    """
+    columns = ["input_ids", *["attention_mask"] * ("attention_mask" in dataset.column_names)]
+    if model is None:
+        return columns
+    known = inspect.signature(base_model(model).forward).parameters
+    for name in dataset.column_names:
+        if name in known and name not in columns and name != LABELS and not name.startswith("decoder_"):
+            if not _is_per_token(dataset, name):
+                raise DataError(
+                    f"The model reads the column {name!r}, which does not hold one whole number per token, so that "
+                    "samples would be made without it: remove or rename the column."
+                )
+            columns.append(name)
+    return columns
+
+
+def _is_per_token(dataset: Dataset, name: str) -> bool:
+    row = dataset.select_columns(["input_ids", name]).with_format(None)[0] if len(dataset) else {}
+    value = row.get(name, [])
+    return (
+        isinstance(value, list)
+        and len(value) == len(row.get("input_ids", []))
+        and all(type(item) is int for item in value)
+    )
 
 
 def source_lengths(dataset: Dataset) -> list[int]:
@@ -65,25 +98,32 @@ def source_lengths(dataset: Dataset) -> list[int]:
         ValueError: there are no rows or no ``input_ids``, or a row has no token; the message names the row, from 0.
     """
     require_dataset(dataset)
-    lengths = [len(ids) for batch in batches(dataset, source_columns(dataset)) for ids in _real(batch)]
+    lengths = [len(ids) for batch in batches(dataset, source_columns(dataset)) for ids in _real(batch)["input_ids"]]
     if not lengths:
-        raise ValueError("The data set has no rows: there is nothing to summarize.")
+        raise DataError("The data set has no rows: there is nothing to summarize.")
     if 0 in lengths:
         row = lengths.index(0)
-        raise ValueError(f"Row {row} has no source tokens (its input_ids are empty or all padding): drop the row.")
+        raise DataError(f"Row {row} has no source tokens (its input_ids are empty or all padding): drop the row.")
     return lengths
 
 
-def sources_at(dataset: Dataset, places: Sequence[int]) -> list[list[int]]:
-    """Token ids of the sources at some places, without padding."""
-    return _real(dataset.select_columns(source_columns(dataset)).with_format(None)[list(places)])
+def sources_at(dataset: Dataset, places: Sequence[int], columns: Sequence[str]) -> dict[str, list[list[int]]]:
+    """What the model reads of the sources at some places, by column, without padding and without the mask."""
+    return _real(dataset.select_columns(list(columns)).with_format(None)[list(places)])
 
 
-def _real(batch: dict[str, list[Any]]) -> list[list[int]]:
-    if "attention_mask" not in batch:
-        return [list(ids) for ids in batch["input_ids"]]
-    rows = zip(batch["input_ids"], batch["attention_mask"], strict=True)
-    return [[token for token, real in zip(ids, mask, strict=True) if real] for ids, mask in rows]
+def _real(batch: dict[str, list[Any]]) -> dict[str, list[list[int]]]:
+    masks = batch.get("attention_mask")
+    others = {name: rows for name, rows in batch.items() if name != "attention_mask"}
+    if masks is None:
+        return {name: [list(row) for row in rows] for name, rows in others.items()}
+    return {
+        name: [
+            [value for value, real in zip(row, mask, strict=True) if real]
+            for row, mask in zip(rows, masks, strict=True)
+        ]
+        for name, rows in others.items()
+    }
 
 
 def length_chunks(lengths: Sequence[int], rows: int, budget: int) -> list[list[int]]:
@@ -102,20 +142,27 @@ def length_chunks(lengths: Sequence[int], rows: int, budget: int) -> list[list[i
 
 
 def generate_labels(
-    model: torch.nn.Module, sources: Sequence[Sequence[int]], config: GenerationConfig
+    model: torch.nn.Module, sources: Mapping[str, Sequence[Sequence[int]]], config: GenerationConfig
 ) -> list[list[list[int]]]:
     """Summaries of each source by one ``generate`` call, ``num_return_sequences`` per source, as label lists.
 
     Drops the decoder's start token, cuts after the first end token and removes padding. BART's rows are ``<s> ...
     </s>`` then, as its tokenizer makes labels. mBART's decoder starts with the last token of its labels, the language,
     which is put there: ``... </s> en_XX``.
+
+    Args:
+        model: an encoder-decoder.
+        sources: ``input_ids`` and what else the model reads per token, without padding, see :func:`sources_at`.
+        config: how to decode.
     """
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     pad = ends[0] or 0 if config.pad_token_id is None else config.pad_token_id
-    ids, mask = encode_texts(sources, pad, next(model.parameters()).device)  # (B, S)
+    device = next(model.parameters()).device
+    ids, mask = encode_texts(sources["input_ids"], pad, device)  # (B, S)
+    others = {name: encode_texts(rows, 0, device)[0] for name, rows in sources.items() if name != "input_ids"}
     generate: Any = model.generate
     with torch.no_grad(), fast_products(model):
-        rows = generate(input_ids=ids, attention_mask=mask, generation_config=config).tolist()  # (B * K, T)
+        rows = generate(input_ids=ids, attention_mask=mask, **others, generation_config=config).tolist()  # (B * K, T)
     labels = [_labels(row, set(ends), pad) for row in rows]
     if _starts_with_the_last(model):
         labels = [ids + row[:1] * (ids[-1:] != row[:1]) for ids, row in zip(labels, rows, strict=True)]
@@ -134,7 +181,7 @@ def generate_summaries(
 
     Args:
         model: an encoder-decoder; in evaluation mode meanwhile.
-        dataset: has ``input_ids`` and perhaps ``attention_mask``.
+        dataset: has ``input_ids``, perhaps ``attention_mask`` and what else the model reads.
         generation_config: beams, lengths and so on; what it leaves open is taken from the model's generation config.
         batch_tokens: most source tokens in a batch, padding and beams counted.
         progress: show a bar; None shows one on a terminal.
@@ -152,15 +199,16 @@ def generate_summaries(
     kept = kept_generation_settings(model)
     config.update(**{name: kept[name] for name in _TOKENS if getattr(config, name) is None and name in kept})
     beams = config.num_beams or getattr(getattr(model, "generation_config", None), "num_beams", None) or 1
-    lengths = source_lengths(dataset)
+    lengths, columns = source_lengths(dataset), source_columns(dataset, model)
+    chunks = length_chunks(lengths, beams, batch_tokens)
     labels: list[list[int]] = [[] for _ in lengths]
-    disable = None if progress is None else not progress  # tqdm: None shows a bar on a terminal only
-    with evaluating(model), tqdm(total=len(lengths), desc="Summaries", unit="summary", disable=disable) as bar:
-        for chunk in length_chunks(lengths, beams, batch_tokens):
-            summaries = generate_labels(model, sources_at(dataset, chunk), config)
+    bar = Progress("Summaries", "document", len(lengths), calls=len(chunks), bar=progress)
+    with evaluating(model), without_noise(), bar:
+        for chunk in chunks:
+            summaries = generate_labels(model, sources_at(dataset, chunk, columns), config)
             for place, (ids,) in zip(chunk, summaries, strict=True):
                 labels[place] = ids
-            bar.update(len(chunk))
+            bar.add(len(chunk))
     return labels
 
 

@@ -17,6 +17,7 @@ from quals.inputs import whole_number
 from transformers import GenerationConfig
 
 from trainer_ext.dataset import CANDIDATE_LABELS
+from trainer_ext.io.progress import without_noise
 from trainer_ext.mining.columns import LABELS, is_number, label_ids, with_columns
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
 from trainer_ext.mining.generation import (
@@ -95,7 +96,7 @@ def sample_candidates(
 
     Args:
         model: an encoder-decoder, or a PEFT model around one; in evaluation mode meanwhile.
-        dataset: has ``input_ids``, perhaps ``attention_mask``, perhaps ``labels``.
+        dataset: has ``input_ids``, perhaps ``attention_mask`` and what else the model reads, perhaps ``labels``.
         settings: how to sample.
         folder: keeps finished chunks, so that a killed run goes on; None keeps them in memory.
         workers: the processes that share the work, and then ``folder``.
@@ -108,22 +109,22 @@ def sample_candidates(
         OSError: a chunk could not be written, or another worker's cannot be read.
     """
     config = sampling_config(model, settings, dataset)
-    lengths = source_lengths(dataset)
+    lengths, columns = source_lengths(dataset), source_columns(dataset, model)
     chunks = length_chunks(lengths, settings.num_candidates, settings.batch_tokens)
     work, made_from = WorkFolder.at(folder), dict[str, Any]()
     if work.path is not None:
         made_from = {
             "version": VERSION,
             "model": summarizer_fingerprint(model),
-            "data": data_fingerprint(dataset, source_columns(dataset)),
+            "data": data_fingerprint(dataset, columns),
             "settings": asdict(settings),
             "generation": {name: value for name, value in config.to_dict().items() if name != "transformers_version"},
         }
     store = work.open("samples", made_from, workers)
 
     def sample(number: int) -> list[list[list[int]]]:
-        with evaluating(model), generating_with(model, config), _seeded(model, settings.seed, number):
-            return generate_labels(model, sources_at(dataset, chunks[number]), config)
+        with evaluating(model), generating_with(model, config), _seeded(model, settings.seed, number), without_noise():
+            return generate_labels(model, sources_at(dataset, chunks[number], columns), config)
 
     def check_first(samples: list[list[list[list[int]]]]) -> None:
         places = [place for chunk in chunks[: len(samples)] for place in chunk]

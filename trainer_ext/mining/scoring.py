@@ -17,7 +17,7 @@ from trainer_ext.mining.store import ALONE, Workers, WorkFolder, run_chunks
 from trainer_ext.mining.texts import candidate_texts, reference_texts, source_texts
 
 VERSION = 1  # of the computation: changes when scores do
-CHUNK = 64  # documents; a ranker's batches lie within
+CHUNK = 8  # documents; a ranker's batches lie within, and a killed run loses no more
 
 
 def score_candidates(

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
+from quals.errors import OptionError
 
 from trainer_ext.io.atomic import json_line, replacing
 from trainer_ext.io.hashing import hash_json
+from trainer_ext.io.lock import locked
+from trainer_ext.io.progress import Progress, inform
 
-_TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|settings)\.json\.\d+\.tmp")  # as io.atomic.replacing names them
+# As io.atomic.replacing names them.
+_TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|rank-(\d+)|settings)\.json\.\d+\.tmp")
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,16 @@ class Workers:
 
     @classmethod
     def of(cls, accelerator: Any) -> Workers:
-        """The processes of an ``accelerate.Accelerator``, such as ``trainer.accelerator``."""
+        """The processes of an ``accelerate.Accelerator``, such as ``trainer.accelerator``.
+
+        Raises:
+            OptionError: there are several, and each believes that it is alone.
+        """
+        if accelerator.num_processes == 1 and _world_size() > 1:
+            raise OptionError(
+                f"WORLD_SIZE is {_world_size()}, but this process works alone, and the others would do the same work "
+                "beside it: without a GPU, --use_cpu (use_cpu=True) is missing."
+            )
         return cls(accelerator.process_index, accelerator.num_processes, accelerator.wait_for_everyone)
 
 
@@ -87,12 +102,26 @@ class ChunkStore:
         with replacing(self.path(number)) as file:
             file.write(json_line({**self._label(number, content), "content": content}))
 
-    def clean(self, workers: Workers) -> None:
-        """Remove this rank's chunks that a killed run left half written."""
-        for path in self.folder.iterdir() if self.folder else ():
-            match = _TEMPORARY.fullmatch(path.name)
-            if match and int(match[1] or 0) % workers.count == workers.rank:
-                path.unlink(missing_ok=True)
+    @contextmanager
+    def held(self, workers: Workers) -> Iterator[None]:
+        """In the block, no other run may fill this store; what a killed run left half written is removed first.
+
+        Raises:
+            OSError: another run fills it; the message says which.
+        """
+        if self.folder is None:
+            yield
+            return
+        advice = "wait for it, or end it; two runs cannot share a folder"
+        if workers.count == 1 and _world_size() > 1:
+            advice += f" (WORLD_SIZE is {_world_size()}: if this is one run, tell each process its rank)"
+        with locked(self.folder / f"rank-{workers.rank}.lock", str(self.folder), advice):
+            for path in self.folder.iterdir():
+                match = _TEMPORARY.fullmatch(path.name)
+                # Another rank's are that rank's to remove: it may be writing them.
+                if match and int(match[1] or match[2] or 0) % workers.count == workers.rank:
+                    path.unlink(missing_ok=True)
+            yield
 
     def path(self, number: int) -> Path:
         """The file of a chunk."""
@@ -138,12 +167,28 @@ class WorkFolder:
         folder = self.path / f"{kind}-{hash_json(**made_from)[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         self._used.append(folder)
-        store = ChunkStore(folder)
-        store.clean(workers)
-        if workers.rank == 0:
+        if workers.rank == 0 and not (folder / "settings.json").exists():
             with replacing(folder / "settings.json") as file:
                 file.write(json.dumps(dict(made_from), indent=2, sort_keys=True, default=str).encode() + b"\n")
-        return store
+        return ChunkStore(folder)
+
+    def require_writable(self) -> None:
+        """Find out before the work whether the folder can be made and written to.
+
+        Raises:
+            OSError: it cannot.
+        """
+        if self.path is None:
+            return
+        there = next(folder for folder in (self.path, *self.path.absolute().parents) if folder.exists())
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            raise OSError(
+                f"The folder {self.path} for finished work cannot be written to ({error.strerror or error}): name "
+                "another."
+            ) from error
 
     def remove_used(self) -> None:
         """Remove the stores that were opened here, and the folder if nothing else is in it."""
@@ -177,29 +222,38 @@ def run_chunks(
         check: is given the contents of these, in every process the same. What it raises ends the work.
 
     Raises:
-        OSError: a chunk could not be written, or another rank's cannot be seen.
+        OSError: another run fills the store, a chunk could not be written, or another rank's cannot be seen.
     """
     share = range(workers.rank, len(sizes), workers.count)
-    finished = {number: content for number in share if (content := store.read(number)) is not None}
-    # tqdm: None shows a bar on a terminal only.
-    disable = True if workers.rank > 0 else None if progress is None else not progress
-    total, initial = sum(sizes[number] for number in share), sum(sizes[number] for number in finished)
-    with tqdm(total=total, initial=initial, desc=description, unit="document", disable=disable) as bar:
+    with store.held(workers):
+        finished = {number: content for number in share if (content := store.read(number)) is not None}
+        total, done = sum(sizes[number] for number in share), sum(sizes[number] for number in finished)
+        main = workers.rank == 0
+        if main and finished:
+            inform(f"{description}: {done:,} of {total:,} documents are on disk in {store.folder}.")
+        calls, shown = len(share) - len(finished), progress if main else False
+        with Progress(description, "document", total, done, calls, bar=shown, lines=main) as bar:
 
-        def finish(numbers: range) -> None:
-            for number in numbers:
-                if number in share and number not in finished:
-                    finished[number] = compute(number)
-                    store.write(number, finished[number])
-                    bar.update(sizes[number])
+            def finish(numbers: range) -> None:
+                for number in numbers:
+                    if number in share and number not in finished:
+                        finished[number] = compute(number)
+                        store.write(number, finished[number])
+                        bar.add(sizes[number])
 
-        if first:
-            finish(range(first))
-            workers.wait()
-            check(_contents(store, finished, range(first)))
-        finish(range(first, len(sizes)))
-    workers.wait()
-    return _contents(store, finished, range(len(sizes)))
+            if first:
+                finish(range(first))
+                workers.wait()
+                check(_contents(store, finished, range(first)))
+            finish(range(first, len(sizes)))
+        workers.wait()
+        return _contents(store, finished, range(len(sizes)))
+
+
+def _world_size() -> int:
+    """Number of processes that torchrun or accelerate started; 1 where it is not said."""
+    size = os.environ.get("WORLD_SIZE", "1")
+    return int(size) if size.isdecimal() else 1
 
 
 def _contents(store: ChunkStore, finished: Mapping[int, Any], numbers: range) -> list[Any]:

@@ -30,6 +30,7 @@ class MiningSummary:
         negatives: number of candidates in them.
         mean_negative_score, mean_target_score: means over these rows.
         rouge_l: mean ROUGE-L F1 of samples against references, 0 to 1; NaN where there was nothing to compare.
+        empty: number of documents that were left out, without a letter or digit in source or reference.
     """
 
     ranker: str = ""
@@ -46,6 +47,7 @@ class MiningSummary:
     mean_negative_score: float = math.nan
     mean_target_score: float = math.nan
     rouge_l: float = math.nan
+    empty: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN is None."""
@@ -63,6 +65,7 @@ def summarize(
     signature: str = "",
     rule: str = "",
     rouge_l: float | None = None,
+    empty: int = 0,
 ) -> MiningSummary:
     """Numbers of a data set with candidates, perhaps with scores, and of what was selected from it, if anything was."""
     numbers: dict[str, Any] = {}
@@ -92,6 +95,7 @@ def summarize(
         signature=signature,
         rule=rule,
         documents=len(mined),
+        empty=empty,
         rouge_l=math.nan if rouge_l is None else rouge_l,
         **numbers,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 from datasets import Dataset
 from quals.errors import DataError
+from quals.inputs import whole_number
 from quals.loading import longest_input
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -133,7 +134,13 @@ def with_tokens(
         model, tokenizer: what will read the tokens.
         source_prefix: text that the model expects before a source.
         max_source_length, max_target_length: most tokens, special tokens included; None is what the model reads.
+
+    Raises:
+        OptionError: a length has no room for a word.
     """
+    least = tokenizer.num_special_tokens_to_add() + 1
+    for name, length in (("max_source_length", max_source_length), ("max_target_length", max_target_length)):
+        whole_number(name, least if length is None else length, least)
     limit = longest_input(model, tokenizer)
     options: dict[str, Any] = {"truncation": True, "split_special_tokens": True, "return_attention_mask": False}
     sources = [source_prefix + text for text in dataset[SOURCE]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from datasets import Dataset
@@ -72,6 +73,32 @@ def candidate_texts(
         rest = iter(_decoded(tokenizer, flat, "candidate_column"))
         result += [[next(rest) for _ in candidates] for candidates in labels]
     return result
+
+
+_LEAST = 8  # different texts that must share a beginning
+
+
+def find_prefix(texts: Sequence[str]) -> str:
+    """The common beginning of all texts, in whole words, if it looks like a prompt (``summarize: ``); else "".
+
+    A beginning that comes again inside many of the texts, such as the first speaker of a dialogue, belongs to them.
+
+    Example:
+        >>> find_prefix([f"summarize: Text {number} is long." for number in "abcdefgh"])
+        'summarize: Text '
+        >>> find_prefix([f"summarize: {letter * 4} is long." for letter in "abcdefgh"])
+        'summarize: '
+        >>> find_prefix([f"Ann: {letter}? Ann: Yes." for letter in "abcdefgh"])
+        ''
+    """
+    different = set(texts)
+    first, last = min(different, default=""), max(different, default="")  # these two share what all share
+    common = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    prefix = common[: max((place + 1 for place, letter in enumerate(common) if letter.isspace()), default=0)]
+    if len(different) < _LEAST or not folded(prefix):
+        return ""
+    again = sum(prefix.strip() in text[len(prefix) :] for text in different)
+    return prefix if 10 * again <= len(different) else ""
 
 
 def folded(text: str) -> str:

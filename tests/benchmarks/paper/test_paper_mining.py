@@ -51,5 +51,5 @@ def test_processes_leave_nothing_to_do_and_find_the_same(
 def test_a_process_that_fails_ends_them_all(mining: Mining, tmp_path: Path) -> None:
     empty = Dataset.from_dict({**mining.pool.to_dict(), "input_ids": [[]] * len(mining.pool)})
     broken = replace(mining, pool=empty.remove_columns("attention_mask"), folder=tmp_path / "broken")
-    with pytest.raises(ValueError, match="has no source tokens"):
+    with pytest.raises(ValueError, match="None of 3 documents has words"):
         broken.share(2)

@@ -214,6 +214,34 @@ def test_only_our_work_is_removed(model_folder: Path, content: list[dict[str, An
     assert names(ours) == ["notes.txt"]
 
 
+def test_a_run_with_other_settings_leaves_the_work_of_the_first(
+    model_folder: Path, content: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path, output, work = table(tmp_path / "in.jsonl", content), tmp_path / "out.jsonl", tmp_path / "out.jsonl.mining"
+    options = [str(path), "--model", str(model_folder), *SAMPLING, "--ranker", "rouge", "--device", "cpu"]
+    arguments = ["mine", *options, "--output", str(output)]
+    broken_off(arguments, 3)
+    [first] = work.iterdir()
+    done = {name: (first / name).read_bytes() for name in names(first) if name.startswith("chunk")}
+    assert main([*arguments, "--seed", "1"]) == 0
+    assert list(work.iterdir()) == [first]
+    assert {name: (first / name).read_bytes() for name in names(first) if name.startswith("chunk")} == done
+    assert main(arguments) == 0
+    assert not work.exists()
+
+
+def test_documents_without_words_are_left_out_and_said(
+    model_folder: Path, content: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [dict(row) for row in content]
+    rows[2]["source"], rows[5]["summary"] = " ", ""
+    path, output = table(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    options = ["--model", model_folder, *SAMPLING, "--ranker", "rouge", "--selection", "all"]
+    assert run(path, "--output", output, *options) == 0
+    assert {row["id"] for row in written(output)} == set(range(40)) - {2, 5}
+    assert "left out     2 documents without words" in capsys.readouterr().out
+
+
 ROW = '{"source": "a cat", "summary": "a"}\n'
 
 
@@ -239,6 +267,9 @@ ROW = '{"source": "a cat", "summary": "a"}\n'
         ),
         (ROW.replace("}", ', "candidates": [[1]]}'), ["--steps", "score"], "is '[[1]]', and should be a list of texts"),
         (ROW, ["--num-candidates", "0"], "num_candidates is 0"),
+        (ROW, ["--max-source-length", "0"], "max_source_length is 0"),
+        (ROW, ["--output", "/proc/out.jsonl"], "The output /proc/out.jsonl cannot be written"),
+        (ROW, ["--mining-folder", "/proc/quals"], "/proc/quals for finished work cannot be written to"),
         (ROW, ["--fraction", "2"], "fraction is 2.0"),
         (ROW, ["--ranker", "rouge", "--no-reference"], "rouge compares with reference summaries"),
         (ROW, ["--model", "/nowhere"], "No summarizer could be loaded from '/nowhere'"),

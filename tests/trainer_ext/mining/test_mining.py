@@ -125,7 +125,7 @@ def test_without_references_there_is_no_reference_score(sampled: Dataset) -> Non
     bare = sampled.remove_columns("labels")
     result = score_candidates(bare, resolve_ranker(remember), TOKENIZER, progress=False)
     assert all(math.isnan(score) for score in result["reference_score"])
-    assert given == [None] * 3
+    assert given == [None] * 19  # chunks of 8 documents
     with pytest.raises(ValueError, match="ranker rouge compares with reference summaries, and the data have none"):
         score_candidates(bare, resolve_ranker("rouge"), TOKENIZER, progress=False)
 
@@ -141,7 +141,7 @@ def test_scoring_goes_on_and_forgets_nothing(sampled: Dataset, tmp_path: Path) -
         return copied(sources, summaries, references)
 
     breaking.signature = "a"  # type: ignore[attr-defined]
-    options: dict[str, Any] = {"folder": tmp_path, "progress": False}
+    options: dict[str, Any] = {"folder": tmp_path, "progress": False, "chunk": 64}
     with pytest.raises(KeyboardInterrupt):
         score_candidates(sampled, resolve_ranker(breaking), TOKENIZER, **options)
     result = score_candidates(sampled, resolve_ranker(breaking), TOKENIZER, **options)
@@ -349,8 +349,6 @@ sys.path.insert(0, {tests!r})
 from support.mining_data import FEW, columns, copied, documents, summarizer, with_labels
 from support.tiny import tiny_tokenizer
 from trainer_ext.mining import Selection, mine
-import trainer_ext.mining.scoring as scoring
-scoring.CHUNK = 4  # small, so that there are many moments between chunks
 
 def slow(sources, summaries, references):
     time.sleep(0.05)

@@ -68,7 +68,13 @@ def test_only_missing_chunks_are_computed(tmp_path: Path, capsys: pytest.Capture
     [folder] = tmp_path.iterdir()
     (folder / "chunk-000001.json").unlink()
     (folder / "chunk-000003.json").write_bytes(b'{"chunk": 3, "cont')
-    left = [".chunk-000001.json.123.tmp", ".chunk-000002.json.9.tmp", ".settings.json.7.tmp", "notes.tmp"]
+    left = [
+        ".chunk-000001.json.123.tmp",
+        ".chunk-000002.json.9.tmp",
+        ".settings.json.7.tmp",
+        "notes.tmp",
+        ".rank-0.json.5.tmp",
+    ]
     for name in left:
         (folder / name).write_bytes(b"{")
     computed.clear()
@@ -76,13 +82,13 @@ def test_only_missing_chunks_are_computed(tmp_path: Path, capsys: pytest.Capture
     assert computed == [1, 3]
     assert "20/33" in capsys.readouterr().err  # the bar starts where the work stands
     chunks = [f"chunk-00000{number}.json" for number in range(4)]
-    assert sorted(os.listdir(folder)) == [*chunks, "notes.tmp", "settings.json"]
+    assert sorted(os.listdir(folder)) == [*chunks, "notes.tmp", "rank-0.lock", "settings.json"]
     assert json.loads((folder / "settings.json").read_bytes()) == {"a": 1}
 
     for name in left:
         (folder / name).write_bytes(b"{")
     run(workers=Workers(1, 2))  # another rank's are that rank's to remove: it may be writing them
-    assert {name for name in os.listdir(folder) if name.startswith(".")} == {left[1], left[2]}
+    assert {name for name in os.listdir(folder) if name.startswith(".")} == {left[1], left[2], left[4]}
 
 
 def test_a_full_disk_is_said_and_leaves_the_chunks_before(tmp_path: Path) -> None:
