@@ -21,7 +21,9 @@ DOCS = [
 ]
 LONGEST_SENTENCE = 30  # words
 LONGEST_README = 900  # words
-STUMBLES = re.compile(r"(?<!there )\b(?:is|are) no\b|nats a token|in (?:the|its|their) stead|can no longer be had", re.IGNORECASE)
+STUMBLES = re.compile(
+    r"(?<!there )\b(?:is|are) no\b|nats a token|in (?:the|its|their) stead|can no longer be had", re.IGNORECASE
+)
 _NOT_PROSE = re.compile(r"\A---\n.*?^---$|^```.*?^```$|^\|.*?$|^#+ .*?$|^ {4,}\S.*?$|<[^>]+>", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _CODE = re.compile(r"`[^`]+`")
@@ -62,7 +64,10 @@ def test_the_readme_is_read_in_one_sitting() -> None:
 
 def test_a_long_sentence_is_found_and_code_is_none() -> None:
     long = "Word " + "word " * 30
-    assert [len(one.split()) for one in sentences(f"Short. {long}end.\n\n```bash\n{long}\n```\n| {long} |\n")] == [1, 32]
+    assert [len(one.split()) for one in sentences(f"Short. {long}end.\n\n```bash\n{long}\n```\n| {long} |\n")] == [
+        1,
+        32,
+    ]
     assert len(list(sentences("First: a list.\n\n- one\n- two\n"))) == 3
 
 
