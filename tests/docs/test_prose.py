@@ -22,7 +22,7 @@ DOCS = [
 LONGEST_SENTENCE = 30  # words
 LONGEST_README = 900  # words
 STUMBLES = re.compile(
-    r"(?<!there )\b(?:is|are) no\b|nats a token|in (?:the|its|their) stead|can no longer be had", re.IGNORECASE
+    r"(?<!there )\b(?:is|are) no (?!longer)|nats a token|in (?:the|its|their) stead|can no longer be had", re.IGNORECASE
 )
 _NOT_PROSE = re.compile(r"\A---\n.*?^---$|^```.*?^```$|^\|.*?$|^#+ .*?$|^ {4,}\S.*?$|<[^>]+>", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
