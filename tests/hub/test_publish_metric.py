@@ -117,7 +117,7 @@ def test_the_files_are_what_evaluate_asks_for_and_what_a_space_needs(
     contents = hub.contents("space", SPACE)
     imports = get_imports(str(FOLDER / "quals.py"))
     code = {f"{name}.py" for kind, name, _, _ in imports if kind == "internal"} | {"quals.py"}
-    app = {"app_files.py", "app_view.py", "example_texts.py", "markup.py"}  # app.py itself is left out of this clone
+    app = {"page.py", "page_files.py", "page_view.py", "example_texts.py"}  # without app.py
     assert set(contents) == {".gitattributes", "README.md", "requirements.txt", *code, *app}
     card = contents["README.md"].decode()
     assert f'evaluate.load("{SPACE}")' in card
@@ -210,7 +210,7 @@ def test_refusals_come_before_anything_is_sent(
     assert "org/quals" in refusal(capsys, "--repo-id", "org/factual", *tiny)
     assert "someone/quals" in refusal(capsys, "--repo-id", "quals", *tiny)
     assert "--qagen-repo-id" in refusal(capsys, "--repo-id", SPACE, *tiny, "--qagen-repo-id", "x")
-    assert "is no QAGen" in refusal(capsys, "--repo-id", SPACE, "--checkpoint", str(summarizer))
+    assert "is not a QAGen" in refusal(capsys, "--repo-id", SPACE, "--checkpoint", str(summarizer))
     (clone / "metrics" / "quals" / "published.py").write_text("PUBLISHED = None\n")
     assert "published.py has no line" in refusal(capsys, "--repo-id", SPACE, *tiny)
     (clone / "hub_card.md").unlink()

@@ -1,4 +1,4 @@
-"""The checks that every request must pass and the headers of every answer: against other sites and injected scripts."""
+"""What every request must pass, and every answer carries: against other sites, rebound names and injected scripts."""
 
 from __future__ import annotations
 
@@ -30,13 +30,12 @@ class Guard:
 
     Args:
         app: what answers the others.
-        hostnames: names by which the server may be called, besides localhost and every numeric address. A foreign
-            site that lets its own name point here is thereby refused.
+        hostnames: names by which the server may be called, besides localhost and every numeric address.
     """
 
     def __init__(self, app: ASGIApp, hostnames: Collection[str]) -> None:
         self._app = app
-        self._hostnames = {"localhost", *(name.lower().rstrip(".") for name in hostnames)}
+        self._hostnames = hostnames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +57,7 @@ class Guard:
     def _problem(self, headers: Headers) -> tuple[int, str] | None:
         """Status and reason of a refusal."""
         host = headers.get("host", "")
-        if not self._is_ours(host):
+        if not is_own_host(host, self._hostnames):
             return 421, "This server does not answer to that host name; `quals study serve --hostname` allows one."
         origin = headers.get("origin")
         if origin is not None and _netloc(origin) != host.lower():
@@ -67,18 +66,43 @@ class Guard:
             return 403, "This request comes from a page of another site."
         return None
 
-    def _is_ours(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if name.rstrip(".") in self._hostnames:
-            return True
-        try:
-            ip_address(name)
-        except ValueError:
-            return False
+
+class HostNames:
+    """Refuse requests for another host's name, for a server that needs no more of a guard.
+
+    Args:
+        app: what answers the others.
+        hostnames: names by which the server may be called, besides localhost and every numeric address.
+        option: how to allow one, for the message.
+    """
+
+    def __init__(self, app: ASGIApp, hostnames: Collection[str], option: str) -> None:
+        self._app, self._hostnames, self._option = app, hostnames, option
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not is_own_host(Headers(scope=scope).get("host", ""), self._hostnames):
+            text = f"This server does not answer to that host name; `{self._option}` allows one."
+            await JSONResponse({"error": text}, 421)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def is_own_host(host: str, hostnames: Collection[str]) -> bool:
+    """Whether a Host header is localhost, a numeric address or one of ``hostnames``.
+
+    A foreign site that lets its own name point to this machine (DNS rebinding) is thereby known.
+    """
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if name in {"localhost", *(known.lower().rstrip(".") for known in hostnames)}:
         return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _netloc(origin: str) -> str:

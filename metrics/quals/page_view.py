@@ -1,25 +1,13 @@
-"""What the app shows of a score, as HTML: a reading in plain words, and one pair with its tokens and its places."""
+"""What the page shows of a score, as HTML: the score in plain words, and one pair with its tokens and its places."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from .markup import (
-    BLUE,
-    MUCH,
-    ORANGE,
-    WORDS_STYLE,
-    count,
-    escaped,
-    grid_step,
-    signed,
-    with_minus,
-    word_bars,
-)
+from .markup import BLUE, MUCH, ORANGE, WORDS_STYLE, count, escaped, grid_step, judgement, signed, with_minus, word_bars
 from .pairs import find_answer, fold
-from .results import ScoredPair
+from .results import QualsResult, ScoredPair, mean_score
 from .words import printable
 
 _AROUND = 300  # characters of the document shown before and after an answer
@@ -48,6 +36,10 @@ STYLE = (
 .quals .key::before { content: ""; display: inline-block; width: .8em; height: .8em; margin-inline-end: .4em; }
 .quals .key.a::before { background: var(--summary); }
 .quals .key.b::before { background: var(--source); }
+.quals progress { appearance: none; width: 100%; height: .5rem; border: 0; background: var(--line); }
+.quals progress::-webkit-progress-bar { background: var(--line); }
+.quals progress::-webkit-progress-value { background: var(--summary); }
+.quals progress::-moz-progress-bar { background: var(--summary); }
 .quals li { margin: 0; padding: 0; }
 .quals td, .quals th { text-align: start; padding: .15rem .9rem .15rem 0; border: 0; }
 """
@@ -58,43 +50,20 @@ STYLE = (
 )
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A score with its texts and its pairs, worst first."""
-
-    document: str
-    summary: str
-    score: float
-    pairs: tuple[ScoredPair, ...]
-    notes: tuple[str, ...]
-    signature: str
-
-
-def reading(scored: Scored) -> str:
+def reading(result: QualsResult) -> str:
     """The score in plain words."""
-    if math.isnan(scored.score):
+    if math.isnan(result.score):
         return _part(
             "<h2>No score</h2><p>No question-answer pair could be made from this summary, so nothing can be compared. "
             "That happens with summaries that are empty, very short or not in English.</p>"
         )
-    number = sum(pair.score < -MUCH for pair in scored.pairs)
-    all_pairs = f"{count(len(scored.pairs), 'question-answer pair')} made from the summary"
-    if number:
-        words = (
-            f"<strong>{number} of {all_pairs}</strong> {'is' if number == 1 else 'are'} much less likely given the "
-            "document. The document may not state what they ask: look at them below, worst first."
-        )
-    else:
-        words = (
-            f"None of {all_pairs} is much less likely given the document. Nothing here speaks against the summary, "
-            "which does not prove it."
-        )
-    notes = "".join(f'<p class="muted">{escaped(note)}</p>' for note in scored.notes)
+    windows = "The document was read in overlapping windows. Each pair counts with the window that supports it best."
+    notes = [(windows, result.source_windows > 1), ("The end of the summary was not read.", result.summary_truncated)]
     return _part(
-        f"<h2>QUALS {with_minus(signed(scored.score))}</h2><p>{words}</p>"
-        f'<p class="muted">0 is a summary that the document supports in full; the further below, the less. Compare '
-        f"summaries of the same document only. Much less likely: by more than {MUCH:g} nat a token. Settings: "
-        f"{escaped(scored.signature)}.</p>{notes}"
+        f"<h2>QUALS {with_minus(signed(result.score))}</h2><p>{judgement(result.pairs, 'document')}</p>"
+        '<p class="muted">A score of 0 means that the document supports the summary fully; lower is worse. Compare '
+        f"summaries of the same document only. Much less likely means by more than {MUCH:g} nat per token. Settings: "
+        f"{escaped(result.signature)}.</p>" + "".join(f'<p class="muted">{note}</p>' for note, holds in notes if holds)
     )
 
 
@@ -104,41 +73,52 @@ def pair_label(pair: ScoredPair) -> str:
     return f"{with_minus(signed(pair.score))}   {question} \N{RIGHTWARDS ARROW} {answer}"
 
 
-def pair_detail(scored: Scored, place: int, depth: int) -> str:
-    """One pair: its tokens' bars, and where its answer stands in the summary and in the document."""
-    pair = scored.pairs[place]
-    span = find_answer(pair.answer, fold(scored.document))
+def pair_detail(result: QualsResult, pair: ScoredPair, depth: int) -> str:
+    """One pair: its tokens' bars, and where its answer stands in the summary and in the document.
+
+    Args:
+        result: the score that the pair belongs to.
+        pair: one of its pairs.
+        depth: nats that a bar of full height stands for.
+    """
+    span = find_answer(pair.answer, fold(result.source))
     stands = (
-        f'<blockquote class="source" dir="auto">{_excerpt(scored.document, span)}</blockquote>'
+        f'<blockquote class="source" dir="auto">{_excerpt(result.source, span)}</blockquote>'
         if span
-        else '<p class="muted">The answer does not stand in the document in these words.</p>'
+        else '<p class="muted">The document does not have the answer in these words.</p>'
     )
     lines = count(grid_step(depth), "nat")
     return _part(
         f"<h3>{escaped(pair.question)} &rarr; {escaped(pair.answer)}</h3>"
-        f'<p class="muted">Difference {with_minus(signed(pair.score))} nats a token: '
+        f'<p class="muted">Difference {with_minus(signed(pair.score))} nats per token: '
         f"{with_minus(signed(pair.log_likelihood_source))} given the document, "
         f"{with_minus(signed(pair.log_likelihood_summary))} given the summary.</p>"
         f'<p><span class="key a">given the summary (left)</span><span class="key b">given the document (right)</span>'
-        f'<span class="muted">The longer a bar, the less expected the word; a line every {lines}. The answer is shaded.'
-        f"</span></p>{word_bars(pair, depth)}"
+        f'<span class="muted">The longer a bar, the less expected the word; one line per {lines}. The answer is '
+        f"shaded.</span></p>{word_bars(pair, depth)}"
         f'<h3>In the summary</h3><blockquote class="summary" dir="auto">'
-        f"{_excerpt(scored.summary, (pair.start, pair.end))}</blockquote>"
+        f"{_excerpt(result.summary, (pair.start, pair.end))}</blockquote>"
         f"<h3>In the document</h3>{stands}"
     )
 
 
 def table_reading(scores: Sequence[float]) -> str:
-    """What the scores of a file look like."""
+    """What the scores of a file look like: their mean and the ten lowest."""
     known = sorted((score, number) for number, score in enumerate(scores, start=1) if not math.isnan(score))
     if not known:
         return _part("<h2>No score</h2><p>No question-answer pair could be made from any of the summaries.</p>")
-    mean = sum(score for score, _ in known) / len(known)
     rows = "".join(f"<tr><td>{number}</td><td>{with_minus(signed(score))}</td></tr>" for score, number in known[:10])
     return _part(
-        f"<h2>QUALS {with_minus(signed(mean))}, the mean of {len(known)} of {count(len(scores), 'row')}</h2>"
+        f"<h2>QUALS {with_minus(signed(mean_score(scores)))}, mean of {len(known)} of {count(len(scores), 'row')}</h2>"
         f"<p>The lowest:</p><table><thead><tr><th>row</th><th>QUALS</th></tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def progress(done: int, total: int, what: str) -> str:
+    """How far the work is, with a bar; before anything is done, the bar moves on its own."""
+    value = f' value="{done}"' if done else ""
+    words = f"{done} of {total} {what} scored" if done else "Waiting for the model"
+    return _part(f'<p>{words}</p><progress max="{total}"{value} aria-label="progress"></progress>')
 
 
 def problem(message: str) -> str:
