@@ -1,20 +1,21 @@
 """Make ``evaluate.load("quals")`` find the installed package, from any folder.
 
-evaluate looks a bare name up in the folder it runs in, then on the Hub under its own organisation, and then among the
-modules that it once downloaded from there. One file among these, which imports the package, is found with and without
-a network, and never falls behind the package.
+evaluate looks for a bare name in the folder it runs in, then on the Hub under its own organisation, and then among the
+modules that it once downloaded from there. One file among these imports the package. It is found with and without a
+network, and never falls behind the package.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from trainer_ext.io.atomic import replacing
+
 # evaluate takes any folder with a name of 64 characters for a version; ours is the same for every version.
 _FOLDER = hashlib.sha256(b"quals install").hexdigest()
-_CONTENTS = '''"""Written by `quals install`, removed by `quals uninstall`; the metric is in the installed package."""
+_CONTENTS = '''"""Written by `quals install`, undone by `quals install --remove`; the metric is in the package."""
 
 try:
     from quals.quals import Quals
@@ -23,7 +24,7 @@ except ModuleNotFoundError as error:
         raise
     raise ModuleNotFoundError(
         'evaluate.load("quals") needs the package quals, which this Python environment does not have: install it here '
-        f"(pip install quals), or delete {__file__}.",
+        f"(pip install . in a clone of its repository), or delete {__file__}.",
         name=error.name,
     ) from None
 
@@ -50,12 +51,8 @@ def install() -> Path:
     """
     path = module_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(_CONTENTS, encoding="utf-8")
-        new.replace(path)  # newest of all versions again, which is the one that evaluate takes
-    finally:
-        new.unlink(missing_ok=True)
+    with replacing(path) as file:  # the newest of all versions again, which is the one that evaluate takes
+        file.write(_CONTENTS.encode())
     return path
 
 
