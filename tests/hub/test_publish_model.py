@@ -121,16 +121,14 @@ def test_a_gitignore_there_holds_nothing_back(summarizer: Path, hub: FakeHub) ->
     assert b"t5" in hub.contents("model", REPO)["config.json"]
 
 
-def test_a_change_by_others_meanwhile_is_not_lost(summarizer: Path, hub: FakeHub) -> None:
+@pytest.mark.parametrize("step", ["preupload", "lfs_batch", "commit"])
+def test_a_change_by_others_meanwhile_is_not_lost(summarizer: Path, hub: FakeHub, step: str) -> None:
     publish(summarizer)
     (summarizer / "README.md").write_text(CARD + "More.\n")
     repo = hub.repos["model", REPO]
-
-    def meanwhile(line: str) -> None:
-        repo.commit({**repo.commits[-1][1], "theirs.txt": Blob(b"theirs", False)})
-
+    hub.meanwhile[step] = lambda: repo.commit({**repo.commits[-1][1], "theirs.txt": Blob(b"theirs", False)})
     with pytest.raises(PublishError, match="something else is changing it"):
-        Hub(meanwhile).publish(model_repository(REPO, summarizer))
+        Hub().publish(model_repository(REPO, summarizer))
     assert hub.contents("model", REPO)["theirs.txt"] == b"theirs"
     assert hub.contents("model", REPO)["README.md"] == CARD.encode()
 
@@ -138,7 +136,7 @@ def test_a_change_by_others_meanwhile_is_not_lost(summarizer: Path, hub: FakeHub
 def test_what_is_no_whole_model_is_refused(
     summarizer: Path, hub: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "is no folder" in refusal(tmp_path / "nowhere", capsys)
+    assert "is not a folder" in refusal(tmp_path / "nowhere", capsys)
     weights = (summarizer / "model.safetensors").read_bytes()
     (summarizer / "model.safetensors").write_bytes(weights[:-4])
     assert "cannot be read" in refusal(summarizer, capsys)
@@ -158,17 +156,39 @@ def test_what_is_no_whole_model_is_refused(
     assert "has no README.md" in refusal(summarizer, capsys)
     (summarizer / "README.md").write_text(CARD)
     (summarizer / "config.json").write_text("{")
-    assert "no readable JSON" in refusal(summarizer, capsys)
+    assert "not readable JSON" in refusal(summarizer, capsys)
     (summarizer / "config.json").unlink()
     assert "has no config.json" in refusal(summarizer, capsys)
     assert hub.requests == []
 
 
+def make_adapter(folder: Path, **config: object) -> None:
+    (folder / "config.json").unlink()
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", **config}, indent=2))
+
+
 def test_an_adapter_is_a_model_too(summarizer: Path, hub: FakeHub) -> None:
-    (summarizer / "config.json").rename(summarizer / "adapter_config.json")
-    (summarizer / "model.safetensors").rename(summarizer / "adapter_model.safetensors")
+    make_adapter(summarizer, base_model_name_or_path="facebook/bart-base")
     assert publish(summarizer) == 0
     assert "adapter_model.safetensors" in hub.contents("model", REPO)
+
+
+@pytest.mark.parametrize("base", ["/data/bart", "./bart", "runs/bart/final", "C:\\bart", "here", "", None])
+def test_an_adapter_of_a_folder_is_refused(
+    summarizer: Path,
+    hub: FakeHub,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    base: str | None,
+) -> None:
+    monkeypatch.chdir(summarizer)
+    (summarizer / "here").mkdir()
+    make_adapter(summarizer, base_model_name_or_path=base)
+    message = refusal(summarizer, capsys, "--dry-run")
+    assert "base_model_name_or_path" in message
+    assert ("adapter_config.json, line 3" in message) == bool(base)
+    assert hub.requests == []
 
 
 def test_a_card_without_scores_is_told(summarizer: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +223,7 @@ def test_a_wrong_token_and_a_strange_namespace(
     summarizer: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "may not do this in others" in refusal(summarizer, capsys, repo="others/summarizer")
-    assert Hub(print, TOKEN).publish(model_repository(REPO, summarizer)).url == f"{hub.endpoint}/{REPO}"
+    assert Hub(TOKEN).publish(model_repository(REPO, summarizer)).url == f"{hub.endpoint}/{REPO}"
     monkeypatch.setenv("HF_TOKEN", f"{TOKEN}x")
     assert f"{hub.endpoint}/settings/tokens" in refusal(summarizer, capsys)
     assert list(hub.repos) == [("model", REPO)]
@@ -227,7 +247,7 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(
     scan = os.scandir
 
     def refuse(path: str) -> object:
-        if str(path).endswith("extra"):
+        if str(path).endswith("summarizer"):
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)
 
@@ -235,15 +255,119 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(
     assert "Permission denied" in refusal(summarizer, capsys, "--dry-run")
 
 
-def test_links_to_files_are_followed_and_links_to_folders_are_not(summarizer: Path, tmp_path: Path) -> None:
+def test_links_out_of_the_folder_are_left_out_and_loops_end_nothing(summarizer: Path, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     target.mkdir()
     (target / "vocab.txt").write_text("a")
     os.symlink(target, summarizer / "linked")
     os.symlink(target / "vocab.txt", summarizer / "vocab.txt")
-    os.symlink(target / "missing.txt", summarizer / "missing.txt")
+    os.symlink(target / "missing.txt", summarizer / "vocab.json")
+    os.symlink("spiece.model", summarizer / "spiece.model")
+    os.symlink("merges.txt", summarizer / "added_tokens.json")
     repository: Repository = model_repository(REPO, summarizer)
     paths = [file.path for file in repository.files]
-    assert "vocab.txt" in paths
-    assert not any(path.startswith("linked") for path in paths)
-    assert {"linked/", "missing.txt"} <= {path for path, _ in repository.left_out}
+    assert "added_tokens.json" in paths, "a link to a file beside it"
+    assert not {"vocab.txt", "vocab.json", "spiece.model"} & set(paths)
+    assert {("linked/", "link to a folder"), ("vocab.txt", "link out of the folder")} <= set(repository.left_out)
+
+
+def test_weights_behind_a_link_out_of_the_folder_are_refused(
+    summarizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (summarizer / "model.safetensors").rename(tmp_path / "model.safetensors")
+    os.symlink(tmp_path / "model.safetensors", summarizer / "model.safetensors")
+    assert "link out of the folder" in refusal(summarizer, capsys, "--dry-run")
+
+
+def test_a_folder_of_the_hubs_cache_can_be_published(summarizer: Path, tmp_path: Path) -> None:
+    blobs, snapshot = tmp_path / "cache" / "blobs", tmp_path / "cache" / "snapshots" / "0a1b"
+    blobs.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    for name in PUBLISHED:
+        (summarizer / name).rename(blobs / name)
+        os.symlink(f"../../blobs/{name}", snapshot / name)
+    assert [file.path for file in model_repository(REPO, snapshot).files] == PUBLISHED
+
+
+def test_pictures_go_with_the_card_that_shows_them(summarizer: Path) -> None:
+    (summarizer / "README.md").write_text(CARD + "![scores](scores.png)\n")
+    for name in ("scores.png", "screenshot.png"):
+        (summarizer / name).write_bytes(b"\x89PNG")
+    repository = model_repository(REPO, summarizer)
+    assert "scores.png" in [file.path for file in repository.files]
+    assert ("screenshot.png", "not a file of a model") in repository.left_out
+
+
+def test_where_a_model_was_loaded_from_is_not_published(summarizer: Path, hub: FakeHub) -> None:
+    origin = {"_name_or_path": str(summarizer), "model_type": "bart", "vocab_size": 9}
+    (summarizer / "config.json").write_text(json.dumps(origin))
+    (summarizer / "tokenizer_config.json").write_text(
+        json.dumps({"name_or_path": "org/name", "tokenizer_file": "/a/b"})
+    )
+    assert publish(summarizer) == 0
+    contents = hub.contents("model", REPO)
+    assert json.loads(contents["config.json"]) == {"model_type": "bart", "vocab_size": 9}
+    assert json.loads(contents["tokenizer_config.json"]) == {"name_or_path": "org/name"}
+    assert str(summarizer).encode() not in b"".join(contents.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "reason"),
+    [
+        ("README.md", "base: /home/me/bart", "line 11 holds a path of this machine"),
+        ("README.md", "see `/Users/me/run 1`", "line 11 holds a path of this machine"),
+        ("README.md", "C:\\\\runs\\\\bart", "line 11 holds a path of this machine"),
+        ("README.md", "hf_" + "a1B2" * 9, "line 11 holds what looks like a secret"),
+        ("generation_config.json", '{"a": 1,\n "cache": "/mnt/x/y"}', "line 2 holds a path of this machine"),
+    ],
+)
+def test_paths_and_secrets_are_refused_with_their_line(
+    summarizer: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str], name: str, line: str, reason: str
+) -> None:
+    (summarizer / name).write_text((CARD.rstrip("\n") + "\n" if name == "README.md" else "") + line + "\n")
+    message = refusal(summarizer, capsys, "--dry-run")
+    assert f"{name}, {reason}" in message or reason.replace("11", "13") in message
+    assert hub.requests == []
+
+
+def test_addresses_and_times_are_not_paths(summarizer: Path) -> None:
+    (summarizer / "README.md").write_text(CARD + "https://x.org/home/a/b, and/or, 1/2, a:/b, src/home/x, ~/.cache\n")
+    assert model_repository(REPO, summarizer)
+
+
+def test_what_a_dry_run_shows_is_what_a_push_does(
+    summarizer: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(summarizer, "--dry-run")
+    shown = capsys.readouterr().out
+    assert publish(summarizer) == 0
+    assert capsys.readouterr().out.startswith(shown)
+    sizes = {path: len(data) for path, data in hub.contents("model", REPO).items() if path != ".gitattributes"}
+    assert {line.split()[-1] for line in shown.splitlines() if line.startswith(" ")} == {*sizes, "files"}
+
+
+@pytest.mark.parametrize("head", ["base_model: ./runs/x/y", "tags: summarization", "datasets: [a b]"])
+def test_a_card_head_that_the_hub_refuses_is_told(
+    summarizer: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str], head: str
+) -> None:
+    (summarizer / "README.md").write_text(f"---\n{head}\n---\n# A summarizer\n")
+    message = refusal(summarizer, capsys)
+    assert "refuses the head of the card" in message
+    assert head.partition(":")[0] in message
+    assert "What stood there before is unchanged" in message
+    assert len(hub.repos["model", REPO].commits) == 1
+
+
+def test_deep_files_and_shards_that_are_pickles_are_one_line(
+    summarizer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = summarizer / "model.safetensors.index.json"
+    for shard in ("pytorch_model.bin", "../model.safetensors", "/tmp/model.safetensors", 3):
+        index.write_text(json.dumps({"weight_map": {"a": shard}}))
+        assert "is not a safetensors file" in refusal(summarizer, capsys)
+    index.unlink()
+    (summarizer / "README.md").write_text("---\na: " + "[" * 5000 + "\n---\n")
+    assert "head of the card" in refusal(summarizer, capsys)
+    (summarizer / "README.md").write_text(CARD)
+    (summarizer / "config.json").write_text("[" * 100_000)
+    assert "nested too deep" in refusal(summarizer, capsys)

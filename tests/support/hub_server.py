@@ -11,12 +11,14 @@ import hashlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from support.card_heads import card_head_errors
 
 TOKEN = "hf_" + "Secret" * 6
 NAMESPACE = "org"
@@ -80,6 +82,7 @@ class FakeHub:
         self.misuse: list[str] = []  # what a client must not do
         self.broken: dict[str, int] = {}
         self.malformed: dict[str, Any] = {}
+        self.meanwhile: dict[str, Callable[[], object]] = {}  # what others do once, before a step
         self.committing = threading.Lock()  # of two commits at once the second follows the first
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
@@ -137,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.query = parse_qs(urlsplit(self.path).query)
         step, action = self._route(path)
         self.hub.requests.append(step)
+        self.hub.meanwhile.pop(step, lambda: None)()
         failure = self.hub.broken.get(step, 0)
         if failure == DROP_AFTER:
             action(*path, silent=True)
@@ -177,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["api", "repos", "create"]:
                 return "create", self._create
             case ["api", "validate-yaml"]:
-                return "validate", lambda *_: self._json({"errors": [], "warnings": []})
+                return "validate", self._validate
             case ["api", kind, org, name] | ["api", kind, org, name, "revision", _]:
                 return "info", lambda *_: self._info(kind, f"{org}/{name}", path[5] if len(path) > 5 else "main")
             case ["api", kind, org, name, "tree", revision, *folder]:
@@ -199,6 +203,11 @@ class _Handler(BaseHTTPRequestHandler):
             case [org, name, "resolve", revision, *file]:
                 return "resolve", lambda *_: self._resolve("models", f"{org}/{name}", revision, "/".join(file))
         return "unknown", lambda *_: self._error(404, "Sorry, we can't find the page you are looking for.")
+
+    def _validate(self, *_: str) -> None:
+        asked = json.loads(self.body)
+        errors = card_head_errors(asked["content"], asked["repoType"])
+        self._json({"errors": [{"message": error} for error in errors], "warnings": []}, 400 if errors else 200)
 
     def _repo(self, kind: str, repo_id: str) -> Repo | None:
         """The repository; what may not be seen is not there."""

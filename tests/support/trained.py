@@ -22,12 +22,12 @@ model-index:
 
 # A summarizer
 """
-PUBLISHED = ["README.md", "config.json", "extra/notes.txt", "merges.txt", "model.safetensors", "tokenizer_config.json"]
+PUBLISHED = ["README.md", "config.json", "merges.txt", "model.safetensors", "tokenizer_config.json"]
 
 
 def write_trained_model(folder: Path) -> Path:
     """Folder of a trained model, with what training leaves beside it."""
-    for name in ("checkpoint-10", "_contrastive", ".git", "runs", "extra"):
+    for name in ("checkpoint-10", "_contrastive", ".git", "runs", "extra", "wandb"):
         (folder / name).mkdir(parents=True)
     save_file({"weight": np.arange(6, dtype=np.float32)}, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"model_type": "bart"}))
@@ -44,6 +44,11 @@ def write_trained_model(folder: Path) -> Path:
         ".git/config",
         "runs/events.out.tfevents.1.host",
         ".DS_Store",
+        "trainer_state.json",
+        "train.log",
+        "train.jsonl",
+        "id_rsa",
+        "wandb/run.json",
     ):
         (folder / name).write_bytes(b"not for others")
     (folder / "renamed.dat").write_bytes(pickle.dumps({"a": 1}))

@@ -1,9 +1,7 @@
 """Score summaries against their sources: a file of many, or one as text.
 
-Scores are in nats per token. Higher is better: QUALS is usually at most 0, and near 0 is consistent. If a long run is
-killed, start it again with --resume: it goes on where it stopped.
-
-Example: quals score summaries.jsonl --source-column document --output scored.jsonl
+Higher is better; QUALS is usually at most 0, and near 0 is consistent. A long run that was killed goes on with
+--resume.
 """
 
 from __future__ import annotations
@@ -13,9 +11,7 @@ import hashlib
 import math
 import statistics
 import sys
-import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,21 +25,19 @@ if TYPE_CHECKING:
     from trainer_ext.io.tables import Rows
 
 _LOWEST = 3  # rows named in the table
-_SECONDS = 60.0  # between two lines on how far a run is
-_CHUNK = 32  # rows that are scored together, and lost if the run is killed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet file with one summary per row")
-    add("--source-column", default="source", help="column of the source texts")
-    add("--summary-column", default="summary", help="column of the summaries")
-    add("--source", metavar="TEXT|@FILE", help="source as text, or the file that holds it; instead of a table")
-    add("--summary", metavar="TEXT|@FILE", help="summary as text, or the file that holds it")
-    add("--output", type=Path, help="file for the rows with their scores (.jsonl or .parquet), replaced at the end")
-    add("--resume", action="store_true", help="continue a killed run that had the same --output")
+    add("file", nargs="?", type=Path, help="JSON lines, CSV or parquet, by its suffix: a summary a row")
+    add("--source-column", default="source", help="the file's column of source texts")
+    add("--summary-column", default="summary", help="the file's column of summaries")
+    add("--source", metavar="TEXT|@FILE", help="one source, instead of a file")
+    add("--summary", metavar="TEXT|@FILE", help="its summary")
+    add("--output", type=Path, help=".jsonl or .parquet: the rows with their scores; replaced only when all is done")
+    add("--resume", action="store_true", help="go on where a killed run with the same --output was")
     add("--explain", action="store_true", help="add each row's question-answer pairs")
-    add("--token-log-probs", action="store_true", help="add the log-probabilities of each pair's tokens, and the pairs")
+    add("--token-log-probs", action="store_true", help="and each pair's log-probabilities; takes in --explain")
     add_scorer_arguments(parser)
 
 
@@ -52,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     output: Path | None = arguments.output
     if arguments.resume and output is None:
-        raise ValueError("--resume continues a run with an --output: give its name.")
+        raise ValueError("--resume goes on with an --output: give its name.")
     rows, sources, summaries = _read(arguments)
     if output is not None:
         check_output(output, WRITABLE, [arguments.file] if arguments.file else text_files(arguments))
@@ -62,18 +56,14 @@ def run(arguments: argparse.Namespace) -> None:
     taken = [name for name in column_names(rows) if name in features] if output else []
     if taken:
         raise ValueError(f"The input has a column {taken[0]!r} already, which the output adds: rename it in the input.")
-    scorer = make_scorer(arguments, _CHUNK)
+    scorer = make_scorer(arguments)
     partial = _partial(output, scorer, sources, summaries, [explain, arguments.token_log_probs]) if output else None
     results = _finished(partial, arguments.resume, len(rows)) if partial else []
-    rest = slice(len(results), None)
-    scored = scorer.iter_score(sources[rest], summaries[rest]) if len(results) < len(rows) else iter(())
-    pace = _Pace(len(results), len(rows))
-    while chunk := list(islice(scored, scorer.chunk)):
+    for chunk in _chunks(scorer, sources[len(results) :], summaries[len(results) :]):
         finished = [_columns(result, explain, arguments.token_log_probs) for result in chunk]
         results.extend(finished)
         if partial:
             partial.append(finished)
-        pace.tell(len(results))
     if output and partial:
         write_table(output, rows, {name: [result[name] for result in results] for name in features}, features)
         partial.remove()
@@ -101,7 +91,7 @@ def _read(arguments: argparse.Namespace) -> tuple[Rows, list[str], list[str]]:
 def _partial(
     output: Path, scorer: QualsScorer, sources: Sequence[str], summaries: Sequence[str], form: list[bool]
 ) -> PartialResults:
-    """The finished part of ``output``, under these settings, texts and columns."""
+    """What there is of ``output``, under these settings, texts and columns."""
     from trainer_ext.io.partial_results import PartialResults
 
     digest = hashlib.sha256()
@@ -112,36 +102,40 @@ def _partial(
 
 
 def _finished(partial: PartialResults, resume: bool, total: int) -> list[dict[str, Any]]:
-    """The results that an earlier run finished.
+    """Results to go on from.
 
     Raises:
-        ValueError: there are some without ``resume``, or they belong to another run.
+        ValueError: there are some, and nobody said that they are to be used; or they are of another run.
     """
     results = partial.load()
     if results and not resume:
         raise ValueError(
-            f"{partial.path} holds {len(results)} of {total} rows of an unfinished run: add --resume to continue it, "
-            "or delete the file to start anew."
+            f"{partial.path} holds {len(results)} of {total} rows from a run that was broken off: add --resume to go "
+            "on with them, or delete the file to start anew."
         )
     if results:
-        print(f"continuing after {len(results)} of {total} rows", file=sys.stderr)
+        print(f"going on after {len(results)} of {total} rows", file=sys.stderr)
     return results
 
 
-class _Pace:
-    """Tells how far a run is: one line per minute on standard error, unless that is a terminal, which shows a bar."""
+def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> Iterator[list[QualsResult]]:
+    """Results in the portions in which the scorer computes them, as told by how far it has read."""
+    read = 0
 
-    def __init__(self, done: int, total: int) -> None:
-        self._first, self._total = done, total
-        self._begun, self._told = time.monotonic(), -math.inf
+    def counted() -> Iterator[str]:
+        nonlocal read
+        for source in sources:
+            read += 1
+            yield source
 
-    def tell(self, done: int) -> None:
-        now = time.monotonic()
-        if sys.stderr.isatty() or now - self._told < _SECONDS or done == self._total:
-            return
-        minutes = (now - self._begun) / (done - self._first) * (self._total - done) / 60
-        print(f"scored {done:,} of {self._total:,} rows, about {minutes:,.0f} min left", file=sys.stderr, flush=True)
-        self._told = now
+    if not summaries:
+        return
+    chunk: list[QualsResult] = []
+    for given, result in enumerate(scorer.iter_score(counted(), summaries), start=1):
+        chunk.append(result)
+        if given == read:
+            yield chunk
+            chunk = []
 
 
 def _columns(result: QualsResult, explain: bool, token_log_probs: bool) -> dict[str, Any]:
@@ -169,15 +163,14 @@ def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
 
 
 def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | None) -> str:
-    """The scores' statistics, for the terminal."""
+    """What the scores look like, for the terminal."""
     scores = sorted(
         (result["quals"], number) for number, result in enumerate(results, 1) if result["quals"] is not None
     )
     values = [score for score, _ in scores]
     lines = [("rows", str(len(results)))]
     lines += [("scored", f"{len(values)} (coverage {len(values) / len(results):.1%})")]
-    mean = f"{sum(values) / len(values):.4f} nats per token" if values else "undefined: no row has a pair"
-    lines += [("mean", mean)]
+    lines += [("mean", f"{sum(values) / len(values):.4f}" if values else "undefined: no row has a pair")]
     if len(values) > 1:
         low, median, high = statistics.quantiles(values, method="inclusive")
         lines += [("median", f"{median:.4f}"), ("quartiles", f"{low:.4f} to {high:.4f}")]

@@ -28,7 +28,7 @@ _BASE = "make a small BART from a BERT encoder's weights, as a base for a QAGen"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    models = parser.add_subparsers(dest="trained", required=True, metavar="MODEL", help="model to train")
+    models = parser.add_subparsers(dest="trained", required=True, metavar="MODEL")
     for name, (recipe, summary) in _RECIPES.items():
         command = models.add_parser(
             name, help=summary, description=_sentence(summary), formatter_class=parser.formatter_class

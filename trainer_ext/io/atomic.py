@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,8 +19,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: it could not be written, e.g. because the disk is full.
     """
-    target = path.resolve()  # the file that a link leads to, not the link
-    temporary = temporary_beside(target)
+    target = path.resolve()  # through a link, not in its stead
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -37,26 +35,3 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             temporary.unlink()
-
-
-def temporary_beside(target: Path) -> Path:
-    """A name for this process's temporary file beside ``target``; what killed processes left there is removed."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
-        process = left.name.split(".")[-2]
-        with suppress(OSError):
-            # A minute of rest, because the process may be on another machine that shares the folder.
-            if process.isdecimal() and not _is_alive(int(process)) and time.time() - left.stat().st_mtime > 60:
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
-
-
-def _is_alive(process: int) -> bool:
-    if os.name != "posix":
-        return True  # there, a signal would end it
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from quals.errors import DataError, OptionError
 
 from trainer_ext.publishing.failures import explained
 from trainer_ext.publishing.quiet import quiet
-from trainer_ext.publishing.repository import Repository, readable_size
+from trainer_ext.publishing.repository import Repository
 
 _MADE_BY_THE_HUB = (".gitattributes",)
 _OF_A_NEW_REPOSITORY = (".gitattributes", ".gitignore", "README.md")
@@ -44,7 +44,6 @@ class Hub:
     """The Hub as one user sees it.
 
     Args:
-        say: called with what is done, a line at a time.
         token: the user's; None takes the one that huggingface_hub finds (HF_TOKEN, or the one of ``hf auth login``).
 
     Raises:
@@ -52,7 +51,7 @@ class Hub:
         PublishError: the Hub cannot be reached, or does not accept the token.
     """
 
-    def __init__(self, say: Callable[[str], None], token: str | None = None) -> None:
+    def __init__(self, token: str | None = None) -> None:
         token = token or get_token()
         if not token:
             raise OptionError(
@@ -61,7 +60,6 @@ class Hub:
         if not re.fullmatch(r"[!-~]+", token):  # as a header it would be refused with a message that shows it
             raise OptionError("The token for the Hub holds characters that no token has: copy it again.")
         self._token = token
-        self._say = say
         self._api = HfApi(token=token)
         with self._trying("Checking the token", "your account"):
             self._api.whoami()["name"]
@@ -138,7 +136,6 @@ class Hub:
 
     def _commit(self, repository: Repository, parent: str, removed: tuple[str, ...], gitignore: bool) -> str:
         repo_id, kind, files = repository.repo_id, repository.kind, repository.files
-        self._say(f"{repository}: {len(files)} files, {readable_size(sum(file.size for file in files))}")
         additions = [CommitOperationAdd(file.path, file.content) for file in files]
         deletions = [CommitOperationDelete(path, is_folder=False) for path in removed]
         if gitignore:  # one that stands there would keep files back without a word

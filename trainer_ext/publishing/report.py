@@ -9,18 +9,13 @@ from trainer_ext.publishing.repository import Repository, readable_size
 
 
 def plan(repository: Repository) -> str:
-    """Every file with its size, the target, what is left out and why, and what to know."""
+    """Where it goes, every file with its size, what is left out and why, and what the publisher should know."""
     prefix = "spaces/" if repository.kind == "space" else ""
     lines = [f"{repository} ({constants.ENDPOINT}/{prefix}{repository.repo_id})"]
     lines += [f"{readable_size(file.size):>12}  {file.path}" for file in repository.files]
-    total = readable_size(sum(file.size for file in repository.files))
-    return "\n".join([*lines, f"{total:>12}  in {len(repository.files)} files", *remarks(repository)])
-
-
-def remarks(repository: Repository) -> list[str]:
-    """What is left out and why, and what to know."""
-    left_out = [f"left out: {path} ({reason})" for path, reason in repository.left_out]
-    return [*left_out, *(f"note: {note}" for note in repository.notes)]
+    lines += [f"{readable_size(sum(file.size for file in repository.files)):>12}  in {len(repository.files)} files"]
+    lines += [f"left out: {path} ({reason})" for path, reason in repository.left_out]
+    return "\n".join([*lines, *(f"note: {note}" for note in repository.notes)])
 
 
 def outcome(repository: Repository, published: Published) -> str:

@@ -1,75 +1,116 @@
-"""Which files of a folder are for others: no pickles, no training data or states, nothing hidden."""
+"""Which files of a folder are for others: the files of a model, and nothing that only lies beside them."""
 
 from __future__ import annotations
 
 import os
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from trainer_ext.publishing.private import public_content
 from trainer_ext.publishing.repository import File
 
+CARD = "README.md"
+_MODEL_FILES = (
+    CARD,
+    "LICENSE*",
+    "NOTICE*",
+    "CITATION.cff",
+    "config.json",
+    "generation_config.json",
+    "adapter_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "target_vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "tokenizer.model",
+    "sentencepiece.bpe.model",
+    "source.spm",
+    "target.spm",
+    "chat_template.jinja",
+    "quality.json",  # what the recipes of the metrics' models measured
+)
+_PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".webp")  # go with a card that shows them
 # What may hold a pickle, which can run code where it is loaded; safetensors is the form for weights.
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5")
-_CACHES = (".arrow", ".lock", ".pyc")
 
 
 def select_files(folder: Path) -> tuple[list[File], list[tuple[str, str]]]:
-    """Files to publish, and what is left out with the reason, both by path.
+    """Files of a model to publish, and what is left out with the reason, both by path.
 
-    Links to files are followed (a folder of the Hub's cache consists of them), links to folders are not.
+    What names the machine is taken out of configurations, see :func:`~trainer_ext.publishing.private.public_content`.
 
     Raises:
+        DataError: a file holds a secret, or a path of this machine that cannot be taken out.
         OSError: something cannot be read.
     """
+    pictures = _shown_pictures(folder / CARD)
     files, left_out = [], []
-    for current, folders, names in os.walk(folder, onerror=_stop):
-        here = Path(current)
-        for name in list(folders):
-            path = here / name
-            if reason := _folder_reason(path):
-                folders.remove(name)
-                left_out.append((f"{path.relative_to(folder).as_posix()}/", reason))
-        for name in names:
-            path = here / name
-            relative = path.relative_to(folder).as_posix()
-            if reason := file_reason(path):
-                left_out.append((relative, reason))
-            else:
-                files.append(File(relative, path))
-    return sorted(files, key=lambda file: file.path), sorted(left_out)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if path.is_dir():
+            left_out.append((f"{entry.name}/", folder_reason(path)))
+        elif reason := file_reason(path, (*_MODEL_FILES, *pictures)):
+            left_out.append((entry.name, reason))
+        else:
+            files.append(File(entry.name, public_content(path)))
+    return files, left_out
 
 
-def file_reason(path: Path) -> str | None:
-    """Why a file is not published; None if it is."""
+def file_reason(path: Path, patterns: tuple[str, ...]) -> str | None:
+    """Why a file is not published; None if it is.
+
+    Args:
+        path: the file.
+        patterns: names that are for others, as ``fnmatch`` takes them.
+    """
     name = path.name
     if name.startswith("."):
         return "hidden"
     if name.startswith("_"):
         return "private: begins with an underscore"
     if not path.is_file():
-        return "no regular file"
-    if name.startswith("events.out.tfevents"):
-        return "log"
-    if re.match(r"(optimizer|scheduler|scaler|rng_state)\b|training_args\.", name):
+        return "not a regular file"
+    if re.match(r"(optimizer|scheduler|scaler|rng_state)\b|(training_args|trainer_state)\.", name):
         return "state of the training"
     if name.endswith(_PICKLES) or _begins_like_a_pickle(path):
         return "pickle, which can run code where it is loaded"
-    return "cache" if name.endswith(_CACHES) else None
+    if not any(fnmatchcase(name, pattern) for pattern in patterns):
+        return "not a file of a model"
+    return None if _is_inside(path) else "link out of the folder"
 
 
-def _stop(error: OSError) -> None:
-    """os.walk would pass over a folder that it cannot read, and what is missing here is removed there."""
-    raise error
-
-
-def _folder_reason(path: Path) -> str | None:
+def folder_reason(path: Path) -> str:
+    """Why a folder is not published, which none is."""
     if path.name.startswith("."):
         return "hidden"
     if path.name.startswith("_"):
         return "private: begins with an underscore"
     if path.is_symlink():
         return "link to a folder"
-    return "checkpoint of the training" if re.fullmatch(r"checkpoint-\d+", path.name) else None
+    return "checkpoint of the training" if re.fullmatch(r"checkpoint-\d+", path.name) else "not a file of a model"
+
+
+def _shown_pictures(card: Path) -> tuple[str, ...]:
+    """Pictures beside the card that it names."""
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    names = (path.name for path in card.parent.iterdir() if path.suffix.lower() in _PICTURES)
+    return tuple(name for name in names if name in text)
+
+
+def _is_inside(path: Path) -> bool:
+    """Whether a file, its links followed, lies in its folder; a folder of the Hub's cache links to its blobs."""
+    real, folder = Path(os.path.realpath(path)), Path(os.path.realpath(path.parent))
+    return real.parent in (folder, folder.parents[1] / "blobs" if folder.parent.name == "snapshots" else folder)
 
 
 def _begins_like_a_pickle(path: Path) -> bool:

@@ -8,18 +8,19 @@ never learn which system wrote which; a *verdict* is an answer seen from the fir
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 
-PORT = 8040  # of a study that names no other
+EXTRA = "pip install 'quals[study]'"
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A quality that raters judge.
+    """What is judged.
 
     Attributes:
-        key: name in files and addresses.
-        name: name for people.
-        question, hint: texts that a rater reads.
+        key: its name in files and addresses.
+        name: for people.
+        question, hint: what a rater reads.
     """
 
     key: str
@@ -49,3 +50,16 @@ ATTRIBUTES = (
     ),
 )
 CHOICES = ("first", "equal", "second")  # of the two summaries as the rater sees them
+
+
+def require(*modules: str) -> None:
+    """Find out before the work whether the libraries of the extra ``study`` are there.
+
+    Raises:
+        ValueError: one is not installed.
+    """
+    for name in modules:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise ValueError(f"This needs {name}, which is not installed: {EXTRA}.") from error
