@@ -12,7 +12,7 @@ from quals.loading import Kind, embedded_folder, load_checkpoint, longest_input,
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 EMBEDDED = "factcc-mini"
-_CLASSIFIER = Kind("classifier of claims", "Give a checkpoint such as `quals train-factcc` makes.")
+_CLASSIFIER = Kind("classifier of claims", "Give a checkpoint such as `quals train factcc` makes.")
 # What classifiers of claims call the class that means: the document supports the claim.
 _SUPPORTED = ("correct", "consistent", "supported", "entailment", "factual")
 
@@ -77,7 +77,7 @@ def _embedded() -> Path:
     if folder is None:
         raise CheckpointError(
             f"There is no {EMBEDDED} in the metric's folder: a clone of the repository has it, an installed package "
-            "lacks it. Name a classifier (a folder or a model of the Hub), or train one with `quals train-factcc`."
+            "lacks it. Name a classifier (a folder or a model of the Hub), or train one with `quals train factcc`."
         )
     return folder
 

@@ -17,7 +17,7 @@ from transformers import AutoModelForSeq2SeqLM, GenerationConfig, PreTrainedMode
 
 _QUESTIONER = Kind(
     "question generator",
-    "Give a checkpoint made by `quals train-qagen --answer-first`, or another one with the template of its input.",
+    "Give a checkpoint made by `quals train qagen --answer-first`, or another one with the template of its input.",
 )
 LONGEST_QUESTION = 40  # tokens
 _FIELDS = ("{answer}", "{passage}")
@@ -43,7 +43,7 @@ class Questioner:
     Attributes:
         model: in evaluation mode.
         tokenizer: its tokenizer.
-        separator_id: the separator of a model made by ``quals train-qagen --answer-first``, whose decoder begins with
+        separator_id: the separator of a model made by ``quals train qagen --answer-first``, whose decoder begins with
             answer and separator. None: answer and passage are written into the encoder's input by ``template``.
         template: how they are written, such as ``"answer: {answer}  context: {passage}"``.
         max_tokens: most tokens of the encoder's input.
@@ -168,7 +168,7 @@ def load_questioner(
     """Load a question generator from a folder or the Hub.
 
     Args:
-        checkpoint: one made by ``quals train-qagen --answer-first``, or any other whose input ``template`` describes.
+        checkpoint: one made by ``quals train qagen --answer-first``, or any other whose input ``template`` describes.
         template: how answer and passage are written for the encoder, with ``{answer}`` and ``{passage}``.
         revision: branch, tag or commit of a Hub model.
         device: where it computes.

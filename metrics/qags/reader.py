@@ -16,7 +16,7 @@ from transformers import AutoModelForQuestionAnswering, BatchEncoding, PreTraine
 
 LONGEST_ANSWER = 30  # tokens, as is usual for SQuAD
 OVERLAP = 128  # tokens that neighbouring windows of a text share
-_READER = Kind("reader", "Give an extractive question-answering model, such as `quals train-reader` makes.")
+_READER = Kind("reader", "Give an extractive question-answering model, such as `quals train reader` makes.")
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def _embedded(name: str) -> str:
     if folder is None:
         raise CheckpointError(
             f"There is no {name} in the metric's folder: a clone of the repository has it, an installed package lacks "
-            "it. Name a questioner and a reader (folders or models of the Hub), or train them with `quals train-qagen "
-            "--answer-first` and `quals train-reader`."
+            "it. Name a questioner and a reader (folders or models of the Hub), or train them with `quals train qagen "
+            "--answer-first` and `quals train reader`."
         )
     return str(folder)

@@ -16,7 +16,7 @@ from .published import PUBLISHED
 
 EMBEDDED = "qagen-mini"
 _NOTE = "quals.json"  # evaluate writes {"original file path": ...} beside its copy, once
-_QAGEN = Kind("QAGen", "Give a checkpoint made by `quals train-qagen`, or none for the embedded one.")
+_QAGEN = Kind("QAGen", "Give a checkpoint made by `quals train qagen`, or none for the embedded one.")
 
 
 @dataclass(frozen=True)

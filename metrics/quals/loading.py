@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from logging import ERROR
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -20,6 +21,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 from transformers.utils import logging
 
 from .errors import CheckpointError, OptionError
+from .special_tokens import spelled_as_text
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -85,7 +87,7 @@ def load_checkpoint(
             ) from error
         check(config)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint, revision=revision)
+            tokenizer = spelled_as_text(AutoTokenizer.from_pretrained(checkpoint, revision=revision))
             model, info = auto_class.from_pretrained(
                 checkpoint,
                 revision=revision,
@@ -108,12 +110,24 @@ def load_checkpoint(
 
 
 @contextmanager
+def _without_reports() -> Iterator[None]:
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(max(verbosity, ERROR))
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+@contextmanager
 def _without_bars() -> Iterator[None]:
     """Inside this context, which one thread enters at a time, no bar shows that weights are put into the model.
 
-    A download still shows its bars. Where the user has set HF_HUB_DISABLE_PROGRESS_BARS, to 0 or 1, that decides.
+    Nor is it logged which weights are missing or tied: load_checkpoint() looks at that itself, and transformers 5.24
+    calls every T5 with an output projection of its own a mistake. A download still shows its bars. Where the user has
+    set HF_HUB_DISABLE_PROGRESS_BARS, to 0 or 1, that decides.
     """
-    with LOADING:
+    with LOADING, _without_reports():
         if not logging.is_progress_bar_enabled() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:
             yield
             return

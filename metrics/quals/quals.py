@@ -26,6 +26,7 @@ from .rows import read_rows as read_rows
 from .scorer import QualsScorer
 from .source_metric import SourceMetric
 from .source_scorer import SourceScorer as SourceScorer
+from .special_tokens import spelled_as_text as spelled_as_text
 from .words import scored_words as scored_words
 
 _CITATION = """\
