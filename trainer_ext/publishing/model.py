@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from trainer_ext.publishing.private import check_base_model
 from trainer_ext.publishing.quiet import quiet
+from trainer_ext.publishing.reload import check_reload
 from trainer_ext.publishing.repository import Repository, checked_repo_id
 from trainer_ext.publishing.selection import CARD, select_files
 
@@ -58,6 +59,9 @@ def checked_folder(repo_id: str, folder: Path, option: str = "--repo-id") -> Rep
     weights = _weights(folder, _CONFIGS[config])
     for path in weights:
         _check_weights(path)
+    architectures = values.get("architectures")
+    if isinstance(architectures, list) and architectures:
+        check_reload(folder, str(architectures[0]))
     if not (folder / CARD).is_file():
         raise DataError(
             f"{folder} has no README.md, the model's card: write one, or let trainer.create_model_card() do it."
