@@ -23,16 +23,17 @@ def add_recipe_arguments(parser: argparse.ArgumentParser, recipe: type[Recipe]) 
             options["required"] = True
         # A default that says nothing is left to the recipe, so that the help does not show it.
         options["default"] = argparse.SUPPRESS if setting.default in (MISSING, None, "", ()) else setting.default
-        kind = types[setting.name]
-        if kind is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        elif kind == Sequence[str]:
+        several = types[setting.name] == Sequence[str]
+        # The type itself, or the first of "int | None".
+        kind = (*get_args(types[setting.name]), types[setting.name])[0]
+        if several:
             options |= {"action": "append", "metavar": _metavar(name)}
+        elif kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
         elif "choices" in known:
             options["choices"] = known["choices"]
         else:
-            # The type itself, or the first of "int | None".
-            options |= {"type": (*get_args(kind), kind)[0], "metavar": _metavar(name)}
+            options |= {"type": kind, "metavar": _metavar(name)}
         parser.add_argument(f"--{name}", **options)
 
 

@@ -24,7 +24,7 @@ _RECIPES: dict[str, tuple[type[Recipe], str]] = {
     "factcc": (FactCCRecipe, "train an encoder into a consistency classifier, for FactCC, on synthetic claims"),
     "reader": (ReaderRecipe, "train an encoder into an extractive reader that may find no answer, for QAGS"),
 }
-_BASE = "make a small BART from a BERT encoder's weights, as a base for a QAGen"
+_BASE = "make a base for a QAGen: a small BART from a BERT encoder, or a T5 with a smaller vocabulary"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,22 +35,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         add_recipe_arguments(command, recipe)
     base = models.add_parser("base", help=_BASE, description=_sentence(_BASE), formatter_class=parser.formatter_class)
-    base.add_argument("--model", required=True, help="folder or Hub name of a BERT encoder")
-    base.add_argument("--output-dir", required=True, type=Path, help="folder for the BART")
-    base.add_argument("--decoder-layers", type=int, default=3, help="decoder layers, copied from the encoder's")
+    add = base.add_argument
+    add("--model", required=True, help="folder or Hub name of a BERT encoder, or of a T5")
+    add("--output-dir", required=True, type=Path, help="folder for the base")
+    add("--decoder-layers", type=int, help="decoder layers: 3 from a BERT's encoder, all of a T5's, if not given")
+    add("--pieces", type=int, default=16_000, help="pieces of a T5's vocabulary that stay")
+    add("--train-file", action="append", default=[], help="question-answer file whose pieces a T5 keeps")
+    add("--text-file", action="append", default=[], help="JSON lines, CSV or parquet of documents, counted likewise")
 
 
 def run(arguments: argparse.Namespace) -> None:
     name = arguments.trained
     if name == "base":
-        from trainer_ext.recipes.qagen.bart_from_bert import write_bart
-
-        folder = write_bart(arguments.model, arguments.output_dir, arguments.decoder_layers)
+        folder = _base(arguments)
     else:
         recipe = recipe_of(arguments, _RECIPES[name][0])
         # Imported here, so that the help does not wait for torch.
         folder = resolve_name(f"trainer_ext.recipes.{name}.train:train_{name}")(recipe)
     print(f"Written to {folder}")
+
+
+def _base(arguments: argparse.Namespace) -> Path:
+    from trainer_ext.recipes.qagen.base import bart_base, is_t5, t5_base
+
+    model, folder = arguments.model, arguments.output_dir
+    if is_t5(model):
+        files = arguments.train_file, arguments.text_file
+        return t5_base(model, folder, arguments.pieces, *files, decoder_layers=arguments.decoder_layers)
+    return bart_base(model, folder, 3 if arguments.decoder_layers is None else arguments.decoder_layers)
 
 
 def _sentence(summary: str) -> str:

@@ -90,7 +90,7 @@ def _noted(note: Path) -> dict[str, Any] | None:
     """The settings that a folder's checkpoints are of; None where that is not known."""
     try:
         return _given(json.loads(note.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, AttributeError):  # missing, damaged, or not an object
+    except (FileNotFoundError, ValueError, RecursionError, AttributeError):  # missing, damaged, or not an object
         return None
 
 

@@ -54,7 +54,10 @@ class Recipe:
     eval_steps: int = field(
         default=500, metadata={"help": "steps between evaluations; each writes a checkpoint", "least": 1}
     )
-    bf16: bool = field(default=True, metadata={"help": "autocast to bfloat16 in training"})
+    bf16: bool | None = field(
+        default=None,
+        metadata={"help": "autocast to bfloat16 in training; if not given, where the device computes in it"},
+    )
     seed: int = field(default=17, metadata={"help": "seed of the data's choice and order"})
     dtype: str = field(
         default="float16",

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from transformers import TrainingArguments
 
 from trainer_ext.recipes.checkpoints import checkpoints_folder
 from trainer_ext.recipes.recipe import EncoderRecipe, Recipe
+
+R = TypeVar("R", bound=Recipe)
+
+
+def with_precision(recipe: R) -> R:
+    """The recipe with ``bf16`` decided: if it is not given, whether the device computes in bfloat16.
+
+    torch runs bfloat16 on any CPU, but one without instructions for it takes several times as long as with float32.
+    """
+    if recipe.bf16 is not None:
+        return recipe
+    return replace(recipe, bf16=torch.cuda.is_bf16_supported() if torch.cuda.is_available() else _cpu_has_bf16())
+
+
+def _cpu_has_bf16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:  # not Linux
+        return False
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(flags)
 
 
 def common_arguments(recipe: Recipe, metric: str, *, higher_is_better: bool) -> dict[str, Any]:

@@ -1,43 +1,18 @@
-"""Documents to make claims about, and claims as rows for a classifier."""
+"""Claims as rows for a classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from datasets import Dataset
-from quals.errors import DataError
-from quals.rows import checked_text
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.factcc.claims import Claim
 
-# Names of columns with documents, in the order in which they are looked for.
-_COLUMNS = ("document", "source", "article", "context", "text")
 CONSISTENT, INCONSISTENT = 0, 1  # FactCC's order
 NO_SPAN = -100  # ignored by cross-entropy
 LABELS = {CONSISTENT: "CORRECT", INCONSISTENT: "INCORRECT"}  # FactCC's names
-
-
-def read_documents(files: Sequence[str]) -> list[str]:
-    """The different documents of JSON lines, CSV or parquet files, in order of their first appearance.
-
-    Raises:
-        ValueError: a file is not a table, has no column of documents, or a value in it is not text.
-    """
-    return list(dict.fromkeys(text for name in files for text in _texts(Path(name))))
-
-
-def _texts(path: Path) -> Iterator[str]:
-    rows = read_table(path)
-    column = next((name for name in _COLUMNS if name in rows[0]), None)
-    if column is None:
-        raise DataError(f"{path} has no column of documents: name it one of {', '.join(_COLUMNS)}.")
-    for number, row in enumerate(rows, start=1):
-        if (text := checked_text(row.get(column), column, number, path)).strip():
-            yield text
 
 
 def fitting(claims: Sequence[Claim], tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> list[Claim]:

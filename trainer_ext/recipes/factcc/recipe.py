@@ -15,7 +15,7 @@ from trainer_ext.recipes.recipe import EncoderRecipe
 class FactCCRecipe(EncoderRecipe):
     """What to train into a consistency classifier (FactCC), on what, for how long.
 
-    :func:`~trainer_ext.recipes.factcc.data.read_documents` reads the files.
+    :func:`~trainer_ext.recipes.documents.read_documents` reads the files.
     """
 
     train_files: Sequence[str] = field(

@@ -26,12 +26,13 @@ from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.recipes.base_model import load_base
 from trainer_ext.recipes.checkpoints import checkpoints_folder, prepare_checkpoints, save_trained
 from trainer_ext.recipes.checks import check_length, check_recipe
+from trainer_ext.recipes.documents import read_documents
 from trainer_ext.recipes.factcc.card import write_card
 from trainer_ext.recipes.factcc.claims import VERSION, Claim, make_claims
-from trainer_ext.recipes.factcc.data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting, read_documents
+from trainer_ext.recipes.factcc.data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.factcc.spans import ClassifierWithSpans
-from trainer_ext.recipes.training import encoder_arguments
+from trainer_ext.recipes.training import encoder_arguments, with_precision
 
 _LENGTHS = 5  # the longest document has so many times the words of the shortest
 
@@ -52,6 +53,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
         ValueError: the spaCy pipeline cannot be used.
     """
     check_recipe(recipe)
+    recipe = with_precision(recipe)
     set_seed(recipe.seed)
     model, tokenizer = load_base(
         AutoModelForSequenceClassification,

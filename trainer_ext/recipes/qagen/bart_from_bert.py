@@ -6,42 +6,13 @@ token types (type 0 is added to the positions), and its positions start at row 2
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import cast
-
 import torch
-from quals.errors import CheckpointError, OptionError
-from transformers import BartConfig, BartForConditionalGeneration, BertModel, PretrainedConfig
+from quals.errors import CheckpointError
+from transformers import BartConfig, BartForConditionalGeneration, BertModel
 
-from trainer_ext.recipes.base_model import load_base
-from trainer_ext.recipes.checkpoints import save
+from trainer_ext.recipes.qagen.decoder_layers import evenly
 
 _ATTENTION = {"q_proj": "self.query", "k_proj": "self.key", "v_proj": "self.value", "out_proj": "output.dense"}
-
-
-def write_bart(encoder: str, folder: Path, decoder_layers: int = 3) -> Path:
-    """Write the BART of :func:`bart_from_bert`, with the encoder's tokenizer.
-
-    Args:
-        encoder: folder or Hub name of a BERT encoder.
-        folder: where the BART goes.
-        decoder_layers: as for :func:`bart_from_bert`.
-
-    Returns:
-        The folder.
-
-    Raises:
-        CheckpointError: the encoder cannot be read, or is not a BERT.
-        OptionError: the encoder has fewer layers.
-    """
-    bert, tokenizer = load_base(BertModel, encoder, _unfit, add_pooling_layer=False)
-    bart = bart_from_bert(cast(BertModel, bert), decoder_layers, tokenizer.cls_token_id, tokenizer.sep_token_id)
-    save(bart, tokenizer, folder)
-    return folder
-
-
-def _unfit(config: PretrainedConfig) -> str | None:
-    return None if config.model_type == "bert" else f"a {config.model_type} model is not a BERT"
 
 
 def bart_from_bert(
@@ -64,11 +35,7 @@ def bart_from_bert(
     source = bert.config
     if source.hidden_act != "gelu":
         raise CheckpointError(f"The encoder's activation is {source.hidden_act}, not gelu: give another encoder.")
-    if not 1 <= decoder_layers <= source.num_hidden_layers:
-        raise OptionError(
-            f"decoder_layers is {decoder_layers}, but the decoder takes its layers from an encoder that has "
-            f"{source.num_hidden_layers}: choose 1 to {source.num_hidden_layers}."
-        )
+    taken = evenly(source.num_hidden_layers, decoder_layers)
     config = BartConfig(
         vocab_size=source.vocab_size,
         d_model=source.hidden_size,
@@ -104,9 +71,8 @@ def bart_from_bert(
 
     for layer in range(source.num_hidden_layers):
         _copy_layer(weights, layer, state, f"model.encoder.layers.{layer}", ["self_attn"])
-    for layer in range(decoder_layers):
-        taken = (layer + 1) * source.num_hidden_layers // decoder_layers - 1
-        _copy_layer(weights, taken, state, f"model.decoder.layers.{layer}", ["self_attn", "encoder_attn"])
+    for layer, origin in enumerate(taken):
+        _copy_layer(weights, origin, state, f"model.decoder.layers.{layer}", ["self_attn", "encoder_attn"])
     bart.load_state_dict(state)
     return bart
 

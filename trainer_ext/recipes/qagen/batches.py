@@ -13,9 +13,9 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerBase
 
+from trainer_ext.dataset import IGNORED
 from trainer_ext.recipes.qagen.examples import Example
 
-IGNORED = -100
 LONGEST_TARGET = 96  # tokens of a question and its answer
 
 

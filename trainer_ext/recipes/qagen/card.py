@@ -13,7 +13,7 @@ from trainer_ext.recipes.qa_data import Passage
 from trainer_ext.recipes.qagen.quality import QAGenQuality
 from trainer_ext.recipes.qagen.questioner_quality import QuestionerQuality
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
-from trainer_ext.recipes.qagen.trainer import SEPARATOR
+from trainer_ext.recipes.qagen.separator import SEPARATOR
 
 
 def write_card(recipe: QAGenRecipe, quality: QAGenQuality, state: TrainerState, passages: Sequence[Passage]) -> None:
@@ -91,7 +91,7 @@ It reads at most {recipe.max_tokens} tokens. It knows the kind of text and of qu
 
 def _training(recipe: QAGenRecipe, state: TrainerState, passages: Sequence[Passage]) -> str:
     """What it was trained on, and how."""
-    config = AutoConfig.from_pretrained(recipe.output_dir)
+    config = AutoConfig.from_pretrained(recipe.output_dir, trust_remote_code=False)
     best = f"{state.best_metric:.3f} nats per token" if state.best_metric is not None else "not evaluated"
     tokens = recipe.tokens_per_batch * recipe.accumulation
     return f"""## Training

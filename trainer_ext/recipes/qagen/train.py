@@ -27,8 +27,9 @@ from trainer_ext.recipes.qagen.examples import first_answers, make_examples
 from trainer_ext.recipes.qagen.quality import measure_quality
 from trainer_ext.recipes.qagen.questioner_quality import measure_questioner
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
-from trainer_ext.recipes.qagen.trainer import QAGenTrainer, add_separator
-from trainer_ext.recipes.training import common_arguments
+from trainer_ext.recipes.qagen.separator import add_separator
+from trainer_ext.recipes.qagen.trainer import QAGenTrainer
+from trainer_ext.recipes.training import common_arguments, with_precision
 
 
 def train_qagen(recipe: QAGenRecipe) -> Path:
@@ -45,6 +46,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         CheckpointError: the base model cannot be used.
     """
     check_recipe(recipe)
+    recipe = with_precision(recipe)
     set_seed(recipe.seed)
     model, tokenizer = load_base(AutoModelForSeq2SeqLM, recipe.model, _unfit)
     check_length(recipe.max_tokens, longest_input(model, tokenizer))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, cast
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -13,32 +13,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
-from trainer_ext.recipes.qagen.batches import IGNORED, QAGenCollator, TokenBudgetBatches
-
-SEPARATOR = "<sep>"
-QUESTION_FIRST, ANSWER_FIRST = "qagen_separator", "questioner_separator"  # names of the config
-
-
-def add_separator(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, answer_first: bool = False) -> int:
-    """Make ``<sep>`` one special token of both, named in the model's config; return its id.
-
-    The config's name for it says what the model writes first, so that a question generator is not taken for a QAGen.
-    The new embedding is drawn around the mean of the others, as transformers does by default.
-    """
-    tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]}, replace_extra_special_tokens=False)
-    if len(tokenizer) > model.config.get_text_config().vocab_size:
-        head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
-        if head is not None and not torch.equal(cast(Tensor, head.weight), cast(Tensor, embeddings.weight)):
-            # Else a head of its own, as Flan-T5 has, is lost: findings/t5-untied-head-retied-on-resize.sh
-            model.config.tie_word_embeddings = False
-        model.resize_token_embeddings(len(tokenizer))
-    name, other = (ANSWER_FIRST, QUESTION_FIRST) if answer_first else (QUESTION_FIRST, ANSWER_FIRST)
-    setattr(model.config, name, SEPARATOR)
-    if hasattr(model.config, other):
-        delattr(model.config, other)
-    if tokenizer.eos_token_id != model.config.eos_token_id:
-        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(model.config.eos_token_id)
-    return tokenizer.get_vocab()[SEPARATOR]
+from trainer_ext.dataset import IGNORED
+from trainer_ext.recipes.qagen.batches import QAGenCollator, TokenBudgetBatches
 
 
 class QAGenTrainer(Seq2SeqTrainer):

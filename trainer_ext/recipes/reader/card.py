@@ -20,7 +20,7 @@ def write_card(
 ) -> None:
     """Write ``README.md`` and ``quality.json`` into the reader's folder; ``measured`` is by the names of the data."""
     folder = Path(recipe.output_dir)
-    config = AutoConfig.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     rows = "\n".join(
         f"| {name} | {_share(quality.answered_f1)} | {quality.answered:,} | "
         f"{_share(quality.unanswered_right)} | {quality.unanswered:,} | {quality.f1:.3f} | {quality.exact:.3f} |"

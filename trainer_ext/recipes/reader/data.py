@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from datasets import Dataset
 from qags.reader import cut_questions
+from quals.batching import pair_windows
 from quals.errors import DataError
 from transformers import PreTrainedTokenizerBase
 
@@ -82,29 +83,26 @@ def reader_rows(
             "There is no question to make rows of: no answer occurs in its passage word for word, and none is put to "
             "another passage. Give other data, or a larger share as unanswered."
         )
-    encoded = tokenizer(
+    windows = pair_windows(
+        tokenizer,
         cut_questions([question.question for question in asked], tokenizer, max_tokens),
         [question.passage for question in asked],
-        truncation="only_second",
-        max_length=max_tokens,
-        stride=min(overlap, max_tokens // 3),
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-        split_special_tokens=True,
+        cut="second",
+        limit=max_tokens,
+        overlap=min(overlap, max_tokens // 3),
+        offsets=True,
     )
-    owners, offsets = encoded.pop("overflow_to_sample_mapping"), encoded.pop("offset_mapping")
-    starts, ends = [], []
-    for row, owner in enumerate(owners):
-        start, end = _token_span(asked[owner], offsets[row], encoded.sequence_ids(row))
-        starts.append(start)
-        ends.append(end)
-    return Dataset.from_dict({**encoded, "start_positions": starts, "end_positions": ends})
+    spans = [_token_span(asked[owner], row) for owner, row in zip(windows.owners, windows.offsets, strict=True)]
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    return Dataset.from_dict({**windows.inputs, "start_positions": starts, "end_positions": ends})
 
 
-def _token_span(asked: Asked, offsets: Sequence[tuple[int, int]], kinds: Sequence[int | None]) -> tuple[int, int]:
-    if asked.start is None or asked.end is None:
+def _token_span(asked: Asked, offsets: Sequence[tuple[int, int] | None]) -> tuple[int, int]:
+    """First and last token of the answer; both 0 where the row does not hold the whole answer."""
+    start, end = asked.start, asked.end
+    if start is None or end is None:
         return 0, 0
-    inside = [place for place, kind in enumerate(kinds) if kind == 1]
-    first = next((place for place in inside if offsets[place][0] <= asked.start < offsets[place][1]), None)
-    last = next((place for place in inside if offsets[place][0] < asked.end <= offsets[place][1]), None)
+    inside = [(place, *span) for place, span in enumerate(offsets) if span is not None]
+    first = next((place for place, left, right in inside if left <= start < right), None)
+    last = next((place for place, left, right in inside if left < end <= right), None)
     return (0, 0) if first is None or last is None else (first, last)

@@ -18,7 +18,7 @@ from trainer_ext.recipes.reader.card import write_card
 from trainer_ext.recipes.reader.data import asked_questions, reader_rows
 from trainer_ext.recipes.reader.quality import measure_reader
 from trainer_ext.recipes.reader.recipe import ReaderRecipe
-from trainer_ext.recipes.training import encoder_arguments
+from trainer_ext.recipes.training import encoder_arguments, with_precision
 
 
 def train_reader(recipe: ReaderRecipe) -> Path:
@@ -35,6 +35,7 @@ def train_reader(recipe: ReaderRecipe) -> Path:
         CheckpointError: the base model cannot be used.
     """
     check_recipe(recipe)
+    recipe = with_precision(recipe)
     set_seed(recipe.seed)
     model, tokenizer = load_base(
         AutoModelForQuestionAnswering,

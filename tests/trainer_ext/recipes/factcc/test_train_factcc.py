@@ -22,8 +22,9 @@ from transformers import (
     Trainer,
 )
 
+from trainer_ext.recipes.documents import read_documents
 from trainer_ext.recipes.factcc.claims import Claim
-from trainer_ext.recipes.factcc.data import claim_rows, read_documents
+from trainer_ext.recipes.factcc.data import claim_rows
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.factcc.train import measure_kinds, train_factcc
 from trainer_ext.recipes.training import encoder_arguments

@@ -11,8 +11,8 @@ from datasets import Dataset
 from support.tiny import tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from trainer_ext.dataset import IGNORED
 from trainer_ext.recipes.qagen.batches import (
-    IGNORED,
     QAGenCollator,
     TokenBudgetBatches,
     encode_examples,

@@ -14,18 +14,16 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
+from support.tiny import REPOSITORY, tiny_model
 from torch import nn
 from transformers import (
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     Seq2SeqTrainingArguments,
 )
 
-from trainer_ext.recipes.qagen.batches import IGNORED, QAGenCollator, TokenBudgetBatches
-from trainer_ext.recipes.qagen.trainer import QAGenTrainer, add_separator
+from trainer_ext.dataset import IGNORED
+from trainer_ext.recipes.qagen.batches import QAGenCollator, TokenBudgetBatches
+from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 
 
 def rows_of(targets: Sequence[int], seed: int = 0) -> Dataset:
@@ -259,67 +257,3 @@ def test_two_ranks_are_the_same_as_two_accumulated_batches(tmp_path: Path) -> No
             assert len(logged) == len(expected) == 4
             for mine, theirs in zip(logged, expected, strict=True):
                 assert mine == pytest.approx(theirs, abs=1e-4)
-
-
-def without_separator() -> PreTrainedTokenizerBase:
-    """The tiny tokenizer as it was before anyone thought of a QAGen."""
-    tokenizer = tiny_tokenizer()
-    content = json.loads(tokenizer.backend_tokenizer.to_str().replace('"<sep>"', '"<old>"'))
-    return type(tokenizer)(
-        tokenizer_object=type(tokenizer.backend_tokenizer).from_str(json.dumps(content)),
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        additional_special_tokens=["king"],
-    )
-
-
-@pytest.mark.parametrize("kind", ["bart", "t5"])
-def test_the_separator_becomes_one_token_with_an_embedding(kind: str, tmp_path: Path) -> None:
-    model, tokenizer = tiny_model(kind), without_separator()
-    del model.config.qagen_separator
-    size = model.config.vocab_size
-    separator = add_separator(model, tokenizer)
-    assert separator == size == len(tokenizer) - 1
-    weights = model.state_dict()
-    assert {
-        len(weights[name]) for name in ("shared.weight", "model.shared.weight", "lm_head.weight") if name in weights
-    } == {size + 1}
-    assert model.config.qagen_separator == "<sep>"
-    assert "king" in tokenizer.all_special_tokens  # the extra special tokens that were there stay
-    assert tokenizer("who<sep>", add_special_tokens=False)["input_ids"][-1] == separator
-    assert add_separator(model, tokenizer) == separator  # a second time changes nothing
-    assert model.config.vocab_size == size + 1
-
-    model.save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    assert AutoTokenizer.from_pretrained(tmp_path).convert_tokens_to_ids("<sep>") == separator
-    assert AutoModelForSeq2SeqLM.from_pretrained(tmp_path).config.qagen_separator == "<sep>"
-
-
-def test_a_vocabulary_with_room_keeps_its_size() -> None:
-    model, tokenizer = tiny_model("t5"), without_separator()
-    model.resize_token_embeddings(64)  # like T5's own, which has spare rows
-    assert add_separator(model, tokenizer) == len(tokenizer) - 1
-    assert model.config.vocab_size == 64
-
-
-def test_a_head_of_its_own_is_kept(tmp_path: Path) -> None:
-    """As in T5 1.1 and Flan-T5, whose head is not the embeddings."""
-    model, tokenizer = tiny_model("t5"), without_separator()
-    head = torch.randn_like(model.lm_head.weight)
-    model.lm_head.weight = torch.nn.Parameter(head.clone())
-    add_separator(model, tokenizer)
-    model.save_pretrained(tmp_path)
-    kept = AutoModelForSeq2SeqLM.from_pretrained(tmp_path).lm_head.weight
-    assert len(kept) == len(tokenizer)
-    assert torch.equal(kept[: len(head)], head)
-
-
-def test_the_end_of_sequence_is_the_models() -> None:
-    """A BERT tokenizer names none; targets must end as the model's config says."""
-    model, tokenizer = tiny_model("bart"), tiny_tokenizer()
-    tokenizer.eos_token = None
-    add_separator(model, tokenizer)
-    assert tokenizer.eos_token_id == model.config.eos_token_id == 2

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from quals.checkpoint import load_qagen
 from safetensors.torch import load_file
 from support.qagen_runs import EVAL_STEPS, command, evaluations, last_state, same_weights, write_base
+from support.t5 import save_t5
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from trainer_ext.cli.main import main
@@ -137,3 +138,18 @@ def test_answer_first_makes_a_question_generator_of_a_qagen(
 
     assert loss("paris <sep> where was the queen ?") < loss("paris <sep> who won the mat ?")
     assert loss("the cat <sep> who won the mat ?") < loss("the cat <sep> where was the queen ?")
+
+
+def test_a_t5_with_an_output_projection_of_its_own(data: tuple[Path, Path], tmp_path: Path) -> None:
+    """As Flan-T5 has, which transformers takes for a copy of the embeddings."""
+    base, output = save_t5(tmp_path / "base"), tmp_path / "qagen"
+    assert main(command(base, data, output, epochs=1)) == 0
+    losses = evaluations(last_state(output))
+    best = min(losses, key=lambda step: losses[step])
+    assert same_weights(output, output / "checkpoints" / f"checkpoint-{best}")
+    weights = load_file(output / "model.safetensors")
+    assert not torch.equal(weights["lm_head.weight"], weights["shared.weight"])
+    model = load_qagen(str(output)).model
+    assert torch.equal(model.get_parameter("lm_head.weight"), weights["lm_head.weight"])
+    quality = json.loads((output / "quality.json").read_text())
+    assert quality["negative_log_likelihood"] == pytest.approx(last_state(output)["best_metric"], abs=1e-3)
