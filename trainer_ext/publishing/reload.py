@@ -34,7 +34,7 @@ def check_reload(folder: Path, architecture: str | None) -> None:
     try:
         with quiet():
             _, info = model_class.from_pretrained(
-                folder, device_map="meta", output_loading_info=True, trust_remote_code=False
+                folder, device_map="meta", use_safetensors=True, output_loading_info=True, trust_remote_code=False
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{folder} cannot be loaded ({error}): save the model again.") from error
