@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--sets",
         nargs="+",
         metavar="SET",
-        help=f"some of {', '.join(SPECS)}; without it those in FOLDER",
+        help=f"sets, of {', '.join(SPECS)}; without it all in FOLDER",
     )
     add("--limit", type=int, help="most rows per set; without it all of the small sets and 300 of the others")
     add("--seed", type=int, default=0, help="seed of the samples and of the bootstrap")

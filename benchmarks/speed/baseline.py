@@ -119,21 +119,36 @@ def cut(rows: Texts, number: int, source_words: int, summary_words: int) -> Text
 def _measured(workload: Workload, trees: Mapping[str, Path], task: Mapping[str, Any], rounds: int) -> dict[str, Cost]:
     sources, summaries = map(list, zip(*workload.rows, strict=True))
     task = {**task, "sources": sources, "summaries": summaries}
+    measure = _cold if workload.cold else _warm
+    return measure(trees, task, rounds)
+
+
+def _warm(trees: Mapping[str, Path], task: Mapping[str, Any], rounds: int) -> dict[str, Cost]:
+    """Both builds stay loaded; their first call is the warm-up, and shows the memory."""
     with ExitStack() as stack:
         builds = {name: stack.enter_context(_Build(tree, task)) for name, tree in trees.items()}
         first = {name: build.ask("score") for name, build in builds.items()}
         seconds: dict[str, list[float]] = {name: [] for name in trees}
         for _ in range(rounds):
-            for name, tree in trees.items():
-                if workload.cold:
-                    with _Build(tree, task) as build:
-                        seconds[name].append(build.loading + build.ask("score")["seconds"])
-                else:
-                    seconds[name].append(builds[name].ask("score")["seconds"])
+            for name, build in builds.items():
+                seconds[name].append(build.ask("score")["seconds"])
         return {
             name: Cost(seconds[name], first[name]["scores"], first[name]["peak"], build.ask("count")["operations"])
             for name, build in builds.items()
         }
+
+
+def _cold(trees: Mapping[str, Path], task: Mapping[str, Any], rounds: int) -> dict[str, Cost]:
+    """Every call is the first one of a new process, and the loading of the model counts."""
+    costs: dict[str, Cost] = {}
+    for _ in range(rounds):
+        for name, tree in trees.items():
+            with _Build(tree, task) as build:
+                answer = build.ask("score")
+                if name not in costs:
+                    costs[name] = Cost([], answer["scores"], answer["peak"], build.ask("count")["operations"])
+                costs[name].seconds.append(build.loading + answer["seconds"])
+    return costs
 
 
 class _Build:

@@ -40,21 +40,21 @@ class StagedQags:
         """QAGS of each (source, summary), NaN where no question survives."""
         summaries = [summary for _, summary in texts]
         spans = answer_spans(summaries, self.scorer.pipeline, self.scorer.max_answers)
-        wanted = [(n, summaries[n][start:end]) for n, mine in enumerate(spans) for start, end in mine]
+        wanted = [(n, summaries[n][start:end]) for n, places in enumerate(spans) for start, end in places]
         asked = [(n, answer, question) for n, answer in wanted for question in self._questions(summaries[n], answer)]
         expected = self._answers([(question.text, summaries[n]) for n, _, question in asked])
         kept: list[list[tuple[Question, str]]] = [[] for _ in texts]
-        for (n, answer, question), found in zip(asked, expected, strict=True):
-            if found and squad_words(found) == squad_words(answer):
-                kept[n].append((question, found))
-        kept = [self.scorer.likeliest(mine) for mine in kept]
-        rows = [(question.text, texts[n][0]) for n, mine in enumerate(kept) for question, _ in mine]
+        for (n, answer, question), read in zip(asked, expected, strict=True):
+            if read and squad_words(read) == squad_words(answer):
+                kept[n].append((question, read))
+        kept = [self.scorer.likeliest(questions) for questions in kept]
+        rows = [(question.text, texts[n][0]) for n, questions in enumerate(kept) for question, _ in questions]
         answers = iter(self._answers(rows))
         scores = [
-            [token_f1(found, expected) for found, (_, expected) in zip(islice(answers, len(mine)), mine, strict=True)]
-            for mine in kept
+            [token_f1(answer, expected) for answer, (_, expected) in zip(islice(answers, len(row)), row, strict=True)]
+            for row in kept
         ]
-        return [sum(mine) / len(mine) if mine else float("nan") for mine in scores]
+        return [sum(row) / len(row) if row else float("nan") for row in scores]
 
     def _questions(self, summary: str, answer: str) -> list[Question]:
         questioner = self.scorer.questioner

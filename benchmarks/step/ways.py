@@ -62,9 +62,9 @@ class TwoPasses(ContrastiveSeq2SeqTrainer):
             ids = decoder_inputs(model, targets[:, row : row + 1])
             source = {name: inputs[name] for name in ("input_ids", "attention_mask")}
             logits.append(model(**source, decoder_input_ids=ids, use_cache=False).logits)
-        found = likelihoods(torch.stack(logits, 1), targets, inputs["candidate_scores"])
+        scored = likelihoods(torch.stack(logits, 1), targets, inputs["candidate_scores"])
         counts = Counts.of(inputs["labels"], inputs["candidate_labels"])
-        return self.training_objective.value(*self.training_objective.parts(found), total or counts)
+        return self.training_objective.value(*self.training_objective.parts(scored), total or counts)
 
 
 def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Callable[[], float]:

@@ -23,7 +23,7 @@ def write(path: Path, *articles: object) -> Path:
 
 
 def test_the_first_sentence_is_no_part_of_its_source(tmp_path: Path) -> None:
-    """Nor is a dateline; a lost break after a full stop is mended; an article counts once."""
+    """Nor is a dateline. A lost break after a full stop is restored, and an article counts once."""
     even = REST.replace(".The", ". The")
     articles = (f"{LEAD} {REST}", f"London, Apr 24 (PTI) {LEAD}\n{REST}", f"{LEAD}{REST}")
     assert lead_pairs([write(tmp_path / "a.jsonl", *articles)]) == [Example(even, LEAD)]
