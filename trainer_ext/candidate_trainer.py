@@ -90,8 +90,6 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         if self._owns_loss():
             # compute_loss already divides by the counts of the whole optimiser step, so Trainer must not divide again.
             self.loss_is_scaled_for_ga = True
-            if not hasattr(Seq2SeqTrainer, "loss_is_scaled_for_ga"):
-                self.model_accepts_loss_kwargs = True  # the same for transformers without that attribute
         if self._is_contrastive():
             self._check()
 

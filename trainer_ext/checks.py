@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import datasets
+import torch
 from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES
 
+logger = logging.getLogger(__name__)
+
 
 def check_model(model: Any) -> None:
     """Refuse a model or adapters that contrastive training cannot work with.
+
+    Weights in half precision are warned of: at the rates of contrastive training they hardly move. transformers 5 loads
+    a checkpoint in the dtype of its file (findings/half-precision-checkpoint-stands-still.sh).
 
     Raises:
         ValueError: the model is not an encoder-decoder, or it has learnt prompts.
@@ -23,6 +30,13 @@ def check_model(model: Any) -> None:
         raise ValueError(
             "peft puts learnt prompts (prefix and prompt tuning) before each row, and rows that share an encoded "
             "source cannot have them: use LoRA or another adapter of weights."
+        )
+    half = {weight.dtype for weight in model.parameters() if weight.requires_grad} & {torch.bfloat16, torch.float16}
+    if half:
+        logger.warning(
+            "The model's weights are %s, in which steps as small as 3e-6 are rounded away: load it with "
+            "from_pretrained(..., dtype=torch.float32), and set bf16=True for the computation.",
+            " and ".join(sorted(map(str, half))),
         )
 
 

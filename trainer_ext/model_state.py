@@ -51,6 +51,5 @@ def align_special_tokens(model: Any, processing_class: Any) -> None:
 
     Candidates depend on these tokens, so a resumed run must see the same ones as an uninterrupted run.
     """
-    align = getattr(trainer_utils, "align_special_tokens", None)  # a private method of Trainer before 5.7 or so
-    if align is not None and processing_class is not None and hasattr(model, "config"):
-        align(model, processing_class)
+    if processing_class is not None and hasattr(model, "config"):
+        trainer_utils.align_special_tokens(model, processing_class)

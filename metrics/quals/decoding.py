@@ -147,7 +147,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
 def cache_name(model: PreTrainedModel) -> str:
     """The name that ``model`` has for keys and values of earlier steps.
 
-    transformers renamed ``past_key_values`` to ``cache``, and drops the old name in 5.40; 5.6 knows the old name only.
+    transformers renamed ``past_key_values`` to ``cache``, and drops the old name in 5.40; 5.23 knows the old name only.
     """
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 

@@ -103,6 +103,7 @@ class SourceMetric(evaluate.Metric, ABC):
             DataError: a value is not text; what was added before is kept.
         """
         prediction, source = kwargs.pop("predictions", prediction), kwargs.pop("sources", source)
+        # evaluate itself checks first rows only: findings/evaluate-checks-the-first-row-only.sh
         predictions, sources = self._checked([prediction], [source])
         super().add(prediction=predictions[0], reference=reference, sources=sources[0], **kwargs)
 

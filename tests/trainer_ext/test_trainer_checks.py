@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from datasets import IterableDataset
 from support.mined_runs import Counting, documents, load, trainer
 from support.tiny import tiny_model
@@ -55,3 +56,11 @@ def test_split_weights_and_a_missing_tokenizer_are_refused_before_the_work(tmp_p
     with pytest.raises(ValueError, match="give processing_class"):
         untold.train()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_weights_that_would_hardly_move_are_warned_of(
+    tmp_path: Path, dtype: torch.dtype, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer(tmp_path, tiny_model("bart").to(dtype), train_dataset=BROUGHT)
+    assert (f"weights are {dtype}" in caplog.text) == (dtype != torch.float32)
