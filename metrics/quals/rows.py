@@ -109,6 +109,11 @@ def checked_text(value: Any, column: str, number: int, name: str | Path) -> str:
     return value
 
 
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that can be scored, as :func:`checked_text` demands."""
+    return isinstance(value, str) and lone_surrogate(value) is None
+
+
 def json_line(values: Any) -> bytes:
     """One line of strict JSON. Half a surrogate pair, which UTF-8 cannot hold, is written as its escape.
 

@@ -29,13 +29,14 @@ _LOWEST = 3  # rows named in the table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("file", nargs="?", type=Path, help="JSON lines, CSV or parquet, by its suffix: a summary a row")
+    add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet, by its suffix: one summary per row")
     add("--source-column", default="source", help="the file's column of source texts")
     add("--summary-column", default="summary", help="the file's column of summaries")
     add("--source", metavar="TEXT|@FILE", help="one source, instead of a file")
     add("--summary", metavar="TEXT|@FILE", help="its summary")
     add("--output", type=Path, help=".jsonl or .parquet: the rows with their scores; replaced only when all is done")
     add("--resume", action="store_true", help="go on where a killed run with the same --output was")
+    add("--skip-invalid", action="store_true", help="leave out rows without both texts; their scores are null")
     add("--explain", action="store_true", help="add each row's question-answer pairs")
     add("--token-log-probs", action="store_true", help="and each pair's log-probabilities; takes in --explain")
     add_scorer_arguments(parser)
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     output: Path | None = arguments.output
     if arguments.resume and output is None:
         raise ValueError("--resume goes on with an --output: give its name.")
-    rows, sources, summaries = _read(arguments)
+    rows, places, sources, summaries = _read(arguments)
     if output is not None:
         check_output(output, WRITABLE, [arguments.file] if arguments.file else text_files(arguments))
         check_rows(output, rows)
@@ -58,34 +59,44 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(f"The input has a column {taken[0]!r} already, which the output adds: rename it in the input.")
     scorer = make_scorer(arguments)
     partial = _partial(output, scorer, sources, summaries, [explain, arguments.token_log_probs]) if output else None
-    results = _finished(partial, arguments.resume, len(rows)) if partial else []
+    results = _finished(partial, arguments.resume, len(places)) if partial else []
     for chunk in _chunks(scorer, sources[len(results) :], summaries[len(results) :]):
         finished = [_columns(result, explain, arguments.token_log_probs) for result in chunk]
         results.extend(finished)
         if partial:
             partial.append(finished)
     if output and partial:
-        write_table(output, rows, {name: [result[name] for result in results] for name in features}, features)
+        added: dict[str, list[Any]] = {name: [None] * len(rows) for name in features}
+        for place, result in zip(places, results, strict=True):
+            for name in features:
+                added[name][place] = result[name]
+        write_table(output, rows, added, features)
         partial.remove()
-    say(_table(results, scorer.signature, output))
+    say(_table(results, places, len(rows), scorer.signature, output))
     if explain and not output:
-        _print_pairs(results)
+        _print_pairs(results, places)
 
 
-def _read(arguments: argparse.Namespace) -> tuple[Rows, list[str], list[str]]:
-    from trainer_ext.io.tables import read_table, text_column
+def _read(arguments: argparse.Namespace) -> tuple[Rows, list[int], list[str], list[str]]:
+    """All rows, the places of those to score, and their texts."""
+    from trainer_ext.io.tables import read_table, rows_with_texts, text_column
 
     path: Path | None = arguments.file
     if path is not None:
         if arguments.source is not None or arguments.summary is not None:
             raise ValueError("Give a file, or --source and --summary, not both.")
-        rows = read_table(path)
-        sources = text_column(rows, arguments.source_column, "--source-column", path)
-        return rows, sources, text_column(rows, arguments.summary_column, "--summary-column", path)
+        columns = (arguments.source_column, arguments.summary_column)
+        rows = read_table(path, None if arguments.output else columns)
+        places, scored = list(range(len(rows))), rows
+        if arguments.skip_invalid:
+            places = rows_with_texts(rows, columns) or places  # where there is none, the first says what is wrong
+            scored = [rows[place] for place in places]
+        sources = text_column(scored, arguments.source_column, "--source-column", path)
+        return rows, places, sources, text_column(scored, arguments.summary_column, "--summary-column", path)
     if arguments.source is None or arguments.summary is None:
         raise ValueError("There is nothing to score: give a file, or both --source and --summary.")
     source, summary = text_argument(arguments.source, "--source"), text_argument(arguments.summary, "--summary")
-    return [{"source": source, "summary": summary}], [source], [summary]
+    return [{"source": source, "summary": summary}], [0], [source], [summary]
 
 
 def _partial(
@@ -162,13 +173,20 @@ def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
     return columns | ({"pairs": [pair]} if explain else {})
 
 
-def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | None) -> str:
+def _table(
+    results: Sequence[dict[str, Any]], places: Sequence[int], total: int, signature: str, output: Path | None
+) -> str:
     """What the scores look like, for the terminal."""
     scores = sorted(
-        (result["quals"], number) for number, result in enumerate(results, 1) if result["quals"] is not None
+        (result["quals"], place + 1)
+        for place, result in zip(places, results, strict=True)
+        if result["quals"] is not None
     )
     values = [score for score, _ in scores]
-    lines = [("rows", str(len(results)))]
+    lines = [("rows", str(total))]
+    if total > len(results):
+        first = next(row for row, place in enumerate([*places, -1]) if row != place) + 1
+        lines += [("left out", f"{total - len(results)} without both texts (the first is row {first})")]
     lines += [("scored", f"{len(values)} (coverage {len(values) / len(results):.1%})")]
     lines += [("mean", f"{sum(values) / len(values):.4f}" if values else "undefined: no row has a pair")]
     if len(values) > 1:
@@ -187,11 +205,11 @@ def _table(results: Sequence[dict[str, Any]], signature: str, output: Path | Non
     return "\n".join(f"{name:<11}{value}" for name, value in lines)
 
 
-def _print_pairs(results: Sequence[dict[str, Any]]) -> None:
+def _print_pairs(results: Sequence[dict[str, Any]], places: Sequence[int]) -> None:
     from quals.markup import signed
     from quals.words import printable
 
-    for number, result in enumerate(results, start=1):
-        say(f"\nrow {number}: {signed(math.nan if result['quals'] is None else result['quals'])}")
+    for place, result in zip(places, results, strict=True):
+        say(f"\nrow {place + 1}: {signed(math.nan if result['quals'] is None else result['quals'])}")
         for pair in sorted(result["pairs"], key=lambda pair: pair["score"]):
             say(f"{signed(pair['score']):>10}  {printable(pair['question'])} -> {printable(pair['answer'])}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,10 +13,10 @@ from trainer_ext.io.atomic import json_line
 
 
 class PartialResults:
-    """Results in chunks, in ``OUTPUT.partial``: a header line, then a line a chunk, each on disk before the next.
+    """Results in chunks, in ``OUTPUT.partial``: a header line, then one line per chunk, each on disk before the next.
 
-    A chunk is whole or absent, so a run that goes on starts with the chunk that the broken one would have computed
-    next, on the same rows together, and comes to the same bytes.
+    A chunk carries a checksum and is whole or absent. So a resumed run starts with the chunk that the broken run would
+    have computed next, on the same rows together, and comes to the same bytes.
 
     Args:
         output: the file that the run will write in the end.
@@ -28,7 +29,7 @@ class PartialResults:
         self._count = 0
 
     def load(self) -> list[dict[str, Any]]:
-        """The results of all whole chunks; what follows them in the file is cut off.
+        """The results of all whole chunks; whatever follows the first torn or altered one is cut off.
 
         Raises:
             ValueError: the file is of another run, whose hours of work this one must not destroy.
@@ -68,7 +69,8 @@ class PartialResults:
             with self.path.open("ab") as file:
                 if file.tell() == 0:
                     file.write(self._header)
-                file.write(json_line({"first": self._count, "results": list(results)}))
+                chunk = {"first": self._count, "results": list(results)}
+                file.write(json_line({**chunk, "sha256": _checksum(chunk)}))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -85,11 +87,16 @@ class PartialResults:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """A chunk, or None where the line is torn."""
+    """A chunk, or None where the line is torn or altered."""
     if not line.endswith(b"\n"):
         return None
     try:
         chunk = json.loads(line)
-    except ValueError:
+        checked = chunk.pop("sha256") == _checksum(chunk)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return None
-    return chunk if isinstance(chunk, dict) and isinstance(chunk.get("results"), list) else None
+    return chunk if checked else None
+
+
+def _checksum(chunk: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(chunk).encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,12 +16,13 @@ from quals.rows import (
     checked_text,
     file_format,
     find_column,
+    is_text,
     json_line,
     json_value,
     read_rows,
 )
 
-from trainer_ext.io.atomic import replacing
+from trainer_ext.io.atomic import remove_leftovers, replacing
 
 Rows = Sequence[Mapping[str, Any]]  # a list of dicts, or a datasets.Dataset where the file was parquet
 PARQUET = ".parquet"
@@ -29,8 +30,12 @@ READABLE = (*JSON_LINES, *SEPARATED, PARQUET)
 WRITABLE = (*JSON_LINES, PARQUET)
 
 
-def read_table(path: Path) -> Rows:
+def read_table(path: Path, columns: Collection[str] | None = None) -> Rows:
     """The rows of a JSON lines, JSON, CSV, TSV or parquet file, by its suffix; all but parquet may end in ``.gz`` too.
+
+    Args:
+        path: the file.
+        columns: columns of a parquet file to read, where they are all there; others may then be of any type.
 
     Raises:
         DataError: another suffix, no rows, or not what the suffix says; the message names the line.
@@ -38,7 +43,7 @@ def read_table(path: Path) -> Rows:
     """
     if file_format(path) not in READABLE:
         raise DataError(f"{path} ends in {path.suffix or 'nothing'!r}: give a file that ends in {', '.join(READABLE)}.")
-    rows = _read_parquet(path) if path.suffix.lower() == PARQUET else read_rows(path)
+    rows = _read_parquet(path, columns) if path.suffix.lower() == PARQUET else read_rows(path)
     if len(rows) == 0:
         raise DataError(f"{path} holds no rows: there is nothing to score.")
     return rows
@@ -95,6 +100,13 @@ def text_column(rows: Rows, column: str, option: str, path: Path) -> list[str]:
     return texts
 
 
+def rows_with_texts(rows: Rows, columns: Sequence[str]) -> list[int]:
+    """The places, from 0, of the rows that have a text in each of these columns."""
+    if set(columns) <= set(getattr(rows, "column_names", ())):
+        rows = rows.select_columns(list(columns))  # type: ignore[attr-defined]
+    return [place for place, row in enumerate(rows) if all(is_text(row.get(column)) for column in columns)]
+
+
 def column_names(rows: Rows) -> list[str]:
     """All columns, in the order in which they first appear."""
     known: Sequence[str] | None = getattr(rows, "column_names", None)
@@ -137,15 +149,23 @@ def check_output(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = (
     """
     if path.suffix.lower() not in suffixes:
         raise DataError(f"The output {path} must end in {' or '.join(suffixes)}.")
-    if not path.resolve().parent.is_dir():
+    try:
+        is_other = path.exists() and not path.is_file()
+        os.stat(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # a circle of links, say
+        raise DataError(f"The output {path} cannot be written ({error.strerror}): give another name.") from error
+    if not Path(os.path.realpath(path)).parent.is_dir():
         raise DataError(f"The output {path} cannot be written: there is no folder {path.parent}; make it first.")
-    if path.exists() and not path.is_file():
+    if is_other:
         raise DataError(f"The output {path} is not a plain file: give another name.")
     for source in inputs:
         if path.exists() and path.samefile(source):
             raise DataError(f"The output {path} is the input: give another name, so that nothing is lost.")
+    remove_leftovers(path)
     try:
-        with tempfile.TemporaryFile(dir=path.resolve().parent):
+        with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):
             pass
     except OSError as error:
         raise OSError(
@@ -153,7 +173,7 @@ def check_output(path: Path, suffixes: Sequence[str], inputs: Sequence[Path] = (
         ) from error
 
 
-def _read_parquet(path: Path) -> Rows:
+def _read_parquet(path: Path, columns: Collection[str] | None) -> Rows:
     import datasets
     import pyarrow  # type: ignore[import-untyped]
     import pyarrow.parquet  # type: ignore[import-untyped]
@@ -163,7 +183,8 @@ def _read_parquet(path: Path) -> Rows:
     try:
         # Not by Dataset.from_parquet, which first copies the file into a cache.
         with pyarrow.parquet.ParquetFile(path) as file:
-            return datasets.Dataset(datasets.table.InMemoryTable(file.read()))
+            needed = list(columns) if columns and set(columns) <= set(file.schema_arrow.names) else None
+            return datasets.Dataset(datasets.table.InMemoryTable(file.read(needed)))
     except (pyarrow.ArrowException, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} is not a readable parquet file ({str(error).splitlines()[0]}).") from error
 

@@ -17,9 +17,9 @@ import datasets
 import pytest
 import torch
 from quals import QualsScorer
+from quals.batching import LONG_SOURCES
 from quals.loading import DTYPES
 from quals.results import WEIGHTINGS
-from quals.scorer import LONG_SOURCES
 
 from trainer_ext.cli.main import main
 from trainer_ext.cli.scorer_options import add_scorer_arguments
@@ -296,3 +296,36 @@ def test_the_embedded_checkpoint_scores_with_no_option(embedded: Path, capsys: p
     text = "The cat sat on the mat in Paris."
     assert main(["score", "--source", text, "--summary", text]) == 0
     assert "coverage 100.0%" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_invalid_rows_are_left_out_if_asked(
+    qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    content: list[dict[str, Any]] = [dict(row) for row in rows()]
+    content.insert(1, {**content[0], "summary": None})
+    content.append({**content[0], "source": 3})
+    file = table(tmp_path / "in.jsonl", content)
+    assert score(qagen, file, "--output", tmp_path / f"out{suffix}") == 2
+    assert "row 5: 'source' is int '3'" in capsys.readouterr().err
+    if suffix == ".parquet":  # which holds one type per column
+        content[-1]["source"] = None
+        table(file, content)
+    assert score(qagen, file, "--skip-invalid", "--output", tmp_path / f"out{suffix}") == 0
+    assert "2 without both texts (the first is row 2)" in capsys.readouterr().out
+    written = list(read_table(tmp_path / f"out{suffix}"))
+    table(tmp_path / "valid.jsonl", rows())
+    assert score(qagen, tmp_path / "valid.jsonl", "--output", tmp_path / "valid-out.jsonl") == 0
+    expected = [row["quals"] for row in read_table(tmp_path / "valid-out.jsonl")]
+    scores = [row["quals"] for row in written]
+    assert [scores[1], scores[-1]] == [None, None]
+    assert [scores[0], *scores[2:-1]] == expected
+    assert (written[1]["num_pairs"], written[1]["source"]) == (None, content[1]["source"])
+
+
+def test_a_file_of_invalid_rows_alone_says_what_is_wrong(
+    qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = table(tmp_path / "in.jsonl", [{"source": "a", "summary": None}])
+    assert score(qagen, file, "--skip-invalid") == 2
+    assert "row 1: 'summary' is null" in capsys.readouterr().err

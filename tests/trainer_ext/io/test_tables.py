@@ -12,11 +12,13 @@ from datetime import date
 from pathlib import Path
 
 import datasets
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from trainer_ext.io.atomic import replacing
 from trainer_ext.io.partial_results import PartialResults
-from trainer_ext.io.tables import check_output, read_table, text_column, write_table
+from trainer_ext.io.tables import check_output, read_table, rows_with_texts, text_column, write_table
 
 STRANGE = ["2020-01-01", 'a "quoted", text\nin two lines', "NA", "", "\u2028 emoji \U0001f94a \u05e9\u05dc\u05d5\u05dd"]
 
@@ -252,3 +254,53 @@ def test_a_full_disk_keeps_the_finished_chunks(small_disk: Path) -> None:
     with pytest.raises(OSError, match="1 finished rows are kept in it: make room, then start again with --resume"):
         partial.append([{"text": os.urandom(500).hex()} for _ in range(200)])
     assert PartialResults(small_disk / "out.jsonl", {}).load() == [{"n": 0}]
+
+
+def test_partial_results_notice_an_altered_chunk(tmp_path: Path) -> None:
+    partial = PartialResults(tmp_path / "out.jsonl", {"a": 1})
+    for number in range(3):
+        partial.append([{"quals": -0.5 - number}])
+    header, *chunks = partial.path.read_bytes().splitlines(keepends=True)
+    for altered in (
+        chunks[1].replace(b"-1.5", b"-0.1"),
+        chunks[1].replace(b'"first": 1', b'"first": 1.0'),
+        b'{"first": 1, "results": [{"quals": 0.0}]}\n',
+        b"[" * 100_000 + b"\n",
+    ):
+        partial.path.write_bytes(header + chunks[0] + altered + chunks[2])
+        assert PartialResults(tmp_path / "out.jsonl", {"a": 1}).load() == [{"quals": -0.5}]
+        assert partial.path.read_bytes() == header + chunks[0]
+
+
+def test_what_killed_runs_left_beside_an_output_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    output, other = tmp_path / "out[1].jsonl", tmp_path / ".other.jsonl.7.tmp"
+    old, new = (tmp_path / f".out[1].jsonl.{number}.tmp" for number in (7, 8))
+    for path in (other, old, new):
+        path.write_text("half")
+    for path in (other, old):
+        os.utime(path, (0, 0))
+    check_output(output, [".jsonl"])
+    assert set(tmp_path.iterdir()) == {other, new}
+
+
+def test_circles_of_links_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "b.jsonl")
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "a.jsonl")
+    with pytest.raises(ValueError, match="cannot be written"):
+        check_output(tmp_path / "a.jsonl", [".jsonl"])
+    with pytest.raises(OSError, match="symbolic links"):
+        read_table(tmp_path / "a.jsonl")
+
+
+def test_a_parquet_column_that_is_not_needed_is_not_read(tmp_path: Path) -> None:
+    table = pyarrow.table({"source": ["a"], "summary": ["b"], "blob": [b"\xff"]})
+    pyarrow.parquet.write_table(table, tmp_path / "blob.parquet")
+    assert read_table(tmp_path / "blob.parquet", ["source", "summary"])[0] == {"source": "a", "summary": "b"}
+    assert set(read_table(tmp_path / "blob.parquet", ["source", "missing"])[0]) == {"source", "summary", "blob"}
+
+
+def test_rows_with_texts(tmp_path: Path) -> None:
+    rows = [{"a": "x", "b": ""}, {"a": None, "b": "y"}, {"a": "x"}, {"a": "\ud800", "b": "y"}, {"a": "z", "b": "w"}]
+    assert rows_with_texts(rows, ["a", "b"]) == [0, 4]
+    dataset = datasets.Dataset.from_dict({"a": ["x", None], "b": ["y", "z"]})
+    assert rows_with_texts(dataset, ["a", "b"]) == [0]
