@@ -239,7 +239,7 @@ def _candidates(here: Path, package: str) -> Iterator[Path]:
     if note.is_file():
         try:
             original = json.loads(note.read_text(encoding="utf-8"))["original file path"]
-        except (ValueError, KeyError, TypeError, OSError):
+        except (ValueError, RecursionError, KeyError, TypeError, OSError):
             return
         yield Path(original).parent  # it may be relative or stale: the caller looks whether it is there
 

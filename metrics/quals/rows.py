@@ -163,8 +163,9 @@ def _first_character(file: TextIO) -> str:
 
 
 def _array_rows(file: TextIO, name: str) -> Iterator[dict[str, Any]]:
+    text = file.read()
     try:
-        rows = json.load(file)
+        rows = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{name} is not JSON ({_reason(error)}): give an array of objects, or an object per line."

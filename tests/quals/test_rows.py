@@ -51,6 +51,7 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, compressed:
         ("rows.json", b'[{"a": 1}, 2]', "row 2: this is a int"),
         ("rows.json", b'[{"a": 1}, ', "is not JSON"),
         ("rows.json", b'[{"a": "\xff"}]', "not UTF-8"),
+        ("rows.json", b'[{"a": "' + b"a" * 99_999 + b'\xff"}]', "not UTF-8"),
         ("rows.json", b'{"a":\n 1}', "line 1: this is not JSON"),
         ("rows.csv", b"a,b\n1\n", "row 1: there are 1 fields and the header has 2"),
         ("rows.csv", b"a;b\n1;2;3\n", "row 1: there are 3 fields and the header has 2"),

@@ -46,5 +46,5 @@ def _holder(note: Path) -> str:
     try:
         holder = json.loads(note.read_bytes())
         return f"process {holder['process']} on {holder['host']}, since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return "it does not say which"

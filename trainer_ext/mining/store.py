@@ -83,7 +83,7 @@ class ChunkStore:
             return self._memory.get(number)
         try:
             chunk = json.loads(self.path(number).read_bytes())
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         if not isinstance(chunk, dict) or "content" not in chunk:
             return None

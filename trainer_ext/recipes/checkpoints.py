@@ -110,6 +110,6 @@ def last_whole_checkpoint(folder: Path) -> str | None:
 def _is_whole(state: Path) -> bool:
     try:
         json.loads(state.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # killed before it was written, or while
+    except (FileNotFoundError, ValueError, RecursionError):  # killed before it was written, or while
         return False
     return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-EXTRA = "pip install 'quals[study]'"
+EXTRA = 'pip install ".[study]" in a clone'
 
 
 @dataclass(frozen=True)
