@@ -50,8 +50,8 @@ def main() -> None:
     args: Seq2SeqTrainingArguments
     data, args = parser.parse_args_into_dataclasses()
     set_seed(args.seed)
-    tokenizer = AutoTokenizer.from_pretrained(data.model_name_or_path)
-    model = AutoModelForSeq2SeqLM.from_pretrained(data.model_name_or_path, dtype="float32")
+    tokenizer = AutoTokenizer.from_pretrained(data.model_name_or_path, trust_remote_code=False)
+    model = AutoModelForSeq2SeqLM.from_pretrained(data.model_name_or_path, dtype="float32", trust_remote_code=False)
     train = read(data.train_file, data.max_train_samples) if args.do_train else None
     validation = read(data.validation_file, data.max_eval_samples) if args.do_eval else None
     trainer = Seq2SeqTrainer(

@@ -137,8 +137,10 @@ class _Cosine:
     def __init__(self, checkpoint: str) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        self._tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        self._model = AutoModel.from_pretrained(checkpoint, dtype=torch.float32, use_safetensors=True).eval()
+        self._tokenizer = AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=False)
+        self._model = AutoModel.from_pretrained(
+            checkpoint, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        ).eval()
         self._limit = min(512, longest_input(self._model, self._tokenizer))
         self.fingerprint = model_fingerprint(self._model, self._tokenizer)
 

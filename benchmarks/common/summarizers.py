@@ -22,7 +22,7 @@ from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
 def load(folder: str | Path, max_target: int) -> PreTrainedModel:
     """A model in float32 that writes by beam search, at most ``max_target`` tokens per summary."""
-    model = AutoModelForSeq2SeqLM.from_pretrained(str(folder), dtype=torch.float32)
+    model = AutoModelForSeq2SeqLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False)
     model.generation_config.update(
         max_length=max_target, num_beams=4, no_repeat_ngram_size=3, early_stopping=True, length_penalty=1.0
     )

@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     train, test = split(examples, arguments.test_documents)
     scorer = QualsScorer()
     keep_to(settings.work, settings.note(examples, arguments.test_documents, scorer.signature))
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     rows = tokenized(train, tokenizer, settings.max_source, settings.max_target)
     folders = {"before": fine_tuned(settings, rows, tokenizer)}
     folders["after"] = contrastive(settings, folders["before"], rows, tokenizer)

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
             f"{settings.work} holds a run with other texts, another --test-documents, another model or another QUALS: "
             "give what that run was given."
         )
-    tokenizer = AutoTokenizer.from_pretrained(settings.model)
+    tokenizer = AutoTokenizer.from_pretrained(settings.model, trust_remote_code=False)
     sizes = settings.max_source, settings.max_target
     rows, unseen = tokenized(train, tokenizer, *sizes), tokenized(test, tokenizer, *sizes)
     judges = {"quals": scorer_judge("QUALS", scorer), **free_judges()}

@@ -50,7 +50,9 @@ class Settings:
     def note(self, examples: Sequence[Example], test_documents: int, ranked_by: str) -> dict[str, str]:
         """What makes a work folder this run's: settings, texts, weights, and ``ranked_by``, the signature of QUALS."""
         own = {name: str(value) for name, value in vars(self).items() if name != "work"}
-        weights = model_fingerprint(load(self.model, self.max_target), AutoTokenizer.from_pretrained(self.model))
+        weights = model_fingerprint(
+            load(self.model, self.max_target), AutoTokenizer.from_pretrained(self.model, trust_remote_code=False)
+        )
         return own | {
             "texts": texts_hash([vars(example) for example in examples]),
             "test_documents": str(test_documents),

@@ -181,7 +181,7 @@ def run(arguments: argparse.Namespace) -> None:
         qags_sources=arguments.qags_sources,
         qags_documents=arguments.qags_documents,
     )
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     with judges_of(models, arguments.processes) as judges:
         _keep_to(settings, sets, model_fingerprint(load(model, settings.max_target), tokenizer), ranker.signature)
         experiment = Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)

@@ -49,7 +49,7 @@ def random_batch(shape: Shape, vocabulary: int) -> dict[str, Tensor]:
 
 def load(model: str) -> PreTrainedModel:
     """The model to train, in float32."""
-    return AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
+    return AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32, trust_remote_code=False)
 
 
 class TwoPasses(ContrastiveSeq2SeqTrainer):

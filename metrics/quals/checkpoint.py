@@ -70,11 +70,13 @@ def load_qagen(
     separator_id = tokenizer.convert_tokens_to_ids(separator)
     if not isinstance(separator_id, int) or separator_id == tokenizer.unk_token_id:
         raise _QAGEN.refused(name, f"its separator {separator!r} is not one token of its tokenizer")
-    if separator_id >= model.get_output_embeddings().weight.shape[0]:
+    vocabulary = model.get_output_embeddings().weight.shape[0]
+    if separator_id >= vocabulary:
         raise _QAGEN.refused(name, f"its tokenizer has a separator {separator!r} that its weights do not know")
     for token in ("eos_token_id", "pad_token_id", "decoder_start_token_id"):
-        if getattr(config, token, None) is None:
-            raise _QAGEN.refused(name, f"its config has no {token}")
+        value = getattr(config, token, None)
+        if not isinstance(value, int) or not 0 <= value < vocabulary:
+            raise _QAGEN.refused(name, f"its config has no {token} of its vocabulary but {value!r}")
     share_encoder_states(model)
     return QAGen(model, tokenizer, separator_id, longest_input(model, tokenizer), model_fingerprint(model, tokenizer))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
+from transformers.utils.hub import cached_file
 
 from .errors import CheckpointError, OptionError
 from .special_tokens import spelled_as_text
@@ -77,29 +78,31 @@ def load_checkpoint(
             do.
     """
     with _without_bars():
-        try:
-            config = AutoConfig.from_pretrained(checkpoint, revision=revision)
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
+        with _one_line(
+            lambda reason: CheckpointError(
                 f"No {kind.name} could be loaded from {checkpoint!r}: it is neither a folder with a readable "
-                f"config.json of a model nor a model of the Hub that can be reached ({first_line(error)}). Check the "
-                "path or the name."
-            ) from error
+                f"config.json of a model nor a model of the Hub that can be reached ({reason}). Check the path or the "
+                "name."
+            )
+        ):
+            config = AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
         check(config)
-        try:
-            tokenizer = spelled_as_text(AutoTokenizer.from_pretrained(checkpoint, revision=revision))
+        with _one_line(lambda reason: kind.refused(checkpoint, f"its tokenizer cannot be read ({reason})")):
+            tokenizer = spelled_as_text(
+                AutoTokenizer.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
+            )
+        with _one_line(lambda reason: kind.refused(checkpoint, f"its weights cannot be read ({reason})")):
+            check_weight_files(checkpoint, config, revision)
             model, info = auto_class.from_pretrained(
                 checkpoint,
                 revision=revision,
                 dtype=dtype,
                 use_safetensors=True,
+                trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=new_head,
                 **options,
             )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = f"its weights or its tokenizer cannot be read ({first_line(error)})"
-            raise kind.refused(checkpoint, reason) from error
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
     if new_head:
         body = f"{model.base_model_prefix}."
@@ -117,6 +120,45 @@ def _without_reports() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def _one_line(refusal: Callable[[str], CheckpointError]) -> Iterator[None]:
+    """Inside this context whatever is raised becomes a refusal, made of the error's first line.
+
+    A damaged or hostile file makes the libraries raise nearly anything, TypeError and RecursionError included.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise refusal(first_line(error)) from error
+
+
+def check_weight_files(checkpoint: str, config: Any, revision: str | None = None) -> None:
+    """Raise a CheckpointError where config or index name a file of weights that is not safetensors' own, unopened.
+
+    transformers opens whatever an index names, so that ``use_safetensors=True`` does not keep a pickle out.
+    """
+    names: list[Any] = [getattr(config, "transformers_weights", None)]
+    for name in ("model.safetensors.index.json", f"{names[0]}.index.json"):
+        index = cached_file(
+            checkpoint,
+            name,
+            revision=revision,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
+        if index is not None:
+            weight_map = json.loads(Path(index).read_text(encoding="utf-8"))["weight_map"]
+            names += weight_map.values()
+    for name in names:
+        if name is not None and not re.fullmatch(r"[^/\\]+\.safetensors(\.index\.json)?", str(name)):
+            raise CheckpointError(
+                f"{checkpoint!r} names {name!r} as a file of weights: only safetensors in the checkpoint's own folder "
+                "are read. Save the model again with safe_serialization."
+            )
 
 
 @contextmanager
@@ -189,8 +231,9 @@ def longest_input(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) ->
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, without a full stop."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The first line of an error's message, without a full stop; its type where the message says little."""
+    line = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+    return line if " " in line else f"{type(error).__name__} {line}".strip()
 
 
 def usable_device(name: str | None, option: str = "device") -> torch.device:
