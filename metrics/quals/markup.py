@@ -29,7 +29,7 @@ WORDS_STYLE = """\
 .words .answer { background: var(--tint); }
 .words .answer .word { font-weight: 650; }
 .words .aside .word { color: var(--muted); font-weight: 400; }
-.words .deciding .word { background: rgba(var(--mark), .3); border-bottom: .14em solid rgb(var(--mark)); }
+.words .deciding .word { background: rgba(var(--mark), .3); box-shadow: inset 0 -.14em rgb(var(--mark)); }
 """
 
 

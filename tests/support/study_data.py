@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,9 +88,33 @@ class Server:
         return self.request("PUT", f"/api/tasks/{place}/{attribute}", token, body, **kind)[0]
 
 
+def damage(path: Path) -> None:
+    """Overwrite every page but the first, as a broken disk or a copy cut off may."""
+    with closing(sqlite3.connect(path)) as connection:
+        [size] = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(path.read_bytes())
+    content[size:] = b"\xa5" * (len(content) - size)
+    path.write_bytes(content)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 @contextmanager
-def serving(path: Path, port: int = 0, *options: str) -> Iterator[Server]:
-    command = [sys.executable, "-c", RUN, "study", "serve", str(path), "--port", str(port), *options]
+def serving(path: Path, port: int | None = 0, *options: str) -> Iterator[Server]:
+    """A server of a study; 0 is any free port, None the study's own."""
+    chosen = [] if port is None else ["--port", str(port)]
+    with serving_code(RUN, "study", "serve", path, *chosen, *options) as server:
+        yield server
+
+
+@contextmanager
+def serving_code(code: str, *arguments: str | Path) -> Iterator[Server]:
+    """A server that Python code starts."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

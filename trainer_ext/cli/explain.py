@@ -2,6 +2,8 @@
 
 A picture (.png, .svg) has the worst three pairs, a page (.html) has all. Two bars per word show how unexpected it is
 given the summary (blue) and given the source (orange).
+
+Example: quals explain --source @article.txt --summary "It rained in Bergen." --output why.html
 """
 
 from __future__ import annotations

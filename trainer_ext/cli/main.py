@@ -1,15 +1,18 @@
-"""The command ``quals``: one file a subcommand, each imported only when it runs."""
+"""The command ``quals``: one file per subcommand; what a subcommand needs is imported only when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 
+from quals import __version__
+
 _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
-    "explain": "show one summary's question-answer pairs in the terminal, as a figure or a page",
+    "explain": "show one summary's question-answer pairs in the terminal, as a picture or a page",
     "app": "serve a page to paste a document and a summary into, as the metric's Space does",
     "mine": "sample summaries from a model, score them, select the worst for contrastive training",
     "study": "let people judge two systems' summaries side by side, blinded, and report what they found",
@@ -27,24 +30,36 @@ _FORMER = {
 }
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with paragraphs, and with defaults where they say something."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(textwrap.fill(part, width) for part in textwrap.dedent(text).strip().split("\n\n"))
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        says_nothing = action.default is None or action.default is False or action.default in ("", [])
+        return action.help if says_nothing else super()._get_help_string(action)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; building it imports neither torch nor transformers."""
     parser = argparse.ArgumentParser(
-        prog="quals", description="Score and improve the factual consistency of summaries."
+        prog="quals",
+        description="Score and improve the factual consistency of summaries.\n\nExample: quals explain --example",
+        formatter_class=HelpFormatter,
     )
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"quals {__version__}", help="show the version and exit")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help="command to run")
     for name, summary in _COMMANDS.items():
         module = import_module(f"trainer_ext.cli.{name.replace('-', '_')}")
-        command = subparsers.add_parser(
-            name, help=summary, description=module.__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        command = subparsers.add_parser(name, help=summary, description=module.__doc__, formatter_class=HelpFormatter)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Errors that a user can mend are one line on standard error and exit status 2."""
+    """Run one subcommand. Errors that a user can fix are one line on standard error and exit status 2."""
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = build_parser().parse_args([*_FORMER.get(words[0], words[:1]), *words[1:]] if words else words)
     try:

@@ -24,7 +24,7 @@ _UNKNOWN_COMMIT = "0" * 40  # as long as the commit that is known only after the
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT", help="what to publish")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="WHAT", help="thing to publish")
     metric = commands.add_parser("metric", help="the metric's Space and its QAGen", description=_publish_metric.__doc__)
     metric.add_argument("--repo-id", required=True, metavar="ORG/quals", help="the Space")
     metric.add_argument(

@@ -1,7 +1,9 @@
 """Score summaries against their sources: a file of many, or one as text.
 
-Higher is better; QUALS is usually at most 0, and near 0 is consistent. A long run that was killed goes on with
---resume.
+Scores are in nats per token. Higher is better: QUALS is usually at most 0, and near 0 is consistent. If a long run is
+killed, start it again with --resume: it goes on where it stopped.
+
+Example: quals score summaries.jsonl --source-column document --output scored.jsonl
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ import hashlib
 import math
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,29 +28,31 @@ if TYPE_CHECKING:
     from trainer_ext.io.tables import Rows
 
 _LOWEST = 3  # rows named in the table
+_CHUNK = 32  # rows that are scored together, and lost if the run is killed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet, by its suffix: one summary per row")
-    add("--source-column", default="source", help="the file's column of source texts")
-    add("--summary-column", default="summary", help="the file's column of summaries")
-    add("--source", metavar="TEXT|@FILE", help="one source, instead of a file")
-    add("--summary", metavar="TEXT|@FILE", help="its summary")
-    add("--output", type=Path, help=".jsonl or .parquet: the rows with their scores; replaced only when all is done")
-    add("--resume", action="store_true", help="go on where a killed run with the same --output was")
+    add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet file with one summary per row")
+    add("--source-column", default="source", help="column of the source texts")
+    add("--summary-column", default="summary", help="column of the summaries")
+    add("--source", metavar="TEXT|@FILE", help="source as text, or the file that holds it; instead of a table")
+    add("--summary", metavar="TEXT|@FILE", help="summary as text, or the file that holds it")
+    add("--output", type=Path, help="file for the rows with their scores (.jsonl or .parquet), replaced at the end")
+    add("--resume", action="store_true", help="continue a killed run that had the same --output")
     add("--skip-invalid", action="store_true", help="leave out rows without both texts; their scores are null")
     add("--explain", action="store_true", help="add each row's question-answer pairs")
-    add("--token-log-probs", action="store_true", help="and each pair's log-probabilities; takes in --explain")
+    add("--token-log-probs", action="store_true", help="add the log-probabilities of each pair's tokens, and the pairs")
     add_scorer_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from trainer_ext.io.progress import Progress
     from trainer_ext.io.tables import WRITABLE, check_output, check_rows, column_names, write_table
 
     output: Path | None = arguments.output
     if arguments.resume and output is None:
-        raise ValueError("--resume goes on with an --output: give its name.")
+        raise ValueError("--resume continues a run with an --output: give its name.")
     rows, places, sources, summaries = _read(arguments)
     if output is not None:
         check_output(output, WRITABLE, [arguments.file] if arguments.file else text_files(arguments))
@@ -57,14 +62,19 @@ def run(arguments: argparse.Namespace) -> None:
     taken = [name for name in column_names(rows) if name in features] if output else []
     if taken:
         raise ValueError(f"The input has a column {taken[0]!r} already, which the output adds: rename it in the input.")
-    scorer = make_scorer(arguments)
+    scorer = make_scorer(arguments, _CHUNK)
     partial = _partial(output, scorer, sources, summaries, [explain, arguments.token_log_probs]) if output else None
     results = _finished(partial, arguments.resume, len(places)) if partial else []
-    for chunk in _chunks(scorer, sources[len(results) :], summaries[len(results) :]):
-        finished = [_columns(result, explain, arguments.token_log_probs) for result in chunk]
-        results.extend(finished)
-        if partial:
-            partial.append(finished)
+    rest = slice(len(results), None)
+    scored = scorer.iter_score(sources[rest], summaries[rest]) if len(results) < len(places) else iter(())
+    lines = len(places) > 1 and not sys.stderr.isatty()  # the scorer has a bar for terminals
+    with Progress("Scoring", "row", len(places), len(results), bar=False, lines=lines) as progress:
+        while chunk := list(islice(scored, scorer.chunk)):
+            finished = [_columns(result, explain, arguments.token_log_probs) for result in chunk]
+            results.extend(finished)
+            if partial:
+                partial.append(finished)
+            progress.add(len(finished))
     if output and partial:
         added: dict[str, list[Any]] = {name: [None] * len(rows) for name in features}
         for place, result in zip(places, results, strict=True):
@@ -102,7 +112,7 @@ def _read(arguments: argparse.Namespace) -> tuple[Rows, list[int], list[str], li
 def _partial(
     output: Path, scorer: QualsScorer, sources: Sequence[str], summaries: Sequence[str], form: list[bool]
 ) -> PartialResults:
-    """What there is of ``output``, under these settings, texts and columns."""
+    """The finished part of ``output``, under these settings, texts and columns."""
     from trainer_ext.io.partial_results import PartialResults
 
     digest = hashlib.sha256()
@@ -113,40 +123,20 @@ def _partial(
 
 
 def _finished(partial: PartialResults, resume: bool, total: int) -> list[dict[str, Any]]:
-    """Results to go on from.
+    """The results that an earlier run finished.
 
     Raises:
-        ValueError: there are some, and nobody said that they are to be used; or they are of another run.
+        ValueError: there are some without ``resume``, or they belong to another run.
     """
     results = partial.load()
     if results and not resume:
         raise ValueError(
-            f"{partial.path} holds {len(results)} of {total} rows from a run that was broken off: add --resume to go "
-            "on with them, or delete the file to start anew."
+            f"{partial.path} holds {len(results)} of {total} rows of an unfinished run: add --resume to continue it, "
+            "or delete the file to start anew."
         )
     if results:
-        print(f"going on after {len(results)} of {total} rows", file=sys.stderr)
+        print(f"continuing after {len(results)} of {total} rows", file=sys.stderr)
     return results
-
-
-def _chunks(scorer: QualsScorer, sources: list[str], summaries: list[str]) -> Iterator[list[QualsResult]]:
-    """Results in the portions in which the scorer computes them, as told by how far it has read."""
-    read = 0
-
-    def counted() -> Iterator[str]:
-        nonlocal read
-        for source in sources:
-            read += 1
-            yield source
-
-    if not summaries:
-        return
-    chunk: list[QualsResult] = []
-    for given, result in enumerate(scorer.iter_score(counted(), summaries), start=1):
-        chunk.append(result)
-        if given == read:
-            yield chunk
-            chunk = []
 
 
 def _columns(result: QualsResult, explain: bool, token_log_probs: bool) -> dict[str, Any]:
@@ -176,7 +166,7 @@ def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
 def _table(
     results: Sequence[dict[str, Any]], places: Sequence[int], total: int, signature: str, output: Path | None
 ) -> str:
-    """What the scores look like, for the terminal."""
+    """The scores' statistics, for the terminal."""
     scores = sorted(
         (result["quals"], place + 1)
         for place, result in zip(places, results, strict=True)
@@ -188,7 +178,8 @@ def _table(
         first = next(row for row, place in enumerate([*places, -1]) if row != place) + 1
         lines += [("left out", f"{total - len(results)} without both texts (the first is row {first})")]
     lines += [("scored", f"{len(values)} (coverage {len(values) / len(results):.1%})")]
-    lines += [("mean", f"{sum(values) / len(values):.4f}" if values else "undefined: no row has a pair")]
+    mean = f"{sum(values) / len(values):.4f} nats per token" if values else "undefined: no row has a pair"
+    lines += [("mean", mean)]
     if len(values) > 1:
         low, median, high = statistics.quantiles(values, method="inclusive")
         lines += [("median", f"{median:.4f}"), ("quartiles", f"{low:.4f} to {high:.4f}")]

@@ -18,8 +18,11 @@ _OPTIONS = (
     "num_groups",
     "diversity",
     "max_pairs",
+    "min_tokens",
+    "max_tokens",
     "long_sources",
     "max_source_tokens",
+    "window_overlap",
     "weighting",
 )
 
@@ -29,39 +32,42 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("scorer")
     add = group.add_argument
     add("--checkpoint", help="folder or Hub name of a QAGen; the embedded one if not given")
-    add("--revision", help="of a Hub model")
-    add("--device", help="cuda, mps, cpu, ...; the first of these that is there if not given")
-    add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="of the computation")
+    add("--revision", help="branch, tag or commit of a Hub model")
+    add("--device", help="device to compute on, such as cuda, mps or cpu; the first that is there if not given")
+    add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="type of the computation")
     add("--batch-tokens", type=int, help="most tokens in one pass of the model; 4096 on a CPU, else 32768")
-    add("--num-groups", type=int, default=60, help="question-answer pairs generated from a summary")
-    add("--diversity", type=float, default=0.5, help="penalty in nats for a token that an earlier pair has chosen")
+    add("--num-groups", type=int, default=60, help="number of question-answer pairs generated per summary")
+    add("--diversity", type=float, default=0.5, help="penalty in nats for a token that an earlier pair chose")
     add("--max-pairs", type=int, default=10, help="most pairs that a summary is scored by")
+    add("--min-tokens", type=int, default=8, help="least tokens of a generated pair")
+    add("--max-tokens", type=int, default=60, help="most tokens of a generated pair")
     add(
         "--long-sources",
         choices=["windows", "truncate"],
         default="windows",
-        help="read all of a long source in overlapping windows, or its beginning (the paper)",
+        help="way to read a long source: all of it in overlapping windows, or its beginning (the paper)",
     )
-    add("--max-source-tokens", type=int, help="tokens of a text, or a window, that are read; the model's limit at most")
+    add("--max-source-tokens", type=int, help="tokens read of a text, or per window; the model's limit if not given")
+    add("--window-overlap", type=int, help="tokens that neighbouring windows share; a quarter of a window if not given")
     add(
         "--weighting",
         choices=["tokens", "answer", "balanced"],
         default="tokens",
-        help="mean over all tokens (the paper), the answer's, or both halves alike",
+        help="mean over all tokens (the paper), over the answer's, or over question and answer alike",
     )
 
 
-def make_scorer(arguments: argparse.Namespace) -> QualsScorer:
-    """The scorer that the options ask for.
+def make_scorer(arguments: argparse.Namespace, chunk: int | None = None) -> QualsScorer:
+    """The scorer that the options ask for, with ``chunk`` summaries scored together (None: the scorer's own number).
 
     Raises:
-        ValueError: an option is out of range, or the checkpoint is no QAGen.
+        ValueError: an option is out of range, or the checkpoint is not a QAGen.
     """
     import transformers
     from quals import QualsScorer
 
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
-    return QualsScorer(**{name: getattr(arguments, name) for name in _OPTIONS})
+    return QualsScorer(**{name: getattr(arguments, name) for name in _OPTIONS}, chunk=chunk)
 
 
 def text_argument(value: str, option: str) -> str:

@@ -3,47 +3,72 @@
 Raters judge which of two summaries of a document is more factually consistent, more informative and more correct in its
 grammar, or that they are equal. Order and sides are random and balanced for each rater, some items check attention, and
 every click is on disk before it shows as saved.
+
+Example: quals study create ours.jsonl theirs.jsonl --items 40 --raters 2
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from trainer_ext.io.terminal import say
+from trainer_ext.study import PORT
 
-_PORT = 8040
+_CREATE = "draw documents, blind and balance them for each rater, and print the raters' links"
+_SERVE = "show a study to raters' browsers and save their answers"
+_REPORT = "report what raters said: tables as Markdown, and a picture and JSON if asked for"
+_LINK = "give a rater a new link in place of a lost one"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="step", required=True, metavar="STEP", help="what to do")
-    for name, (summary, add_options, _) in _STEPS.items():
-        add_options(
-            commands.add_parser(
-                name, help=summary, description=summary, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-            )
-        )
+    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP", help="step to take")
+
+    def step(name: str, summary: str) -> argparse.ArgumentParser:
+        return steps.add_parser(name, help=summary, description=summary, formatter_class=parser.formatter_class)
+
+    add = step("create", _CREATE).add_argument
+    add("first", type=Path, metavar="A", help="table of the first system's summaries, one per row")
+    add("second", type=Path, metavar="B", help="table of the second system's summaries of the same documents")
+    add("--documents", type=Path, help="table of the source texts, if A and B lack them")
+    add("--source-column", default="source", help="column of the source texts")
+    add("--summary-column", default="summary", help="column of the summaries in A and in B")
+    text = "column that rows are matched by; the source text if not given, or id with --documents"
+    add("--id-column", help=text)
+    add("--names", nargs=2, metavar=("A", "B"), help="names of the systems in the report; the files' if not given")
+    add("--items", type=int, help="number of documents to draw; all if not given")
+    add("--checks", type=int, default=4, help="number of attention checks among them")
+    add("--raters", type=int, default=2, help="number of raters; an even number balances the sides of each item")
+    add("--seed", type=int, default=0, help="random seed of the draw, the orders and the sides")
+    add("--port", type=int, default=PORT, help="port in the raters' links; `quals study serve` then listens on it")
+    add("--output", type=Path, default=Path("study.sqlite"), help="file for the study; it is never overwritten")
+
+    add = step("serve", _SERVE).add_argument
+    add("study", type=Path, help="file of the study")
+    add("--host", default="127.0.0.1", help="address to listen on; one that others can reach needs --allow-remote")
+    add("--port", type=int, help="port to listen on; the study's if not given, any free one if 0")
+    add("--allow-remote", action="store_true", help="let other machines connect; the traffic is not encrypted")
+    text = "name in raters' links, such as that of a proxy that passes on the Host header; may be given again"
+    add("--hostname", action="append", default=[], help=text)
+
+    add = step("report", _REPORT).add_argument
+    add("study", type=Path, help="file of the study; it may be in use")
+    add("--json", type=Path, help="file for all numbers (.json)")
+    add("--figure", type=Path, help="file for a picture (.png or .svg)")
+    add("--least-passed", type=float, default=0.75, help="share of the attention checks that a rater must pass")
+    add("--exclude-failed", action="store_true", help="leave out the raters who passed fewer")
+    add("--resamples", type=int, default=1000, help="number of bootstrap resamples for the intervals")
+    add("--seed", type=int, default=0, help="random seed of the bootstrap")
+
+    add = step("link", _LINK).add_argument
+    add("study", type=Path, help="file of the study")
+    add("rater", help="name of the rater, such as rater-1")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    _STEPS[arguments.step][2](arguments)
-
-
-def _create_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("first", type=Path, metavar="A", help="the first system's summaries: JSON lines, CSV or parquet, one a row")
-    add("second", type=Path, metavar="B", help="the second system's, of the same documents")
-    add("--documents", type=Path, help="a table of the source texts, where A and B lack them")
-    add("--source-column", default="source", help="the column of source texts")
-    add("--summary-column", default="summary", help="the column of summaries, in A and in B")
-    add("--id-column", help="the column that rows are matched by; without it the source text, or id with --documents")
-    add("--names", nargs=2, metavar=("A", "B"), help="the systems' names in the report; without it the files'")
-    add("--items", type=int, help="documents to draw; without it all")
-    add("--checks", type=int, default=4, help="attention checks among them")
-    add("--raters", type=int, default=2, help="how many people judge; an even number balances the sides of each item")
-    add("--seed", type=int, default=0, help="of the draw, the orders and the sides")
-    add("--output", type=Path, default=Path("study.sqlite"), help="the study's file; never overwritten")
+    {"create": _create, "serve": _serve, "report": _report, "link": _link}[arguments.step](arguments)
 
 
 def _create(arguments: argparse.Namespace) -> None:
@@ -55,65 +80,36 @@ def _create(arguments: argparse.Namespace) -> None:
 
     output: Path = arguments.output
     documents: Path | None = arguments.documents
-    inputs = [arguments.first, arguments.second, *([documents] if documents else [])]
-    check_output(output, SUFFIXES, inputs)
+    check_output(output, SUFFIXES, [arguments.first, arguments.second, *([documents] if documents else [])])
     if output.exists():
         raise ValueError(already(output))
     if arguments.raters < 1:
         raise ValueError(f"--raters is {arguments.raters}: give 1 or more.")
+    if not 1 <= arguments.port <= 65535:
+        raise ValueError(f"--port is {arguments.port}: give 1 to 65535, because the raters' links name it.")
     systems = _names(arguments)
     identifier = arguments.id_column or ("id" if documents else None)
     columns = Columns(arguments.source_column, arguments.summary_column, identifier)
     pairs = read_pairs(arguments.first, arguments.second, documents, columns)
     items = draw_items(pairs, arguments.items, arguments.checks, arguments.seed)
     plans = [make_plan(items, rater, arguments.seed) for rater in range(arguments.raters)]
-    tokens = create_study(output, items, plans, systems, arguments.seed)
+    tokens = create_study(output, items, plans, systems, arguments.seed, arguments.port)
     drawn = [item for item in items if item.kind == "pair"]
     same = sum(item.summaries[0].split() == item.summaries[1].split() for item in drawn)
     lines = [("documents", f"{len(drawn)} of {len(pairs)}" + (f", {same} with identical summaries" if same else ""))]
     lines += [("checks", str(len(items) - len(drawn))), ("systems", f"{systems[0]} against {systems[1]}")]
     lines += [("written to", str(output))]
     say("\n".join(f"{name:<12}{value}" for name, value in lines))
-    say("\nOne link for each rater, shown only now. The part before # is that of `quals study serve`:")
-    say("\n".join(f"{name:<12}{_link(token)}" for name, token in tokens.items()))
-
-
-def _link_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, help="the study's file")
-    parser.add_argument("rater", help="whose link; its name, e.g. rater-1")
-
-
-def _renew(arguments: argparse.Namespace) -> None:
-    from contextlib import closing
-
-    from trainer_ext.study.store import Study
-
-    with closing(Study(arguments.study)) as study:
-        say(f"{arguments.rater:<12}{_link(study.renew_token(arguments.rater))}")
-
-
-def _serve_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("study", type=Path, help="the study's file")
-    add("--host", default="127.0.0.1", help="address to listen on; one that others can reach needs --allow-remote")
-    add("--port", type=int, default=_PORT, help="0 takes any free one")
-    add("--allow-remote", action="store_true", help="let other machines connect; the traffic is not encrypted")
-    add(
-        "--hostname",
-        action="append",
-        default=[],
-        help="a name in raters' links, e.g. of a proxy that passes on the Host header; may be given again",
-    )
+    say(f"\nOne link per rater, shown only now. They work while `quals study serve {output}` runs:")
+    say("\n".join(f"{name:<12}{_address(arguments.port, token)}" for name, token in tokens.items()))
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    from contextlib import closing
+    from quals.errors import require_extra
 
-    from trainer_ext.study import require
-    from trainer_ext.study.store import Study
-
-    require("starlette", "uvicorn")
+    require_extra("study", "starlette", "uvicorn")
     from trainer_ext.study.server import is_loopback, serve
+    from trainer_ext.study.store import Study
 
     remote = not is_loopback(arguments.host)
     if remote and not arguments.allow_remote:
@@ -126,33 +122,22 @@ def _serve(arguments: argparse.Namespace) -> None:
         )
 
     def ready(address: str) -> None:
-        say(f"{arguments.study} is served at {address}, with each rater's #... behind it. Ctrl-C ends it.")
+        say(f"{arguments.study} is served at {address}; a rater's link adds the part from # on. Ctrl-C ends it.")
         sys.stdout.flush()
 
     with closing(Study(arguments.study)) as study:
-        serve(study, arguments.host, arguments.port, arguments.hostname, ready)
-
-
-def _report_options(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("study", type=Path, help="the study's file; it may be in use")
-    add("--json", type=Path, help=".json: all numbers")
-    add("--figure", type=Path, help=".png or .svg: the table as bars")
-    add("--least-passed", type=float, default=0.75, help="share of the attention checks that a rater must pass")
-    add("--exclude-failed", action="store_true", help="leave out the raters who did not")
-    add("--resamples", type=int, default=1000, help="of the bootstrap, for the intervals")
-    add("--seed", type=int, default=0, help="of the bootstrap")
+        port = study.port if arguments.port is None else arguments.port
+        serve(study, arguments.host, port, arguments.hostname, ready)
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from contextlib import closing
+    from quals.errors import require_extra
 
     from trainer_ext.io.atomic import json_line, replacing
     from trainer_ext.io.tables import check_output
-    from trainer_ext.study import require
     from trainer_ext.study.store import Study
 
-    require("scipy", "krippendorff")
+    require_extra("study", "scipy", "krippendorff", *(["matplotlib"] if arguments.figure else []))
     from trainer_ext.study.figure import FIGURE_SUFFIXES, write_figure
     from trainer_ext.study.report import make_report, markdown
 
@@ -160,23 +145,23 @@ def _report(arguments: argparse.Namespace) -> None:
         check_output(arguments.json, [".json"], [arguments.study])
     if arguments.figure:
         check_output(arguments.figure, FIGURE_SUFFIXES, [arguments.study])
-        require("matplotlib")
     with closing(Study(arguments.study)) as study:
         settings, rows = study.everything()
-    report = make_report(
-        settings,
-        rows,
-        least_passed=arguments.least_passed,
-        exclude_failed=arguments.exclude_failed,
-        resamples=arguments.resamples,
-        seed=arguments.seed,
-    )
+    names = ("least_passed", "exclude_failed", "resamples", "seed")
+    report = make_report(settings, rows, **{name: getattr(arguments, name) for name in names})
     if arguments.json:
         with replacing(arguments.json) as file:
             file.write(json_line(report.to_dict()))
     if arguments.figure:
         write_figure(report, arguments.figure)
     say(markdown(report))
+
+
+def _link(arguments: argparse.Namespace) -> None:
+    from trainer_ext.study.store import Study
+
+    with closing(Study(arguments.study)) as study:
+        say(f"{arguments.rater:<12}{_address(study.port, study.renew_token(arguments.rater))}")
 
 
 def _names(arguments: argparse.Namespace) -> tuple[str, str]:
@@ -191,17 +176,5 @@ def _names(arguments: argparse.Namespace) -> tuple[str, str]:
     return first, second
 
 
-def _link(token: str) -> str:
-    return f"http://127.0.0.1:{_PORT}/#{token}"
-
-
-_STEPS = {
-    "create": (
-        "draw documents, blind and balance them for each rater, and print the raters' links",
-        _create_options,
-        _create,
-    ),
-    "serve": ("show a study to raters' browsers and save their answers", _serve_options, _serve),
-    "report": ("what raters found: tables as Markdown, and a figure and JSON if asked for", _report_options, _report),
-    "link": ("give a rater a new link in place of a lost one", _link_options, _renew),
-}
+def _address(port: int, token: str) -> str:
+    return f"http://127.0.0.1:{port}/#{token}"

@@ -28,7 +28,7 @@ _BASE = "make a base for a QAGen: a small BART from a BERT encoder, or a T5 with
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    models = parser.add_subparsers(dest="trained", required=True, metavar="MODEL")
+    models = parser.add_subparsers(dest="trained", required=True, metavar="MODEL", help="model to train")
     for name, (recipe, summary) in _RECIPES.items():
         command = models.add_parser(
             name, help=summary, description=_sentence(summary), formatter_class=parser.formatter_class

@@ -47,4 +47,4 @@ def remove_leftovers(path: Path) -> None:
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         with suppress(OSError):
             if left.lstat().st_mtime < time.time() - _LONG:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()

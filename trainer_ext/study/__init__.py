@@ -8,19 +8,18 @@ never learn which system wrote which; a *verdict* is an answer seen from the fir
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 
-EXTRA = 'pip install ".[study]" in a clone'
+PORT = 8040  # of a study that names no other
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """What is judged.
+    """A quality that raters judge.
 
     Attributes:
-        key: its name in files and addresses.
-        name: for people.
-        question, hint: what a rater reads.
+        key: name in files and addresses.
+        name: name for people.
+        question, hint: texts that a rater reads.
     """
 
     key: str
@@ -50,16 +49,3 @@ ATTRIBUTES = (
     ),
 )
 CHOICES = ("first", "equal", "second")  # of the two summaries as the rater sees them
-
-
-def require(*modules: str) -> None:
-    """Find out before the work whether the libraries of the extra ``study`` are there.
-
-    Raises:
-        ValueError: one is not installed.
-    """
-    for name in modules:
-        try:
-            import_module(name)
-        except ImportError as error:
-            raise ValueError(f"This needs {name}, which is not installed: {EXTRA}.") from error

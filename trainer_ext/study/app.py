@@ -6,38 +6,42 @@ which another site's page cannot send: there is no cookie to abuse.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-import sqlite3
 from collections.abc import Collection
+from dataclasses import asdict
+from functools import cache
 from importlib import resources
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from trainer_ext.study import ATTRIBUTES, CHOICES
 from trainer_ext.study.guard import Guard
 from trainer_ext.study.store import Study
 
 LARGEST_BODY = 1024  # bytes; an answer has about 20
+_BODY_SECONDS = 10.0  # to wait for a body
+_MOST_SAVERS = 16  # threads
 _LONGEST_TOKEN = 200
-_MOST_DIGITS = 9  # of a place; SQLite takes 18
+_MOST_DIGITS = 9  # digits of a place; SQLite takes 18
 _KEYS = {attribute.key for attribute in ATTRIBUTES}
 _ASSETS = {"/": "index.html", "/study.css": "study.css", "/study.js": "study.js"}
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 
-def make_app(study: Study, hostnames: Collection[str] = ()) -> Starlette:
+def make_app(study: Study, hostnames: Collection[str] = ()) -> ASGIApp:
     """The application.
 
     Args:
-        study: what is served; it stays open.
+        study: the study to serve; it stays open.
         hostnames: see :class:`~trainer_ext.study.guard.Guard`.
     """
     routes = [Route(path, _asset(name)) for path, name in _ASSETS.items()]
@@ -46,11 +50,12 @@ def make_app(study: Study, hostnames: Collection[str] = ()) -> Starlette:
         Route("/api/tasks/{place}", _task),
         Route("/api/tasks/{place}/{attribute}", _answer, methods=["PUT"]),
     ]
-    handlers: Any = {HTTPException: _explain, sqlite3.OperationalError: _not_now, OSError: _not_now}
-    app = Starlette(routes=routes, middleware=[Middleware(Guard, hostnames=hostnames)], exception_handlers=handlers)
+    handlers: Any = {HTTPException: _explain, OSError: _not_now}
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.study = study
-    return app
+    # Around the whole application: as its middleware it would stand within the one that answers a defect of ours.
+    return Guard(app, hostnames)
 
 
 def _asset(name: str) -> Any:
@@ -67,8 +72,9 @@ def _asset(name: str) -> Any:
 def _session(request: Request) -> Response:
     study, rater = _who(request)
     tasks, answers = study.answers(rater)
-    attributes = [{"key": one.key, "name": one.name, "question": one.question, "hint": one.hint} for one in ATTRIBUTES]
-    return JSONResponse({"attributes": attributes, "tasks": tasks, "answers": answers})
+    return JSONResponse(
+        {"attributes": [asdict(attribute) for attribute in ATTRIBUTES], "tasks": tasks, "answers": answers}
+    )
 
 
 def _task(request: Request) -> Response:
@@ -80,8 +86,17 @@ def _task(request: Request) -> Response:
 
 
 async def _answer(request: Request) -> Response:
-    body = await _body(request)
-    return await run_in_threadpool(_save, request, body)
+    try:
+        body = await asyncio.wait_for(_body(request), _BODY_SECONDS)
+    except asyncio.TimeoutError as error:
+        raise HTTPException(408, "The body did not come in time.") from error
+    # In threads of their own: where the file is locked, those who save wait, and those who read do not.
+    return await to_thread.run_sync(_save, request, body, limiter=_savers())
+
+
+@cache
+def _savers() -> CapacityLimiter:
+    return CapacityLimiter(_MOST_SAVERS)
 
 
 def _save(request: Request, body: bytes) -> Response:

@@ -1,7 +1,8 @@
-"""A study as a figure: a bar for each attribute, from better over equal to worse."""
+"""A study as a picture: who is better in each attribute and how surely, and whose attention checks failed."""
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,21 @@ from quals.markup import BLUE, ORANGE
 from quals.words import printable
 
 from trainer_ext.io.atomic import replacing
-from trainer_ext.study.report import Report, Result
+from trainer_ext.study.report import Report, Result, attention_notes, chance, winner
 
 FIGURE_SUFFIXES = (".png", ".svg")
 
-# Inches.
-_WIDTH, _ROW, _HEAD, _FOOT = 8.0, 0.8, 0.85, 0.35
-_LEFT, _RIGHT = 2.05, 0.35
-_DPI = 160
-_NARROW = 0.06  # share below which a part has no room for its number
-_LONGEST_NAME = 48  # characters
-
+_WIDTH, _ROW, _HEAD = 8.0, 0.8, 0.75  # inches
+_NOTE = 0.2  # height of a line of notes
+_NARROW = 0.06  # a part below this share has no room for its number
+_LONGEST_NAME = 24  # characters of one system's name
 _INK, _MUTED, _NEUTRAL = "#1b1f24", "#626a73", "#dfe3e8"
 
 
 def write_figure(report: Report, path: Path) -> None:
     """Draw documents' verdicts as PNG or SVG, by the suffix; ``path`` changes only on success.
+
+    The same report gives the same bytes.
 
     Raises:
         OSError: the file could not be written.
@@ -33,58 +33,83 @@ def write_figure(report: Report, path: Path) -> None:
     from matplotlib.figure import Figure
 
     kind = path.suffix.lower().removeprefix(".")
-    height = _HEAD + _ROW * len(report.results) + _FOOT
-    with matplotlib.rc_context({"svg.hashsalt": "quals", "font.family": "DejaVu Sans"}), replacing(path) as file:
+    settings: Any = {"svg.hashsalt": "quals", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
+    notes = _notes(report)
+    rows = _ROW * len(report.results)
+    foot = _NOTE * (len(notes) + 3.5)
+    height = _HEAD + rows + foot
+    with matplotlib.rc_context(settings), replacing(path) as file:
         figure = Figure(figsize=(_WIDTH, height), facecolor="white")
-        axes: Any = figure.add_axes(
-            (_LEFT / _WIDTH, _FOOT / height, 1 - (_LEFT + _RIGHT) / _WIDTH, _ROW * len(report.results) / height)
-        )
-        axes.set(xlim=(0, 1), ylim=(len(report.results) - 0.5, -0.5))
-        axes.set_axis_off()
+        shares, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+        figure.subplots_adjust(left=0.21, right=0.97, top=1 - _HEAD / height, bottom=foot / height, wspace=0.1)
         for row, result in enumerate(report.results):
-            _bar(axes, row, result)
-        _header(figure, report, height)
-        # The same report gives the same bytes: no date.
-        figure.savefig(file, format=kind, dpi=_DPI, metadata={"Date": None} if kind == "svg" else None)
+            _shares(shares, row, result)
+            _difference(differences, row, report, result)
+        _describe(figure, shares, differences, report, height)
+        for number, note in enumerate(notes):
+            figure.text(0.02, (foot - 0.6 - _NOTE * number) / height, note, fontsize=8.5, color=_MUTED, va="top")
+        figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
 
 
-def _bar(axes: Any, row: int, result: Result) -> None:
+def _shares(axes: Any, row: int, result: Result) -> None:
+    """A bar of better, equal and worse documents."""
     tally = result.documents
-    parts = ((tally.better, BLUE, "white"), (tally.equal, _NEUTRAL, _INK), (tally.worse, ORANGE, _INK))
-    axes.text(-0.02, row - 0.08, result.name, ha="right", va="center", fontsize=10.5, color=_INK)
-    if not tally.total:
-        axes.text(0, row, "no judgement yet", ha="left", va="center", fontsize=10, color=_MUTED)
-        return
-    chance = "p < 0.001" if result.sign_test < 0.001 else f"p = {result.sign_test:.3f}"
-    axes.text(-0.02, row + 0.19, chance, ha="right", va="center", fontsize=8.5, color=_MUTED)
     left = 0.0
-    for count, color, ink in parts:
-        share = count / tally.total
-        axes.barh(row, share, left=left, height=0.62, color=color, edgecolor="white", linewidth=1)
+    for count, color, ink in (
+        (tally.better, BLUE, "white"),
+        (tally.equal, _NEUTRAL, _INK),
+        (tally.worse, ORANGE, _INK),
+    ):
+        share = count / max(1, tally.total)
+        axes.barh(row, share, left=left, height=0.55, color=color, edgecolor="white")
         if share >= _NARROW:
-            axes.text(left + share / 2, row, str(count), ha="center", va="center", fontsize=10, color=ink)
+            axes.text(left + share / 2, row, str(count), ha="center", va="center", color=ink)
         left += share
 
 
-def _header(figure: Any, report: Report, height: float) -> None:
-    from matplotlib.patches import Rectangle
+def _difference(axes: Any, row: int, report: Report, result: Result) -> None:
+    """The share of better less that of worse, with its interval, and who is better."""
+    tally = result.documents
+    if not tally.total:
+        axes.text(0, row, "no judgement yet", ha="center", va="center", color=_MUTED)
+        return
+    low, high = tally.difference_interval
+    better = winner(report, result)
+    color = _MUTED if better is None else (BLUE if tally.difference > 0 else ORANGE)
+    whiskers = [[tally.difference - low], [high - tally.difference]]
+    axes.errorbar(tally.difference, row, xerr=whiskers, fmt="o", color=color, capsize=4)
+    said = f"{_short(better)} better" if better else "undecided"
+    axes.text(0, row - 0.28, f"{said}, {chance(result)}", ha="center", va="center", color=_INK, backgroundcolor="white")
+
+
+def _describe(figure: Any, shares: Any, differences: Any, report: Report, height: float) -> None:
+    """Title, legend and axes."""
+    from matplotlib.patches import Patch
 
     first, second = (_short(name) for name in report.systems)
-    left = _LEFT / _WIDTH
-    figure.text(
-        left, 1 - 0.28 / height, f"{first} against {second}", fontsize=12, weight="bold", color=_INK, parse_math=False
+    figure.text(0.02, 1 - 0.25 / height, f"{first} against {second}", fontsize=12, weight="bold", color=_INK)
+    words = ((BLUE, f"{first} better"), (_NEUTRAL, "equal"), (ORANGE, f"{second} better"))
+    handles = [Patch(color=color, label=word) for color, word in words]
+    figure.legend(handles=handles, ncols=3, loc="upper left", bbox_to_anchor=(0.01, 1 - 0.38 / height), frameon=False)
+    shares.set(xlim=(0, 1), xlabel="documents", yticks=range(len(report.results)))
+    shares.set_yticklabels([textwrap.fill(result.name, 16) for result in report.results])
+    shares.set_ylim(len(report.results) - 0.5, -0.5)
+    shares.set_xticks([])
+    differences.set(
+        xlim=(-1.1, 1.1), xlabel="share better less share worse, 95% interval", xticks=[-1, -0.5, 0, 0.5, 1]
     )
-    x = left
-    for color, word in ((BLUE, "better"), (_NEUTRAL, "equal"), (ORANGE, "worse")):
-        figure.add_artist(Rectangle((x, 1 - 0.62 / height), 0.13 / _WIDTH, 0.13 / height, color=color))
-        figure.text(x + 0.2 / _WIDTH, 1 - 0.605 / height, word, fontsize=9.5, color=_INK)
-        x += 0.95 / _WIDTH
+    differences.axvline(0, color=_NEUTRAL, linewidth=1, zorder=0)
+    for axes in (shares, differences):
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, labelcolor=_INK)
+
+
+def _notes(report: Report) -> list[str]:
     judges = len(report.raters) - len(report.excluded)
-    note = f"documents, by the majority of {judges} rater{'' if judges == 1 else 's'}; p: exact sign test"
-    figure.text(left, 0.12 / height, note, fontsize=8.5, color=_MUTED)
+    basis = f"Verdicts by the majority of {judges} rater{'' if judges == 1 else 's'}; p: exact sign test."
+    return [line for note in (basis, *attention_notes(report)) for line in textwrap.wrap(printable(note), 110)]
 
 
 def _short(name: str) -> str:
     shown = printable(name)
-    half = _LONGEST_NAME // 2
-    return shown if len(shown) <= half else shown[: half - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"

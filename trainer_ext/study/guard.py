@@ -1,4 +1,4 @@
-"""What every request must pass, and every answer carries: against other sites, rebound names and injected scripts."""
+"""The checks that every request must pass and the headers of every answer: against other sites and injected scripts."""
 
 from __future__ import annotations
 

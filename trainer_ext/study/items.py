@@ -1,4 +1,4 @@
-"""What is judged: documents drawn at random, and attention checks whose right answer is known."""
+"""The items to judge: documents drawn at random, and attention checks with a known right answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Item:
     Attributes:
         kind: ``pair``: the two systems'. ``foreign``: a summary of the document, then one of another document.
             ``identical``: one summary twice.
-        key: the document's, of :class:`~trainer_ext.study.pairing.Pair`.
+        key: the document's, as in :class:`~trainer_ext.study.pairing.Pair`.
         document: the source text.
         summaries: the two texts.
     """
@@ -32,19 +32,19 @@ class Item:
 
 
 def draw_items(pairs: Sequence[Pair], count: int | None, checks: int, seed: int) -> list[Item]:
-    """Items for all raters, checks last; the same for the same arguments.
+    """Items for all raters, checks last; the same arguments give the same items.
 
-    Checks are made of documents that were not drawn, as long as there are some, because a document that comes twice
-    gives a check away. They are foreign and identical in turn.
+    Checks are made of documents that were not drawn, if there are any, because a document that comes twice gives a
+    check away. Foreign and identical checks alternate.
 
     Args:
-        pairs: what to draw from.
-        count: documents to draw, from 1; None is all.
-        checks: attention checks, from 0.
-        seed: of the draw.
+        pairs: the documents to draw from.
+        count: number of documents to draw, from 1; None is all.
+        checks: number of attention checks, from 0.
+        seed: random seed of the draw.
 
     Raises:
-        ValueError: there are not so many documents, or a check cannot be made of them.
+        ValueError: there are fewer documents, or a check cannot be made of them.
     """
     if count is None:
         count = len(pairs)
@@ -60,7 +60,7 @@ def draw_items(pairs: Sequence[Pair], count: int | None, checks: int, seed: int)
     rng = random.Random(f"{seed}/checks")
     usable = [pair for pair in (*spare, *drawn) if any(text.strip() for text in pair.summaries)]
     if checks and not usable:
-        raise ValueError("All summaries are blank, so that there is nothing to check attention with: give --checks 0.")
+        raise ValueError("All summaries are blank, so attention cannot be checked: give --checks 0.")
     for number in range(checks):
         pair = usable[number % len(usable)]
         own = rng.choice([text for text in pair.summaries if text.strip()])
@@ -70,14 +70,14 @@ def draw_items(pairs: Sequence[Pair], count: int | None, checks: int, seed: int)
 
 
 def _foreign(pair: Pair, own: str, pairs: Sequence[Pair], rng: random.Random) -> str:
-    """A summary of another document that shares as few words as possible with this one, as long as ``own`` if it can.
+    """A summary of another document, with few words in common with this one and about as long as ``own``.
 
     Raises:
         ValueError: there is no other document.
     """
     others = [other for other in pairs if other.key != pair.key]
     if not others:
-        raise ValueError("A check needs the summary of another document, and there is none: give --checks 0.")
+        raise ValueError("A check needs the summary of another document, and there is only one: give --checks 0.")
     tried = [text for other in rng.sample(others, min(_TRIED, len(others))) for text in other.summaries if text.strip()]
     known = _words(pair.document)
 

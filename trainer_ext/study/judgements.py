@@ -1,4 +1,4 @@
-"""What raters said, with the blinding taken off, and how they did on the attention checks."""
+"""The raters' answers without the blinding, and their results on the attention checks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Judgement:
     """One answer.
 
     Attributes:
-        rater: their name.
-        item: the item's number.
-        kind: the item's.
-        attribute: key of what was judged.
-        verdict: 1: the item's first summary is better, 0: equal, -1: worse.
-        chose_first: of the two as shown; None where they were judged equal.
+        rater: name of the rater.
+        item: number of the item.
+        kind: kind of the item.
+        attribute: key of the attribute.
+        verdict: 1 if the item's first summary is better, 0 if they are equal, -1 if it is worse.
+        chose_first: whether the summary shown first was preferred; None if they were judged equal.
     """
 
     rater: str
@@ -36,10 +36,10 @@ class Rater:
     """How far a rater is, and whether they paid attention.
 
     Attributes:
-        name: of the rater.
-        tasks: how many they have, checks included.
-        complete: how many of them have all their answers.
-        checks, checks_answered, checks_passed: attention checks; one that is not yet decided counts as not answered.
+        name: name of the rater.
+        tasks: number of tasks, checks included.
+        complete: number of tasks with all their answers.
+        checks, checks_answered, checks_passed: numbers of attention checks; an undecided one counts as not answered.
     """
 
     name: str
@@ -50,15 +50,15 @@ class Rater:
     checks_passed: int
 
     def failed(self, least: float) -> bool:
-        """Whether they passed a smaller share than ``least`` of the checks that they answered."""
+        """Whether the rater passed a smaller share than ``least`` of the checks answered."""
         return self.checks_passed < least * self.checks_answered
 
 
 def read_judgements(rows: Sequence[Mapping[str, Any]]) -> list[Judgement]:
-    """The answers there are.
+    """The answers so far.
 
     Args:
-        rows: of :meth:`trainer_ext.study.store.Study.everything`.
+        rows: what :meth:`trainer_ext.study.store.Study.everything` returns.
     """
     judgements = []
     for row in rows:
@@ -98,14 +98,14 @@ def read_raters(rows: Sequence[Mapping[str, Any]]) -> list[Rater]:
 
 
 def passed(kind: Kind, verdicts: Mapping[str, int]) -> bool | None:
-    """Whether a check was passed; None while that is open.
+    """Whether a check was passed; None while it is undecided.
 
     A foreign summary must be judged the less consistent with the document. Identical summaries must be judged equal
     in everything.
 
     Args:
-        kind: of the check.
-        verdicts: by attribute, as far as there are any; 1 is for the item's first summary, which is the document's own.
+        kind: kind of the check.
+        verdicts: the answers so far by attribute; 1 prefers the item's first summary, which is the document's own.
     """
     if kind == "foreign":
         verdict = verdicts.get("consistency")

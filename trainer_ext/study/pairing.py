@@ -16,8 +16,8 @@ class Columns:
     """Names of columns.
 
     Attributes:
-        source, summary: the texts.
-        identifier: what rows are matched by; None is the source text itself.
+        source, summary: columns of the texts.
+        identifier: column that rows are matched by; None matches by the source text.
     """
 
     source: str
@@ -30,7 +30,7 @@ class Pair:
     """A document and both systems' summaries of it.
 
     Attributes:
-        key: its identifier, or the row of the first table (from 1) where there is none.
+        key: its identifier, or else its row in the first table (from 1).
         document: the source text.
         summaries: the first system's and the second's.
     """
@@ -44,17 +44,17 @@ def read_pairs(first: Path, second: Path, documents: Path | None, columns: Colum
     """The documents of both tables, in the first table's order.
 
     Args:
-        first, second: a table of summaries for each system, as :func:`trainer_ext.io.tables.read_table` takes them.
-        documents: a table of the source texts; None where both tables have them. It may hold more than are needed.
-        columns: the names of their columns; with ``documents`` there must be an identifier.
+        first, second: one table of summaries per system, as :func:`trainer_ext.io.tables.read_table` takes them.
+        documents: a table of the source texts, if the other two lack them; it may hold more documents.
+        columns: the names of their columns; ``documents`` needs an identifier.
 
     Raises:
-        ValueError: a table is unreadable, has a document twice, lacks one that the other has, or has another text
-            for it; or a document is blank. The message names the row.
+        ValueError: a table is unreadable, has a document twice, lacks a document of the other table, or has another
+            text for it; or a document is blank. The message names the row.
         OSError: a file cannot be read.
     """
     if documents is not None and columns.identifier is None:
-        raise ValueError(f"Rows can be matched with {documents} only by an identifier: name its column by --id-column.")
+        raise ValueError(f"Matching rows with {documents} needs an identifier: name its column with --id-column.")
     own = documents is None
     tables = [_Table(path, columns, with_summaries=True, with_documents=own) for path in (first, second)]
     _check_same_documents(tables[0], tables[1], columns)
@@ -89,7 +89,7 @@ class _Table:
         for row, key in enumerate(keys):
             if key in self.rows:
                 same = "document" if name is None else f"{name} {key!r}"
-                hint = "name a column that tells them apart by --id-column" if name is None else "give each its own"
+                hint = "name a column that tells them apart with --id-column" if name is None else "give each its own"
                 raise ValueError(
                     f"{path}: rows {self.rows[key] + 1} and {row + 1} have the same {same}; {hint}, or take one out."
                 )
@@ -104,7 +104,7 @@ def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> No
             raise ValueError(
                 f"{table.path} has {len(missing)} of {len(table.rows)} documents that {other.path} lacks, the first in "
                 f"row {row + 1} ({_shown(missing[0])}): both tables must hold the same documents, matched by "
-                f"{columns.identifier or columns.source!r}; another column can be named by --id-column."
+                f"{columns.identifier or columns.source!r}; --id-column names another column."
             )
     if columns.identifier is None or not first.documents:
         return
@@ -113,7 +113,7 @@ def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> No
         if _folded(first.documents[row]) != _folded(second.documents[other_row]):
             raise ValueError(
                 f"{first.path}, row {row + 1}, and {second.path}, row {other_row + 1}, have the {columns.identifier} "
-                f"{key!r} with different documents: mend one, or give the documents by --documents."
+                f"{key!r} with different documents: correct one, or give the documents with --documents."
             )
 
 
@@ -126,7 +126,7 @@ def _identifiers(table: Rows, column: str, path: Path) -> list[str]:
 
 
 def _folded(text: str) -> str:
-    """White space aside, because tables differ in line ends."""
+    """The text with single spaces, because tables differ in line ends."""
     return " ".join(text.split())
 
 

@@ -1,8 +1,8 @@
-"""In which order and on which side each rater sees the items: random, seeded and balanced.
+"""The order and the sides in which each rater sees the items: random, seeded and balanced.
 
 Raters come in couples. The second of a couple sees the first one's order backwards and every item with the sides
 exchanged, so that over a couple each item stands once on each side, and as often early as late. For one rater, sides
-are dealt in blocks of four, two each way, so that they stay balanced for whoever stops half way.
+are dealt in blocks of four, two each way, so that they stay balanced for a rater who stops half way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Task:
 
     Attributes:
         item: index into the items, from 0.
-        swapped: the item's second summary is shown first.
+        swapped: whether the item's second summary is shown first.
     """
 
     item: int
@@ -34,9 +34,9 @@ def make_plan(items: Sequence[Item], rater: int, seed: int) -> list[Task]:
     """The order of one rater.
 
     Args:
-        items: what is judged.
-        rater: its number, from 0; 0 and 1 are a couple, 2 and 3 the next.
-        seed: of the study.
+        items: the items to judge.
+        rater: number of the rater, from 0; 0 and 1 are a couple, 2 and 3 the next.
+        seed: random seed of the study.
     """
     couple, is_second = divmod(rater, 2)
     rng = random.Random(f"{seed}/couple {couple}")

@@ -1,4 +1,4 @@
-"""What a study found, as numbers, as JSON and as Markdown."""
+"""The results of a study, as numbers, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Tally:
     """How often the first system was better, equal or worse.
 
     Attributes:
-        total: documents or judgements.
-        better, equal, worse: how many of them.
-        better_share, equal_share, worse_share: 0 to 1, NaN of nothing.
+        total: number of documents or judgements.
+        better, equal, worse: number of them.
+        better_share, equal_share, worse_share: 0 to 1; NaN if there are none.
         better_interval, equal_interval, worse_interval: 95%, by resampling documents.
-        difference: share of better less share of worse, -1 to 1.
+        difference: share of better less share of worse, -1 to 1; above 0 the first system is better.
         difference_interval: its 95% interval.
     """
 
@@ -56,16 +56,18 @@ class Tally:
 
 @dataclass(frozen=True)
 class Result:
-    """What was found for one attribute.
+    """The result for one attribute.
 
     Attributes:
         key, name: the attribute's.
-        documents: a verdict a document, by the majority of its raters.
+        documents: one verdict per document, by the majority of its raters.
         judgements: every rater's verdict of every document.
-        sign_test: p of the split of the documents' verdicts.
-        alpha: Krippendorff's, ordinal; NaN is undefined.
-        alpha_interval: 95%.
-        first_shown: of the judgements that are not equal, the share for the summary that was shown first; NaN of none.
+        sign_test: p of the split of the documents' verdicts, 0 to 1.
+        alpha: Krippendorff's, ordinal, at most 1; NaN is undefined.
+        alpha_interval: 95%, over the resamples in which alpha is defined.
+        alpha_undefined: number of resamples in which it is not.
+        first_shown: share of the judgements that are not equal which preferred the summary shown first; NaN if there
+            are none.
     """
 
     key: str
@@ -75,6 +77,7 @@ class Result:
     sign_test: float
     alpha: float
     alpha_interval: Interval
+    alpha_undefined: int
     first_shown: float
 
 
@@ -84,13 +87,13 @@ class Report:
 
     Attributes:
         systems: names of the first system and the second.
-        documents: how many were drawn.
-        raters: all of them.
-        failed: those who passed too few checks.
-        excluded: those whose judgements are not in the results.
-        least_passed: share of checks that a rater must pass.
-        resamples, seed: of the bootstrap.
-        results: one an attribute.
+        documents: number of documents drawn.
+        raters: all raters.
+        failed: names of the raters who passed too few checks.
+        excluded: names of the raters whose judgements are not in the results.
+        least_passed: share of the checks that a rater must pass.
+        resamples, seed: number and random seed of the bootstrap's resamples.
+        results: one per attribute.
     """
 
     systems: tuple[str, str]
@@ -118,14 +121,14 @@ def make_report(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Report:
-    """Evaluate the answers there are; missing ones are left out, and checks are in no result.
+    """Evaluate the answers so far; missing answers and attention checks are in no result.
 
     Args:
-        settings, rows: of :meth:`trainer_ext.study.store.Study.everything`.
+        settings, rows: what :meth:`trainer_ext.study.store.Study.everything` returns.
         least_passed: share of the answered checks that a rater must pass, 0 to 1.
-        exclude_failed: leave out the judgements of those who did not.
-        resamples: of the bootstrap, from 1.
-        seed: of the bootstrap.
+        exclude_failed: leave out the judgements of raters who passed fewer.
+        resamples: number of bootstrap resamples, from 1.
+        seed: random seed of the bootstrap.
 
     Raises:
         ValueError: an argument is out of range.
@@ -171,6 +174,32 @@ def markdown(report: Report) -> str:
     return "\n".join(_lines(report))
 
 
+def winner(report: Report, result: Result) -> str | None:
+    """The system that is better by the 95% interval of the documents' difference; None if that holds 0."""
+    low, high = result.documents.difference_interval
+    if low > 0:
+        return report.systems[0]
+    return report.systems[1] if high < 0 else None
+
+
+def chance(result: Result) -> str:
+    """The sign test's p for people."""
+    if not result.documents.total:
+        return "-"
+    return "p < 0.001" if result.sign_test < 0.001 else f"p = {result.sign_test:.3f}"
+
+
+def attention_notes(report: Report) -> list[str]:
+    """One sentence per rater who failed the attention checks."""
+    notes = []
+    for rater in report.raters:
+        if rater.name in report.failed:
+            counted = "left out" if rater.name in report.excluded else "counted all the same"
+            passed = f"passed {rater.checks_passed} of {rater.checks_answered} attention checks"
+            notes.append(f"{rater.name} {passed} and failed: the judgements are {counted}.")
+    return notes
+
+
 def _result(
     key: str, name: str, judgements: Sequence[Judgement], items: Sequence[int], number: int, seed: int
 ) -> Result:
@@ -191,6 +220,7 @@ def _result(
         sign_test=sign_test(int(verdicts[:, BETTER].sum()), int(verdicts[:, WORSE].sum())),
         alpha=alpha(counts),
         alpha_interval=interval(agreements),
+        alpha_undefined=int(np.isnan(agreements).sum()),
         first_shown=sum(sided) / len(sided) if sided else math.nan,
     )
 
@@ -219,17 +249,19 @@ def _lines(report: Report) -> Iterator[str]:
     first, second = map(_cell, report.systems)
     yield f"**{first}** against **{second}**: {report.documents} documents, {len(report.raters)} raters"
     yield ""
-    yield f"| {first} is | documents | better | equal | worse | better - worse | sign test |"
-    yield "|---|---:|---:|---:|---:|---:|---:|"
+    yield f"| {first} is | documents | better | equal | worse | better - worse | sign test | who is better |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---|"
     for result in report.results:
         tally = result.documents
         numbers = f"{tally.better} | {tally.equal} | {tally.worse}"
         difference = _with_interval(tally.difference, tally.difference_interval, "+.2f")
-        yield f"| {result.name} | {tally.total} | {numbers} | {difference} | {_chance(result)} |"
+        better = _cell(winner(report, result) or "undecided") if tally.total else "-"
+        yield f"| {result.name} | {tally.total} | {numbers} | {difference} | {chance(result)} | {better} |"
     yield ""
     yield (
-        "A verdict a document: what more than half of its raters said, equal where no verdict has so many. Sign test: "
-        "exact, two-sided, ties left out, not corrected for three attributes."
+        "One verdict per document: the verdict of more than half of its raters, or equal if there is none. A system is "
+        "better if the 95% interval of the difference leaves out 0. Sign test: exact, two-sided, without ties, not "
+        "corrected for three attributes."
     )
     yield ""
     yield "| of all judgements | n | better | equal | worse | alpha | for the first shown |"
@@ -246,10 +278,17 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"| {result.name} | {tally.total} | {' | '.join(parts)} |"
     yield ""
     yield (
-        f"In brackets: 95% intervals, {report.resamples:,} resamples of documents. Alpha: Krippendorff's, ordinal, "
-        "over documents with two raters or more. For the first shown: of the judgements that are not equal; far from "
-        "50% would mean that the side decided."
+        f"In brackets: 95% intervals over {report.resamples:,} resamples of documents. Alpha: Krippendorff's, ordinal, "
+        "over documents with two raters or more. For the first shown: the share of unequal judgements that preferred "
+        "the summary shown first; far from 50% means that the side decided."
     )
+    for result in report.results:
+        if result.alpha_undefined and result.documents.total:
+            yield ""
+            yield (
+                f"Alpha of {result.name} is undefined in {result.alpha_undefined:,} of {report.resamples:,} resamples, "
+                "where all verdicts are the same or no document has two; its interval leaves these resamples out."
+            )
     yield ""
     yield "| rater | complete | checks passed | |"
     yield "|---|---:|---:|---|"
@@ -258,8 +297,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"| {_cell(rater.name)} | {rater.complete} of {rater.tasks} | {checks} | {_attention(report, rater)} |"
     yield ""
     yield (
-        f"Attention checks are in no result. A rater must pass {report.least_passed:.0%} of those answered: a "
-        "summary of another document is the less consistent one; identical summaries are equal in everything."
+        f"Attention checks are in no result. A rater must pass {report.least_passed:.0%} of the checks answered: a "
+        "summary of another document is the less consistent one; identical summaries are equal in every attribute."
     )
 
 
@@ -269,12 +308,6 @@ def _attention(report: Report, rater: Rater) -> str:
     if rater.name not in report.failed:
         return "passed"
     return "**failed**, excluded" if rater.name in report.excluded else "**failed**, included"
-
-
-def _chance(result: Result) -> str:
-    if not result.documents.total:
-        return "-"
-    return "p < 0.001" if result.sign_test < 0.001 else f"p = {result.sign_test:.3f}"
 
 
 def _with_interval(value: float, limits: Interval, form: str) -> str:
@@ -288,7 +321,7 @@ def _number(value: float, form: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """A name in a table: in one line, and no mark-up."""
+    """A name in a table: one line without mark-up."""
     return "".join(f"\\{letter}" if letter in "\\|*_`<>[]&" else letter for letter in " ".join(text.split()))
 
 

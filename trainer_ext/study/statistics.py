@@ -1,6 +1,6 @@
-"""Numbers of a study: verdicts by majority, sign test, bootstrap over documents, agreement of raters.
+"""The statistics of a study: verdicts by majority, sign test, bootstrap over documents, agreement of raters.
 
-Everywhere ``counts`` has shape (documents, 3): how many raters judged a document's first system worse, equal, better.
+``counts`` always has shape (documents, 3): the number of raters who judged the first system worse, equal, better.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ WORSE, EQUAL, BETTER = range(3)
 
 
 def majority(counts: Counts) -> Counts:
-    """One verdict a document, shape (documents, 3), one-hot; documents that nobody judged are left out.
+    """One verdict per document, shape (documents, 3), one-hot; documents that nobody judged are left out.
 
-    It is what more than half of its raters said, and equal where no verdict has so many.
+    The verdict is that of more than half of the document's raters, or equal if there is none.
     """
     judged = counts[counts.sum(axis=1) > 0]
     has_majority = 2 * judged > judged.sum(axis=1, keepdims=True)  # (documents, 3), at most one a row
@@ -28,10 +28,10 @@ def majority(counts: Counts) -> Counts:
 
 
 def sign_test(better: int, worse: int) -> float:
-    """Chance of a split at least so uneven if either were as likely: exact, two-sided; ties are left out.
+    """Probability of a split at least as uneven if both sides are equally likely: exact, two-sided, without ties.
 
     Returns:
-        0 to 1; 1 where nothing is left.
+        0 to 1; 1 if all are ties.
     """
     from scipy.stats import binomtest
 
@@ -49,19 +49,19 @@ def shares(counts: Counts) -> Floats:
 def resamples(documents: int, number: int, seed: int) -> Counts:
     """Indices of bootstrap resamples of whole documents, shape (number, documents).
 
-    Judgements of one document are no independent evidence, so intervals over judgements would be too narrow.
+    Judgements of one document depend on one another, so intervals over judgements would be too narrow.
     """
     return np.random.default_rng(seed).integers(documents, size=(number, documents), dtype=np.int64)
 
 
 def alpha(counts: Counts) -> float:
-    """Krippendorff's alpha: 1 is full agreement, 0 what chance gives.
+    """Krippendorff's alpha: 1 is full agreement, 0 is agreement by chance.
 
-    Ordinal, because the verdicts are ordered: to say better against worse is more of a disagreement than better against
-    equal, and how much more is not known.
+    Ordinal, because the verdicts are ordered: better and worse disagree more than better and equal, by an unknown
+    amount.
 
     Returns:
-        NaN where no document has two raters, or where all of them said the same of all documents.
+        NaN if no document has two raters, or all verdicts are the same.
     """
     import krippendorff
 
@@ -72,7 +72,7 @@ def alpha(counts: Counts) -> float:
 
 
 def interval(values: Floats, level: float = 0.95) -> Interval:
-    """Percentile interval of bootstrapped values, undefined ones left out; NaNs where all are."""
+    """Percentile interval of the bootstrapped values that are not NaN; NaNs if all are."""
     known = values[~np.isnan(values)]
     if not len(known):
         return math.nan, math.nan

@@ -1,7 +1,7 @@
 """A study in one SQLite file: its items, each rater's tasks, and every answer from the moment of its click.
 
-An answer is one row by its key (rater, place, attribute), written over and never added to; it is on disk before the
-rater sees it as saved (write-ahead log, synchronous=FULL). Of a rater's token only a hash is kept.
+An answer is one row by its key (rater, place, attribute), which a later answer replaces; it is on disk before the rater
+sees it as saved (write-ahead log, synchronous=FULL). Only a hash of a rater's token is kept.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,7 +18,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from trainer_ext.study import ATTRIBUTES, CHOICES
+from trainer_ext.io.atomic import remove_leftovers
+from trainer_ext.study import ATTRIBUTES, CHOICES, PORT
 from trainer_ext.study.items import Item
 from trainer_ext.study.plan import Task
 
@@ -52,16 +53,22 @@ PRAGMA user_version = {_VERSION};
 
 
 def create_study(
-    path: Path, items: Sequence[Item], plans: Sequence[Sequence[Task]], systems: tuple[str, str], seed: int
+    path: Path,
+    items: Sequence[Item],
+    plans: Sequence[Sequence[Task]],
+    systems: tuple[str, str],
+    seed: int,
+    port: int = PORT,
 ) -> dict[str, str]:
     """Write a new study; ``path`` appears whole or not at all, and is never overwritten.
 
     Args:
         path: the file.
-        items: what is judged.
+        items: the items to judge.
         plans: the tasks of each rater.
         systems: names of the first system and the second.
-        seed: what the items and plans came from, for the record.
+        seed: the seed of items and plans, for the record.
+        port: the port in the raters' links, on which the study is served unless another is asked for.
 
     Returns:
         Each rater's token by their name. Tokens are random whatever the seed, and kept nowhere.
@@ -72,17 +79,21 @@ def create_study(
     """
     tokens = {f"rater-{number}": new_token() for number in range(1, len(plans) + 1)}
     target = path.resolve()
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
-        temporary = Path(folder) / target.name
-        try:
-            with closing(sqlite3.connect(temporary)) as connection, connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.executescript(_SCHEMA)
-                _fill(connection, items, plans, systems, seed, tokens)
-        except sqlite3.Error as error:
-            raise OSError(f"{path} could not be written: {error}; no file was left behind.") from error
-        _appear(temporary, target, path)
+    remove_leftovers(path)
+    folder = target.with_name(f".{target.name}.{os.getpid()}.tmp")  # a folder: SQLite writes files beside its own
+    try:
+        folder.mkdir()
+        with closing(sqlite3.connect(folder / target.name)) as connection, connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.executescript(_SCHEMA)
+            settings = {"system_a": systems[0], "system_b": systems[1], "seed": str(seed), "port": str(port)}
+            _fill(connection, items, plans, settings, tokens)
+        _appear(folder / target.name, target, path)
+    except sqlite3.Error as error:
+        raise OSError(f"{path} could not be written: {error}; no file was left behind.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return tokens
 
 
@@ -94,11 +105,13 @@ def new_token() -> str:
 class Study:
     """An existing study. It may be used from several threads, and by several processes at once.
 
+    Answers are saved through one connection and read through another, so that nobody who reads waits for a writer.
+
     Args:
         path: the file.
 
     Raises:
-        ValueError: there is no such file, or it holds no study of this version.
+        ValueError: there is no such file, it is damaged, or it holds no study of this version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -106,32 +119,49 @@ class Study:
         if not path.is_file():
             raise ValueError(f"There is no file {path}: make a study with `quals study create` first.")
         self._identity = _identity(path)
-        self._lock = threading.Lock()
+        self._writing, self._reading = threading.Lock(), threading.Lock()
+        opened: list[sqlite3.Connection] = []
         try:
-            self._connection = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=rw",  # rw: connecting must not make a new file
-                uri=True,
-                timeout=_PATIENCE,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-        except sqlite3.Error as error:
-            raise self._unusable(error) from error
-        try:
+            for _ in range(2):
+                opened.append(self._connect())
+            self._writer, self._reader = opened
             self._check_header()
             for setting in _SETTINGS:
-                self._connection.execute(f"PRAGMA {setting}")
-        except ValueError:
-            self._connection.close()
-            raise
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise self._unusable(error) from error
+                self._writer.execute(f"PRAGMA {setting}")
+            self._reader.execute("PRAGMA query_only = ON")
+            [(problem,)] = self._reader.execute("PRAGMA quick_check(1)").fetchall()
+            if problem != "ok":
+                raise sqlite3.DatabaseError(" ".join(problem.split()))
+        except (ValueError, sqlite3.Error) as error:
+            for connection in opened:
+                connection.close()
+            if isinstance(error, ValueError):
+                raise
+            raise ValueError(
+                f"{self.path} cannot be opened as a study ({error}): give a file that `quals study create` made, whole "
+                "and in a folder that can be written to."
+            ) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode=rw",  # rw: connecting must not make a new file
+            uri=True,
+            timeout=_PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
 
     def close(self) -> None:
-        """Give the file back; SQLite then moves its log into it."""
-        with self._lock:
-            self._connection.close()
+        """Close the file; SQLite then moves its log into it."""
+        with self._reading, self._writing:
+            self._reader.close()
+            self._writer.close()
+
+    @property
+    def port(self) -> int:
+        """The port in the raters' links."""
+        rows = self._rows("SELECT value FROM study WHERE name = 'port'")
+        return int(rows[0]["value"]) if rows else PORT
 
     def rater(self, token: str) -> int | None:
         """The rater to whom a token belongs."""
@@ -163,13 +193,12 @@ class Study:
 
         Raises:
             ValueError: the rater has no such task, or there is no such attribute or choice.
-            OSError: the file is no longer there.
-            sqlite3.OperationalError: it cannot be written, e.g. because the disk is full.
+            OSError: the file is no longer there, or cannot be written, for example because the disk is full.
         """
         if _identity(self.path) != self._identity:
             raise OSError(f"{self.path} was moved or replaced while it was in use: put it back.")
         try:
-            self._rows(
+            self._write(
                 "INSERT INTO answers VALUES (?, ?, ?, ?, ?) ON CONFLICT (rater, place, attribute) "
                 "DO UPDATE SET choice = excluded.choice, saved_at = excluded.saved_at",
                 rater,
@@ -191,7 +220,7 @@ class Study:
         if name not in names:
             raise ValueError(f"{self.path} has no rater {name!r}: give one of {', '.join(names)}.")
         token = new_token()
-        self._rows("UPDATE raters SET token_hash = ? WHERE name = ?", token_hash(token), name)
+        self._write("UPDATE raters SET token_hash = ? WHERE name = ?", token_hash(token), name)
         return token
 
     def everything(self) -> tuple[dict[str, str], list[Mapping[str, Any]]]:
@@ -211,42 +240,54 @@ class Study:
             )
         return settings, rows
 
-    def _unusable(self, error: sqlite3.Error) -> ValueError:
-        return ValueError(
-            f"{self.path} cannot be opened as a study ({error}): give a file that `quals study create` made, in a "
-            "folder that can be written to."
-        )
-
     def _check_header(self) -> None:
-        found = [
-            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        ]
-        if found[0] != _APPLICATION:
-            raise ValueError(f"{self.path} is no study: give a file that `quals study create` made.")
-        if found[1] != _VERSION:
-            raise ValueError(f"{self.path} is a study of version {found[1]}, and this reads {_VERSION}: upgrade quals.")
+        application, version = (
+            self._reader.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        if application != _APPLICATION:
+            raise ValueError(f"{self.path} is not a study: give a file that `quals study create` made.")
+        if version != _VERSION:
+            raise ValueError(f"{self.path} is a study of version {version}, and this reads {_VERSION}: upgrade quals.")
 
     def _rows(self, statement: str, *values: str | int) -> list[Mapping[str, Any]]:
-        with self._lock:
+        with self._transaction():
             return self._fetch(statement, *values)
 
+    def _write(self, statement: str, *values: str | int) -> None:
+        with self._writing, self._usable():
+            self._writer.execute(statement, values)
+
     def _fetch(self, statement: str, *values: str | int) -> list[Mapping[str, Any]]:
-        cursor = self._connection.execute(statement, values)
+        cursor = self._reader.execute(statement, values)
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._connection.execute("BEGIN")
+        """The file as it is at one moment."""
+        with self._reading, self._usable():
+            self._reader.execute("BEGIN")
             try:
                 yield
             finally:
-                self._connection.execute("ROLLBACK")  # nothing was written
+                self._reader.execute("ROLLBACK")  # nothing was written
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """SQLite's errors as one line with the file's name; what an answer must fulfil is the caller's matter."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise OSError(
+                f"{self.path} cannot be used ({error}): look whether the disk is full, another program locks the file, "
+                "or it is damaged; answers already saved are in it."
+            ) from error
 
 
 def token_hash(token: str) -> str:
-    """What is kept of a token. It is random and long, so that a plain hash cannot be guessed back."""
+    """The hash that is kept of a token, which is random and long, so that a plain hash cannot be guessed back."""
     return hashlib.sha256(token.encode("utf-8", "backslashreplace")).hexdigest()
 
 
@@ -254,16 +295,10 @@ def _fill(
     connection: sqlite3.Connection,
     items: Sequence[Item],
     plans: Sequence[Sequence[Task]],
-    systems: tuple[str, str],
-    seed: int,
+    settings: Mapping[str, str],
     tokens: Mapping[str, str],
 ) -> None:
-    settings = {
-        "system_a": systems[0],
-        "system_b": systems[1],
-        "seed": str(seed),
-        "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    }
+    settings = {**settings, "created_at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
     connection.executemany("INSERT INTO study VALUES (?, ?)", settings.items())
     connection.executemany(
         "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?)",
@@ -298,7 +333,7 @@ def _appear(temporary: Path, target: Path, shown: Path) -> None:
 
 
 def already(path: Path) -> str:
-    """The complaint that a study is there already."""
+    """The message that a study exists already."""
     return f"There is a file {path} already, which may hold people's answers: give another name by --output."
 
 

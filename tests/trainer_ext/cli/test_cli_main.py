@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
+import quals
 
 from trainer_ext.cli import main as cli
 
@@ -68,13 +73,61 @@ def test_former_names_still_work_and_the_help_does_not_show_them(
     assert former not in cli.build_parser().format_help()
 
 
-@pytest.mark.parametrize("command", commands())
-def test_every_option_has_a_help_text(command: str) -> None:
-    parser = parsers(cli.build_parser())[command]
-    for part in (parser, *parsers(parser).values()):
-        for action in part._actions:
-            assert action.help or isinstance(action, argparse._SubParsersAction), action.option_strings or action.dest
-        assert part.description
+def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parser and those of its subcommands, theirs included."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in dict.fromkeys(action.choices.values()):
+                yield from leaves(command)
+
+
+# What begins with one of these is half a sentence, whose noun a reader would have to guess.
+HALF = re.compile(
+    r"(about|and|as|at|because|but|by|even|for|from|how|if|in|instead|into|its|nobody|none|not|of|on|only|or|so|than|that"
+    r"|their|there|these|this|those|to|under|until|what|when|where|which|who|whose|with|without)\b"
+)
+PARSERS = list(leaves(cli.build_parser()))
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.prog)
+def test_every_option_says_what_it_is(parser: argparse.ArgumentParser) -> None:
+    assert parser.description
+    for action in parser._actions:
+        name = action.option_strings or action.dest
+        if action.help == argparse.SUPPRESS:
+            continue
+        assert action.help, name
+        first = action.help.split()[0]
+        assert re.fullmatch(r"[A-Za-z][\w'-]*,?|\W*[.]\w+", first), (name, action.help)
+        assert not HALF.match(action.help.lower()), (name, action.help)
+        assert action.help[-1] not in ".,;:", (name, action.help)
+    shown = parser.format_help()
+    assert "(default: None)" not in shown
+    assert "(default: False)" not in shown
+    assert "(default: [])" not in shown
+
+
+@pytest.mark.parametrize("command", ["score", "explain", "study", "mine", "train"])
+def test_every_command_has_an_example_that_parses(command: str) -> None:
+    [parser] = [parser for parser in PARSERS if parser.prog == f"quals {command}"]
+    example = (parser.description or "").partition("Example: ")[2].split("\n\n")[0]
+    words = shlex.split(" ".join(example.split()))
+    assert words[:2] == ["quals", command]
+    cli.build_parser().parse_args(words[1:])
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"quals {quals.__version__}\n"
+
+
+def test_the_scorers_options_are_all_there() -> None:
+    options = set(inspect.signature(quals.QualsScorer).parameters) - {"chunk"}  # which the commands choose
+    for parser in PARSERS:
+        if parser.prog in ("quals score", "quals explain", "quals mine"):
+            assert options <= {action.dest for action in parser._actions}, parser.prog
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["train-qagen"], ["bart-from-bert", "--wrong"]])

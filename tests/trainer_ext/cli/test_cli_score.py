@@ -147,7 +147,7 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(
     [
         ([], "nothing to score"),
         (["--source", "a"], "nothing to score"),
-        (["--resume"], "--resume goes on with an --output"),
+        (["--resume"], "--resume continues a run with an --output"),
         (["missing.jsonl"], "missing.jsonl"),
         (["--source", "@missing.txt", "--summary", "a"], "missing.txt cannot be read"),
         (["--source", "a", "--summary", "a", "--output", "out.csv"], "must end in"),
@@ -188,9 +188,13 @@ def many(count: int) -> list[dict[str, Any]]:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    asking_qagen: Path, tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+    asking_qagen: Path,
+    tmp_path: Path,
+    suffix: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = table(tmp_path / "in.jsonl", many(600))
+    path = table(tmp_path / "in.jsonl", many(120))
     whole, broken = tmp_path / f"whole{suffix}", tmp_path / f"broken{suffix}"
     partial = broken.with_name(broken.name + ".partial")
     command = ["score", str(path), "--checkpoint", str(asking_qagen), *QUICK, "--explain"]
@@ -215,17 +219,32 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 
     capsys.readouterr()
     assert main([*command, "--output", str(broken)]) == 2
-    assert "add --resume to go on" in capsys.readouterr().err
+    assert "add --resume to continue" in capsys.readouterr().err
     with partial.open("ab") as file:
-        file.write(b'{"first": 256, "resul')  # as if the blow had fallen while it wrote
+        file.write(b'{"first": 32, "resul')  # as if the blow had fallen while it wrote
     assert main([*command, "--output", str(broken), "--resume"]) == 0
-    assert "going on after " in capsys.readouterr().err
+    assert "continuing after " in capsys.readouterr().err
     assert main([*command, "--output", str(whole)]) == 0
+    assert "Scoring: 32 of 120 rows done, about " in caplog.text, "there is no terminal, so no bar"
     assert broken.read_bytes() == whole.read_bytes()
     finished = read_table(broken)
-    assert len(finished) == 600
-    assert sum(row["num_pairs"] > 0 for row in finished) > 100
+    assert len(finished) == 120
+    assert sum(row["num_pairs"] > 0 for row in finished) > 20
     assert names(tmp_path) == sorted(["in.jsonl", whole.name, broken.name])
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").is_dir(), reason="there is no folder that even an administrator cannot write"
+)
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
+def test_a_folder_that_takes_no_file_is_found_out_before_the_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = table(tmp_path / "in.jsonl", rows())
+    assert score(tmp_path / "no-such-checkpoint", path, "--output", f"/proc/{name}") == 2
+    error = capsys.readouterr().err
+    assert f"The output /proc/{name} cannot be written (" in error
+    assert "checkpoint" not in error
 
 
 @pytest.mark.parametrize("change", ["text", "setting", "columns"])

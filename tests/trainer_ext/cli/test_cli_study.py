@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.study_data import pairs, serving, write_rows, write_systems
+from support.study_data import free_port, pairs, serving, write_rows, write_systems
 
 from trainer_ext.cli.main import main
 from trainer_ext.study import ATTRIBUTES
@@ -60,7 +60,7 @@ def test_create_serve_report(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert "**Ours** against **Base**: 6 documents, 2 raters" in shown
     assert "| Ours is | documents | better | equal | worse |" in shown
-    assert "| factual consistency | 6 | 6 | 0 | 0 | +1.00 [+1.00, +1.00] | p = 0.031 |" in shown
+    assert "| factual consistency | 6 | 6 | 0 | 0 | +1.00 [+1.00, +1.00] | p = 0.031 | Ours |" in shown
     written = json.loads((tmp_path / "r.json").read_text())
     assert [result["documents"]["better"] for result in written["results"]] == [6, 6, 6]
     assert [rater["checks_passed"] for rater in written["raters"]] == [2, 2]
@@ -178,6 +178,19 @@ def test_a_study_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "study.sqlite").read_bytes() == before
 
 
+def test_links_and_server_agree_on_the_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_systems(tmp_path, pairs(5))
+    port = free_port()
+    assert create(tmp_path, "--port", "0") == 2
+    assert create(tmp_path, "--port", str(port)) == 0
+    assert main(["study", "link", str(tmp_path / "study.sqlite"), "rater-2"]) == 0
+    links = re.findall(r"http://127\.0\.0\.1:(\d+)/#(\S+)", capsys.readouterr().out)
+    assert {int(place) for place, _ in links} == {port}
+    with serving(tmp_path / "study.sqlite", None) as server:
+        assert server.port == port
+        assert server.request("GET", "/api/session", links[-1][1])[0] == 200
+
+
 def test_a_lost_link_can_be_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_systems(tmp_path, pairs(5))
     assert create(tmp_path) == 0
@@ -236,4 +249,4 @@ def test_a_missing_library_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     assert main(["study", step, str(tmp_path / "study.sqlite")]) == 2
-    assert f"needs {module}, which is not installed: pip install 'quals[study]'" in capsys.readouterr().err
+    assert f'needs {module}, which is not installed: run pip install ".[study]"' in capsys.readouterr().err

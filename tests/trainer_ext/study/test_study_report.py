@@ -12,9 +12,11 @@ import pytest
 from support.study_data import make_study, pairs
 
 from trainer_ext.study.figure import write_figure
+from trainer_ext.study.items import draw_items
 from trainer_ext.study.judgements import passed
-from trainer_ext.study.report import Report, make_report, markdown
-from trainer_ext.study.store import Study
+from trainer_ext.study.plan import make_plan
+from trainer_ext.study.report import Report, make_report, markdown, winner
+from trainer_ext.study.store import Study, create_study
 
 Verdict = Callable[[str, int, str, str], int | None]  # (rater, item, kind, attribute) -> -1, 0, 1, or no answer
 
@@ -65,6 +67,11 @@ def test_verdicts_are_those_of_the_systems_whatever_the_sides(tmp_path: Path) ->
     assert grammar.documents.difference == pytest.approx(0.6)
     assert grammar.sign_test == pytest.approx(0.109375)
     assert grammar.alpha == 1.0
+    assert [winner(report, result) for result in report.results] == ["a", None, "a"]
+    write_figure(report, tmp_path / "figure.svg")
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert "a better, p = 0.002" in drawn
+    assert "undecided, p = 1.000" in drawn
 
 
 def test_majorities_and_missing_answers(tmp_path: Path) -> None:
@@ -86,7 +93,7 @@ def test_majorities_and_missing_answers(tmp_path: Path) -> None:
     assert [rater.complete for rater in report.raters] == [0, 0, 0]
     assert report.results[1].documents.total == 0
     assert report.to_dict()["results"][1]["alpha"] is None
-    assert "| grammatical correctness | 0 | 0 | 0 | 0 | - | - |" in markdown(report)
+    assert "| grammatical correctness | 0 | 0 | 0 | 0 | - | - | - |" in markdown(report)
 
 
 def test_who_fails_the_checks_is_named_and_left_out_on_demand(tmp_path: Path) -> None:
@@ -103,6 +110,33 @@ def test_who_fails_the_checks_is_named_and_left_out_on_demand(tmp_path: Path) ->
     assert without.results[0].judgements.total == 6
     assert "**failed**, excluded" in markdown(without)
     assert report_of(path, least_passed=0.5).failed == ()
+    for shown, words in ((report, "counted all the same"), (without, "left out")):
+        write_figure(shown, tmp_path / "figure.svg")
+        drawn = " ".join((tmp_path / "figure.svg").read_text().split())
+        assert f"rater-2 passed 2 of 4 attention checks and failed: the judgements are {words}." in drawn
+
+
+def test_resamples_without_an_alpha_are_counted_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    make_study(path, pairs(4), checks=0)
+    # The raters agree; one document of four differs, so that some resamples hold one verdict alone.
+    answer(path, lambda rater, item, kind, attribute: 1 if item == 1 else 0)
+    report = report_of(path, resamples=400)
+    undefined = report.results[0].alpha_undefined
+    assert 0.75**4 - 0.1 < undefined / 400 < 0.75**4 + 0.1
+    assert f"Alpha of factual consistency is undefined in {undefined} of 400 resamples" in markdown(report)
+    answer(path, lambda rater, item, kind, attribute: 1 if item % 2 else -1 if rater == "rater-1" else 0)
+    assert "undefined in" in markdown(report_of(path))
+
+
+def test_long_names_are_cut_each(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    content = pairs(4)
+    items = draw_items(content, None, 0, 0)
+    create_study(path, items, [make_plan(items, 0, 0)], ("a" * 60, "b" * 24), 0)
+    write_figure(report_of(path), tmp_path / "figure.svg")
+    drawn = (tmp_path / "figure.svg").read_text()
+    assert f"<!-- {'a' * 23}\N{HORIZONTAL ELLIPSIS} against {'b' * 24} -->" in drawn
 
 
 @pytest.mark.parametrize(

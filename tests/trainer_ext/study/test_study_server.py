@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.study_data import RUN, Server, make_study, pairs, serving, wait_until
+from support.study_data import RUN, Server, damage, make_study, pairs, serving, serving_code, wait_until
 
 from trainer_ext.study import ATTRIBUTES, CHOICES
 from trainer_ext.study.pairing import Pair
@@ -217,6 +220,83 @@ def test_what_cannot_be_saved_now_can_be_sent_again(tmp_path: Path) -> None:
         (tmp_path / "elsewhere").rename(path)
         assert server.answer(token, 1, "grammar", "first") == 204
     assert stored(path) == {(1, 1, "grammar"): "first"}
+
+
+def test_damage_in_use_is_answered_by_503_with_the_headers_of_every_answer(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    token = make_study(path, pairs(200))[0]
+    with serving(path) as server:
+        damage(path)
+        for method, place in (("GET", "/api/session"), ("GET", "/api/tasks/1"), ("PUT", "/api/tasks/1/grammar")):
+            status, content, headers = server.request(
+                method, place, token, b'{"choice": "first"}', Content_Type="application/json"
+            )
+            assert status == 503, place
+            assert list(content) == ["error"]
+            assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_a_defect_of_ours_has_the_headers_too(tmp_path: Path) -> None:
+    import asyncio
+
+    from trainer_ext.study.app import make_app
+
+    class Broken:
+        def rater(self, token: str) -> int:
+            raise KeyError("a defect")
+
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/api/session", "query_string": b"", "http_version": "1.1"}
+    scope |= {"headers": [(b"host", b"localhost"), (b"authorization", b"Bearer x")]}
+    with pytest.raises(KeyError, match="a defect"):
+        asyncio.run(make_app(Broken())(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 500
+    assert b"content-security-policy" in dict(sent[0]["headers"])
+
+
+IMPATIENT = """
+import sys
+from pathlib import Path
+from trainer_ext.study import app, server
+from trainer_ext.study.store import Study
+
+app._BODY_SECONDS = 0.5
+def ready(address):
+    print(f"a study is served at {address}", flush=True)
+server.serve(Study(Path(sys.argv[1])), "127.0.0.1", 0, [], ready, patience=0.5)
+"""
+
+
+def test_silent_connections_keep_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    token = make_study(path, pairs(3))[0]
+    head = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+    body = b"PUT /api/tasks/1/grammar HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    body += b"Authorization: Bearer " + token.encode() + b"\r\nContent-Length: 20\r\n\r\n{"
+    with serving_code(IMPATIENT, path) as server, contextlib.ExitStack() as stack:
+
+        def connect(beginning: bytes) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            connection.sendall(beginning)
+            return connection
+
+        silent = [connect(head if number % 2 else b"") for number in range(300)]
+        wait_until(lambda: server.request("GET", "/")[0] == 200)
+        assert [connection.recv(1) for connection in silent] == [b""] * 300, "they were closed"
+        second = connect(head + b"\r\n" + head)  # a whole request, then a head that does not end
+        answered = b""
+        while part := second.recv(100_000):
+            answered += part
+        assert answered.startswith(b"HTTP/1.1 200 ")
+        assert connect(body).recv(100).startswith(b"HTTP/1.1 408 ")
+        assert server.answer(token, 1, "grammar", "first") == 204
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")

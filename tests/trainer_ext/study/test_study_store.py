@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.study_data import make_study, pairs
+from support.study_data import damage, make_study, pairs
 
 from trainer_ext.study import ATTRIBUTES, CHOICES
 from trainer_ext.study.store import Study
@@ -140,9 +145,66 @@ def test_other_files_are_no_studies(tmp_path: Path, content: bytes | None) -> No
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"is no study|cannot be opened as a study"):
+    with pytest.raises(ValueError, match=r"is not a study|cannot be opened as a study"):
         Study(path)
     assert path.read_bytes() == before
     with pytest.raises(ValueError, match="There is no file"):
         Study(tmp_path / "missing.sqlite")
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.sqlite"]
+
+
+def test_a_damaged_file_is_found_out_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    make_study(path, pairs(30))
+    damage(path)
+    with pytest.raises(ValueError, match=r"a\.sqlite cannot be opened as a study \(.+\)"):
+        Study(path)
+
+
+@pytest.mark.parametrize("use", ["rater", "answers", "save", "renew_token", "everything"])
+def test_damage_in_use_is_one_line_with_the_files_name(tmp_path: Path, use: str) -> None:
+    path = tmp_path / "a.sqlite"
+    make_study(path, pairs(200))
+    arguments = {"rater": ("x",), "answers": (1,), "save": (1, 1, "grammar", "first"), "renew_token": ("rater-1",)}
+    study = Study(path)
+    damage(path)
+    with pytest.raises(OSError, match=r"a\.sqlite cannot be used \(.+\)"):
+        getattr(study, use)(*arguments.get(use, ()))
+
+
+def test_who_reads_does_not_wait_for_a_locked_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    [token, _] = make_study(path, pairs(3))
+    with closing(Study(path)) as study, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        saving = threading.Thread(target=study.save, args=(1, 1, "grammar", "first"))
+        saving.start()
+        time.sleep(0.2)
+        begin = time.monotonic()
+        assert study.rater(token) == 1
+        assert study.answers(1) == (5, {})
+        assert study.task(1, 1) is not None
+        assert time.monotonic() - begin < 2
+        assert saving.is_alive(), "the one who saves waits"
+        other.execute("ROLLBACK")
+        saving.join()
+        assert study.answers(1) == (5, {1: {"grammar": "first"}})
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_what_a_killed_creation_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from support.study_data import damage, make_study, pairs\n"
+        "os.link = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "make_study(Path(sys.argv[1]), pairs(3))"
+    )
+    path = tmp_path / "a.sqlite"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, timeout=300)
+    [left] = tmp_path.iterdir()
+    make_study(path, pairs(3))
+    assert left.exists(), "it may be that of a living process on another machine"
+    path.unlink()
+    os.utime(left, (0, 0))
+    make_study(path, pairs(3))
+    assert list(tmp_path.iterdir()) == [path]
