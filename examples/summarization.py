@@ -50,6 +50,8 @@ def main() -> None:
     args: Seq2SeqTrainingArguments
     data, args = parser.parse_args_into_dataclasses()
     set_seed(args.seed)
+    if args.predict_with_generate:
+        args.include_for_metrics = ["inputs"]  # which documents were summarized, for QualsComputeMetrics
     tokenizer = AutoTokenizer.from_pretrained(data.model_name_or_path, trust_remote_code=False)
     model = AutoModelForSeq2SeqLM.from_pretrained(data.model_name_or_path, dtype="float32", trust_remote_code=False)
     train = read(data.train_file, data.max_train_samples) if args.do_train else None

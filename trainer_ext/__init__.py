@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from quals import __version__
+from quals.errors import require_extra
 
 if TYPE_CHECKING:
     from trainer_ext.arguments import ContrastiveSeq2SeqTrainingArguments
@@ -45,4 +46,5 @@ def __getattr__(name: str) -> Any:
     # Imported when asked for: the commands start without transformers, so that --help is quick.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require_extra("train", "accelerate", "rouge_score")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

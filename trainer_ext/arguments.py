@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from quals.errors import OptionError
 from transformers import Seq2SeqTrainingArguments, TrainingArguments
 
 from trainer_ext.losses import LOSSES, ContrastiveLoss, make_loss
 from trainer_ext.mining import SamplingSettings, Selection
 from trainer_ext.mining.selection import RULES
 from trainer_ext.objective import Objective
+
+RANKERS = ("quals", "rouge")  # rankers that a name is enough for
 
 
 def _option(default: Any, text: str) -> Any:
@@ -92,7 +95,7 @@ class ContrastiveSeq2SeqTrainingArguments(ContrastiveOptions, Seq2SeqTrainingArg
         (3e-06, 4, 'unlikelihood')
 
     Raises:
-        ValueError: an option is out of range.
+        OptionError: an option is out of range.
     """
 
     learning_rate: float = _option(3e-6, "learning rate; the paper takes a tenth of the one that fine-tuned the model")
@@ -108,7 +111,7 @@ def contrastive_options(args: TrainingArguments) -> ContrastiveOptions:
     """The options in ``args``, checked; their defaults where ``args`` has none.
 
     Raises:
-        ValueError: an option is out of range.
+        OptionError: an option is out of range.
     """
     given = {item.name: getattr(args, item.name) for item in fields(ContrastiveOptions) if hasattr(args, item.name)}
     options = ContrastiveOptions(**given)
@@ -120,16 +123,20 @@ def check_options(options: ContrastiveOptions) -> None:
     """Refuse what would fail after hours.
 
     Raises:
-        ValueError: an option is out of range.
+        OptionError: an option is out of range.
     """
+    if options.ranker not in RANKERS:
+        raise OptionError(
+            f"ranker is {options.ranker!r}: give one of {', '.join(RANKERS)}, or pass any other ranker to the trainer."
+        )
     make_objective(options)
     make_sampling(options)
     make_selection(options)
     if options.max_mined_documents is not None and options.max_mined_documents < 1:
-        raise ValueError(f"max_mined_documents is {options.max_mined_documents}: give 1 or more, or None for all.")
+        raise OptionError(f"max_mined_documents is {options.max_mined_documents}: give 1 or more, or None for all.")
     for name in ("mle_epochs", "mle_learning_rate", "card_documents", "contrastive_weight", "mle_weight"):
         if not getattr(options, name) >= 0:
-            raise ValueError(f"{name} is {getattr(options, name)}: give 0 or more.")
+            raise OptionError(f"{name} is {getattr(options, name)}: give 0 or more.")
 
 
 def make_objective(

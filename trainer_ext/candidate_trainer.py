@@ -17,9 +17,10 @@ from transformers.trainer_pt_utils import find_batch_size
 from transformers.trainer_utils import has_length
 
 from trainer_ext.arguments import contrastive_options, make_objective
-from trainer_ext.checks import check_model
+from trainer_ext.checks import check_metrics, check_model
 from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, has_candidates
+from trainer_ext.evaluation import inputs_for
 from trainer_ext.losses import ContrastiveLoss, likelihoods
 from trainer_ext.mining.generation import generating_with
 from trainer_ext.monitor import CollapseWatch, Monitor
@@ -295,12 +296,16 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         The model's generation config stays as it was. Seq2SeqTrainer writes defaults into it, which would change the
         length of summaries generated later.
         """
+        check_metrics(self.compute_metrics, self.args)
         self._evaluation = Monitor(self.args.device)
         self._generated = torch.zeros(2, device=self.args.device)
+        if self.accelerator.num_processes > 1:
+            # Seq2SeqTrainer gives compute_metrics the rows twice that fill up the last batch, and Trainer does not.
+            self.gather_function = self.accelerator.gather_for_metrics
         unchanged: AbstractContextManager[None] = nullcontext()
         if getattr(self.args, "predict_with_generate", False):
             unchanged = generating_with(self.model, copy.deepcopy(self.model.generation_config))
-        with unchanged:
+        with unchanged, inputs_for(self.compute_metrics, self.args):
             output = super().evaluation_loop(
                 dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
             )

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import datasets
 import torch
+from quals.errors import CheckpointError, DataError, OptionError
+from quals.loading import first_line
 from transformers.trainer_utils import get_last_checkpoint
 
+from trainer_ext.collator import COLUMNS
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES
+from trainer_ext.evaluation import QualsComputeMetrics
+
+# Made from columns that the mining reads too, or not read by the encoder.
+_MADE_BY_COLLATORS = {"attention_mask", "labels", "decoder_input_ids", "decoder_attention_mask", *COLUMNS}
+
+_WEIGHTS = ("pytorch_model", "model.safetensors", "adapter_model", "global_step")  # how a checkpoint's parts begin
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +32,14 @@ def check_model(model: Any) -> None:
     a checkpoint in the dtype of its file (findings/half-precision-checkpoint-stands-still.sh).
 
     Raises:
-        ValueError: the model is not an encoder-decoder, or it has learnt prompts.
+        CheckpointError: the model is not an encoder-decoder, or it has learnt prompts.
     """
     if not getattr(getattr(model, "config", None), "is_encoder_decoder", False):
-        raise ValueError(f"{type(model).__name__} is not an encoder-decoder: this trainer needs one (BART, T5, ...).")
+        raise CheckpointError(
+            f"{type(model).__name__} is not an encoder-decoder: this trainer needs one (BART, T5, ...)."
+        )
     if getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False):
-        raise ValueError(
+        raise CheckpointError(
             "peft puts learnt prompts (prefix and prompt tuning) before each row, and rows that share an encoded "
             "source cannot have them: use LoRA or another adapter of weights."
         )
@@ -40,22 +52,54 @@ def check_model(model: Any) -> None:
         )
 
 
-def check_targets(rows: Any, make_batch: Callable[[datasets.Dataset], Mapping[str, Any]]) -> None:
-    """Refuse rows that have no labels. A stream is not read: its first batch tells soon enough.
+def check_batch(rows: Any, make_batch: Callable[[datasets.Dataset], Mapping[str, Any]], mines: bool) -> None:
+    """Refuse rows from which the collator makes no batch, or not the same inputs as the mining.
+
+    A stream is not read: its first batch tells soon enough.
 
     Args:
         rows: the training set.
-        make_batch: what the trainer makes of a data set of one row.
+        make_batch: what the trainer makes of a data set of two rows.
+        mines: whether summaries are sampled from the columns of ``rows``.
 
     Raises:
-        ValueError: the batch has no labels.
+        DataError: there is no batch, it has no labels, or ``mines`` and the collator adds inputs of its own.
     """
-    if not isinstance(rows, datasets.Dataset) or "labels" in rows.column_names or not len(rows):
+    if not isinstance(rows, datasets.Dataset) or not len(rows):
         return
-    if make_batch(rows.select([0])).get("labels") is None:
-        raise ValueError(
+    try:
+        batch = make_batch(rows.select(range(min(2, len(rows)))))
+    except (ValueError, TypeError, KeyError) as error:
+        hint = ""
+        if "pad" in str(error):
+            hint = " If the tokenizer has no pad token, set one (tokenizer.pad_token = tokenizer.eos_token)."
+        raise DataError(
+            f"The first rows of the training set cannot become a batch: {first_line(error)}{hint}"
+        ) from error
+    if batch.get("labels") is None:
+        raise DataError(
             "The training set has no labels, and candidates do not replace them: add a column 'labels' with the "
             "token ids of target summaries."
+        )
+    added = set(batch) - set(rows.column_names) - _MADE_BY_COLLATORS
+    if mines and added:
+        names = ", ".join(sorted(added))
+        raise DataError(
+            f"The data_collator adds {names}, which sampling would not see, so candidates would come from other inputs "
+            "than those trained on: make columns of the training set of it."
+        )
+
+
+def check_whole_weights(split: bool) -> None:
+    """Refuse to sample from a model that no process has whole.
+
+    Raises:
+        OptionError: the weights are split over processes.
+    """
+    if split:  # a rank that generates waits for the weights of ranks that have nothing to generate
+        raise OptionError(
+            "The model's weights are split over processes (FSDP, ZeRO-3), so a process cannot sample by itself: mine "
+            "first, with `quals mine` or trainer_ext.mining.mine, and train on the mined candidate columns."
         )
 
 
@@ -63,20 +107,55 @@ def check_scores(rows: datasets.Dataset, selection: str) -> None:
     """Refuse to select among candidates without scores.
 
     Raises:
-        ValueError: there is no column ``candidate_scores``.
+        DataError: there is no column ``candidate_scores``.
     """
     if CANDIDATE_SCORES not in rows.column_names:
-        raise ValueError(
+        raise DataError(
             f"selection is {selection!r} and the training set has {CANDIDATE_LABELS} without {CANDIDATE_SCORES}: "
             "score them first (trainer_ext.mining.score_candidates), or leave selection out."
         )
+
+
+def as_checkpoint(resume_from_checkpoint: str | bool | None) -> str | bool | None:
+    """What to resume from, where a command line may have made text of True or False."""
+    if isinstance(resume_from_checkpoint, str) and resume_from_checkpoint.lower() in ("true", "false", ""):
+        return resume_from_checkpoint.lower() == "true"
+    return resume_from_checkpoint
 
 
 def usable_checkpoint(resume_from_checkpoint: str | bool | None, output_dir: str) -> str | bool | None:
     """What to resume from: None instead of True where there is no checkpoint yet.
 
     The work before the training resumes by itself, so a run that was killed there has no checkpoint.
+
+    Raises:
+        CheckpointError: the named folder is not a checkpoint.
     """
     if resume_from_checkpoint is True and get_last_checkpoint(output_dir) is None:
         return None
+    if isinstance(resume_from_checkpoint, (str, Path)):
+        folder = Path(resume_from_checkpoint)
+        parts = folder.iterdir() if folder.is_dir() else iter(())
+        if not any(part.suffix == ".safetensors" or part.name.startswith(_WEIGHTS) for part in parts):
+            raise CheckpointError(
+                f"resume_from_checkpoint is {str(folder)!r}, which is not a folder with a checkpoint's weights: give "
+                "one such as out/checkpoint-500, or True for the last one in output_dir."
+            )
     return resume_from_checkpoint
+
+
+def check_metrics(compute_metrics: Any, args: Any) -> None:
+    """Refuse an evaluation whose predictions QUALS cannot score.
+
+    Raises:
+        OptionError: ``compute_metrics`` is a QualsComputeMetrics, and the arguments generate no summaries for it.
+    """
+    if not isinstance(compute_metrics, QualsComputeMetrics):
+        return
+    if not getattr(args, "predict_with_generate", False):
+        raise OptionError(
+            "QualsComputeMetrics scores generated summaries, and predict_with_generate is False: set it to True."
+        )
+    for name, needed in (("batch_eval_metrics", False), ("eval_do_concat_batches", True)):
+        if getattr(args, name, needed) != needed:
+            raise OptionError(f"QualsComputeMetrics needs all summaries at once: set {name}={needed}.")

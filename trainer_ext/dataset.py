@@ -19,7 +19,7 @@ def has_candidates(data: Any) -> bool:
     A stream that can be read only once counts as having none: reading its first row would take it from the training.
     """
     columns = getattr(data, "column_names", None)
-    if columns is not None:
+    if columns is not None and not _is_transformed(data):
         return CANDIDATE_LABELS in columns
     if data is None:
         return False
@@ -31,16 +31,26 @@ def has_candidates(data: Any) -> bool:
 
 
 def as_dataset(data: Any) -> datasets.Dataset:
-    """All rows, as a ``datasets.Dataset``.
+    """All rows, as a ``datasets.Dataset``; what ``with_transform`` makes of them is made once, for all.
 
     Raises:
         ValueError: ``data`` is a stream.
     """
-    if isinstance(data, datasets.Dataset):
+    if isinstance(data, datasets.Dataset) and not _is_transformed(data):
         return data
     if isinstance(data, datasets.IterableDataset) or not (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
         raise ValueError(
             f"The training set is a {type(data).__name__}, which can be read only in order and once, and mining needs "
             "all rows at hand: give a datasets.Dataset, add candidate columns, or set mine_candidates=False."
         )
-    return datasets.Dataset.from_list([dict(data[place]) for place in range(len(data))])
+    rows = [{name: _plain(value) for name, value in data[place].items()} for place in range(len(data))]
+    return datasets.Dataset.from_list(rows)
+
+
+def _is_transformed(data: Any) -> bool:
+    """Whether the rows are made when they are read: their columns are then not those that are stored."""
+    return isinstance(data, datasets.Dataset) and data.format["type"] == "custom"
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value

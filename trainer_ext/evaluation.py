@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from quals import QualsScorer
+from quals.errors import DataError, OptionError
 from quals.results import mean_score
 
 from trainer_ext.dataset import IGNORED
-from trainer_ext.rouge import rouge_scorer
+from trainer_ext.io.progress import inform
+from trainer_ext.rouge import Words, rouge_scorer
 
 if TYPE_CHECKING:
-    from transformers import EvalPrediction, PreTrainedTokenizerBase
+    from transformers import EvalPrediction, PreTrainedTokenizerBase, TrainingArguments
 
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL")
 
@@ -46,6 +51,8 @@ class SummaryQuality:
         rouge1, rouge2, rougeL: mean F1 against the references, 0 to 1, higher is better.
         length: mean length of a summary in words.
         signature: signature of the QUALS scores.
+        longest_source: tokens of the longest source, where sources were decoded from the model's inputs, which a
+            tokenizer may have cut; None where whole texts were scored against.
     """
 
     documents: int
@@ -56,6 +63,7 @@ class SummaryQuality:
     rougeL: float  # noqa: N815  # the field's spelling
     length: float
     signature: str
+    longest_source: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN is None."""
@@ -64,7 +72,9 @@ class SummaryQuality:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SummaryQuality:
         """The inverse of :meth:`to_dict`."""
-        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
+        known: dict[str, Any] = {
+            name: math.nan if value is None and name != "longest_source" else value for name, value in values.items()
+        }
         return cls(**known)
 
 
@@ -73,11 +83,14 @@ def measure_summaries(
 ) -> SummaryQuality:
     """QUALS, ROUGE and length of summaries."""
     results = scorer.score(sources, summaries)
+    overlap = rouge(summaries, references)
     return SummaryQuality(
         documents=len(results),
         quals=mean_score([result.score for result in results]),
         coverage=sum(bool(result.pairs) for result in results) / len(results),
-        **rouge(summaries, references),
+        rouge1=overlap["rouge1"],
+        rouge2=overlap["rouge2"],
+        rougeL=overlap["rougeL"],
         length=sum(len(summary.split()) for summary in summaries) / len(summaries),
         signature=scorer.signature,
     )
@@ -86,20 +99,24 @@ def measure_summaries(
 class QualsComputeMetrics:
     """A ``compute_metrics`` that scores generated summaries with QUALS, and with ROUGE where there are labels.
 
-    In a training with several processes, every process calls ``compute_metrics`` with all summaries. Here each
-    process scores its share, and the scores are gathered.
+    It needs ``predict_with_generate=True`` and ``include_for_metrics=["inputs"]``: the inputs of the evaluation itself
+    tell which documents were summarized, whichever set is evaluated. ContrastiveSeq2SeqTrainer includes them by itself.
+    In a training with several processes each process scores its share.
 
     Args:
-        tokenizer: decodes predictions and labels.
-        sources: the evaluation set's texts, in its order. Seq2SeqTrainer leaves that order with
-            ``train_sampling_strategy="group_by_length"``; ContrastiveSeq2SeqTrainer keeps it.
+        tokenizer: decodes inputs, predictions and labels.
+        sources: whole source texts: of one set in its order, or of several sets, ``{name: texts}``. The set that is
+            evaluated is found by its inputs. None scores against the decoded inputs, which end where the tokenizer cut
+            them: a fact behind the cut then counts as unsupported.
         scorer: the scorer; None is a :class:`~quals.QualsScorer` with the embedded QAGen, loaded at the first call.
+        source_prefix: text that the model's inputs begin with, such as ``"summarize: "``.
 
     Returns, when called: ``quals`` (mean, nats per token, higher is better), ``quals_coverage`` (share of summaries
-    with a score, 0 to 1), ``rouge1``, ``rouge2`` and ``rougeL`` (mean F1, 0 to 1).
+    with a score, 0 to 1), ``rouge1``, ``rouge2`` and ``rougeL`` (mean F1 from 0 to 1; many scripts show it times 100).
 
     Raises:
-        ValueError: when called, if the numbers of predictions and sources differ.
+        DataError: when called, if no set of sources fits the evaluation's inputs.
+        OptionError: when called, if there are no inputs or no generated summaries.
 
     Example::
 
@@ -109,37 +126,90 @@ class QualsComputeMetrics:
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, sources: Sequence[str], scorer: QualsScorer | None = None
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        sources: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        scorer: QualsScorer | None = None,
+        source_prefix: str = "",
     ) -> None:
-        self._tokenizer, self._sources, self._scorer = tokenizer, list(sources), scorer
+        self._tokenizer, self._scorer, self._prefix = tokenizer, scorer, source_prefix
+        self._told = False  # which scales these are
+        self._sets: dict[str, list[str]] | None = None
+        if sources is not None:
+            sets = sources if isinstance(sources, Mapping) else {"sources": sources}
+            self._sets = {name: list(texts) for name, texts in sets.items()}
 
     def __call__(self, prediction: EvalPrediction) -> dict[str, float]:
-        from accelerate import PartialState
-        from accelerate.utils import gather_object
-
-        state, count = PartialState(), len(self._sources)
+        state = PartialState()
         ids = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
-        if state.num_processes > 1:
-            ids = ids[:count]  # Seq2SeqTrainer keeps the repeated rows that filled up the last batch
-        summaries = self._decode(ids)
-        if len(summaries) != count:
-            raise ValueError(
-                f"There are {len(summaries)} predictions and {len(self._sources)} sources: give "
-                "QualsComputeMetrics the sources of the set that is evaluated."
+        if not np.issubdtype(np.asarray(ids).dtype, np.integer):
+            raise OptionError(
+                "The predictions are logits and not summaries: set predict_with_generate=True for QualsComputeMetrics."
             )
-        share = range(state.process_index, len(summaries), state.num_processes)
+        sources, summaries = self._sources(prediction), self._decode(ids)
+        count = len(sources)  # rows behind them fill up the last batch of several processes
+        summaries = summaries[:count]
+        share = range(state.process_index, count, state.num_processes)
         if self._scorer is None:
             self._scorer = QualsScorer(device=str(state.device))
-        results = self._scorer.score([self._sources[n] for n in share], [summaries[n] for n in share]) if share else []
+        results = self._scorer.score([sources[n] for n in share], [summaries[n] for n in share]) if share else []
         scores: list[float] = gather_object([result.score for result in results])
         metrics = {"quals": mean_score(scores), "quals_coverage": float(np.mean(~np.isnan(scores)))}
         if prediction.label_ids is not None:
-            metrics |= rouge(summaries, self._decode(prediction.label_ids[:count]))
+            metrics |= rouge(summaries, self._decode(prediction.label_ids)[:count])
+            if not self._told and state.is_main_process:
+                inform(
+                    "Evaluation: ROUGE is F1 from 0 to 1, which many scripts show times 100. QUALS is nats per token."
+                )
+                self._told = True
         return metrics
+
+    def _sources(self, prediction: EvalPrediction) -> list[str]:
+        """The texts of the documents that were summarized."""
+        if prediction.inputs is None:
+            raise OptionError(
+                "Nothing tells which documents were summarized: set include_for_metrics=['inputs'] in the training "
+                "arguments for QualsComputeMetrics."
+            )
+        inputs = [text.removeprefix(self._prefix.strip()).strip() for text in self._decode(prediction.inputs)]
+        if self._sets is None:
+            return inputs
+        several = PartialState().num_processes > 1
+        for texts in self._sets.values():
+            if len(texts) == len(inputs) or (several and len(texts) < len(inputs)):
+                own = [_has_words(text, read) for text, read in zip(texts, inputs, strict=False)]
+                if sum(own) >= 0.9 * len(own):
+                    return texts
+        sizes = ", ".join(f"{name}: {len(texts)}" for name, texts in self._sets.items())
+        raise DataError(
+            f"The {len(inputs)} documents of this evaluation are not among the sources of QualsComputeMetrics "
+            f"({sizes}): give the sources of every evaluated set, {{name: texts}}, in its order, or leave sources out."
+        )
 
     def _decode(self, ids: Any) -> list[str]:
         ids = np.where(np.asarray(ids) == IGNORED, self._tokenizer.pad_token_id, ids)
         return [text.strip() for text in self._tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+
+@contextmanager
+def inputs_for(compute_metrics: Any, args: TrainingArguments) -> Iterator[None]:
+    """Inside, evaluation gives its inputs to a :class:`QualsComputeMetrics`."""
+    included = args.include_for_metrics
+    if isinstance(compute_metrics, QualsComputeMetrics) and "inputs" not in included:
+        args.include_for_metrics = [*included, "inputs"]
+    try:
+        yield
+    finally:
+        args.include_for_metrics = included
+
+
+def _has_words(source: str, read: str) -> bool:
+    """Whether what the model read can be the beginning of a source: nearly all of its words are in there.
+
+    A tokenizer may change case and spaces, leave out unknown signs, and cut the text in the middle of a word.
+    """
+    words = set(Words(stem=False).tokenize(read))
+    return len(words & set(Words(stem=False).tokenize(source))) >= 0.75 * len(words)
 
 
 QualsMetrics = QualsComputeMetrics  # the earlier name

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from transformers import trainer_utils
+from transformers import TrainingArguments, enable_full_determinism, set_seed, trainer_utils
 
 
 @contextmanager
@@ -53,3 +53,11 @@ def align_special_tokens(model: Any, processing_class: Any) -> None:
     """
     if processing_class is not None and hasattr(model, "config"):
         trainer_utils.align_special_tokens(model, processing_class)
+
+
+def seed_everything(args: TrainingArguments) -> None:
+    """Seed as Trainer does before it makes a model."""
+    if args.full_determinism:
+        enable_full_determinism(args.seed)
+    else:
+        set_seed(args.seed)

@@ -63,6 +63,17 @@ class Objective:
     mle_weight: float = 1.0
     label_smoothing: float = 0.0
 
+    def explanation(self) -> str:
+        """One line on what the logged losses are, for whoever reads them."""
+        smoothing = f", smoothed by {self.label_smoothing:g}" if self.label_smoothing else ""
+        per = "candidate token" if self.loss.per_token else "document"
+        whole = "target and candidate token" if self.loss.per_token else "target token and document"
+        return (
+            f"loss is the whole objective in nats per {whole}. Its parts mle_loss (per target token{smoothing}) and "
+            f"contrastive_loss (per {per}) have counts of their own and do not add up to it. eval_loss is of targets "
+            f"alone{smoothing}."
+        )
+
     def parts(self, batch: Likelihoods) -> tuple[Tensor, Tensor]:
         """Two sums over the batch in nats: the smoothed ``-log p`` of the targets, and the contrastive loss."""
         exact, spread = batch.log_probs[:, 0].sum(), batch.mean_log_probs.sum()

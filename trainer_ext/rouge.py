@@ -17,7 +17,7 @@ _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x30
 _UNSPACED_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0xFF66, 0xFF9F), (0x20000, 0x3FFFF))
 
 
-class _Words:
+class Words:
     """rouge-score's own words of Latin text; of other scripts their words, or single signs where no spaces are used.
 
     Text without letters of other scripts has the same words as in rouge-score, so its scores are the same. rouge-score
@@ -30,6 +30,7 @@ class _Words:
         self._latin = DefaultTokenizer(stem)
 
     def tokenize(self, text: str) -> list[str]:
+        """The words in their order."""
         if all(_kind(sign) == "latin" for sign in text):
             return list(self._latin.tokenize(text))
         words: list[str] = []
@@ -63,7 +64,7 @@ def rouge_scorer(*kinds: str, stem: bool) -> Any:
     require_extra("train", "rouge_score")
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(list(kinds), use_stemmer=stem, tokenizer=_Words(stem))
+    return RougeScorer(list(kinds), use_stemmer=stem, tokenizer=Words(stem))
 
 
 @cache

@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, Any
 import datasets
 from quals import QualsScorer
 from torch import Tensor, nn
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    TrainingArguments,
-    enable_full_determinism,
-    set_seed,
-)
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from trainer_ext.arguments import make_sampling, make_selection
 from trainer_ext.candidate_trainer import CandidateSeq2SeqTrainer
 from trainer_ext.card import CardQuality, ContrastiveFacts, card_quality, decoding_config, extend_card
-from trainer_ext.checks import check_scores, check_targets, usable_checkpoint
+from trainer_ext.checks import (
+    as_checkpoint,
+    check_batch,
+    check_metrics,
+    check_scores,
+    check_whole_weights,
+    usable_checkpoint,
+)
 from trainer_ext.collator import Collator
 from trainer_ext.dataset import as_dataset, has_candidates
 from trainer_ext.evaluation import SummaryQuality
+from trainer_ext.io.progress import inform
 from trainer_ext.losses import ContrastiveLoss
 from trainer_ext.mining import (
     MiningSummary,
@@ -39,7 +41,7 @@ from trainer_ext.mining import (
 )
 from trainer_ext.mining.fingerprint import summarizer_fingerprint
 from trainer_ext.mle import train_by_likelihood
-from trainer_ext.model_state import align_special_tokens, forget_preparation, without_autocast
+from trainer_ext.model_state import align_special_tokens, forget_preparation, seed_everything, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.one_pass import base_model, shared_states
 
@@ -118,6 +120,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         self.quality_before: SummaryQuality | None = None
         self.quality_after: SummaryQuality | None = None
         self._scorer: QualsScorer | None = None
+        self._fingerprint: str | None = None
         self._fine_tuned = self._trained = False
 
     def _is_contrastive(self) -> bool:
@@ -147,15 +150,19 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             ValueError: the data or the model cannot be mined; the message says why, and what to do.
         """
         self._begin_training(trial)
+        resume_from_checkpoint = as_checkpoint(resume_from_checkpoint)
         if not self._is_contrastive():
             return super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
         given = self.train_dataset
         self._prepare_model(trial)
         self._check()
+        if self.args.eval_strategy != "no":
+            check_metrics(self.compute_metrics, self.args)
         resume_from_checkpoint = usable_checkpoint(resume_from_checkpoint, self.args.output_dir)
         rows, ranker = self._rows_and_ranker(given)
         card = self._card_quality()
         self._fine_tune()
+        self._fingerprint = None  # of the weights that are mined and measured, computed once
         try:
             self.train_dataset = self.mined_dataset = rows if ranker is None else self._mine(rows, ranker)
             self.quality_before = self._measure(card, before=True)
@@ -188,7 +195,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
                     "mle_epochs fine-tunes the model, and model_init would then replace it: give model instead of "
                     "model_init, or set mle_epochs=0."
                 )
-            _seed(self.args)
+            seed_everything(self.args)
             self.model = self.model_wrapped = self.call_model_init(trial)
             if self.place_model_on_device:
                 self._move_model_to_device(self.model, self.args.device)
@@ -198,22 +205,17 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         """The rows to train on and None, if they have candidates; else the rows to mine, and the ranker."""
         options = self.options
         if self._has_candidates:
-            check_targets(dataset, self._first_batch)
+            check_batch(dataset, self._first_batch, mines=False)
             if options.selection is None:
                 return dataset, None
             dataset = as_dataset(dataset).with_format(None)
             check_scores(dataset, options.selection)
             return select_candidates(dataset, make_selection(options)), None
-        if self.is_fsdp_enabled or is_deepspeed_zero3_enabled():
-            # A rank that generates waits for the weights of ranks that have nothing to generate.
-            raise ValueError(
-                "The model's weights are split over processes (FSDP, ZeRO-3), so a process cannot sample by itself: "
-                "mine first, with `quals mine` or trainer_ext.mining.mine, and train on the mined candidate columns."
-            )
+        check_whole_weights(self.is_fsdp_enabled or is_deepspeed_zero3_enabled())
         dataset, tokenizer = as_dataset(dataset).with_format(None), self._tokenizer()
         if tokenizer is None:
             raise ValueError("Candidates are ranked as texts, and there is no tokenizer: give processing_class.")
-        check_targets(dataset, self._first_batch)
+        check_batch(dataset, self._first_batch, mines=True)
         ranker = self._resolve_ranker()
         require_rankable(
             dataset, tokenizer, ranker, self._source_prefix(), options.source_column, options.reference_column
@@ -250,14 +252,21 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
                 folder=Path(options.mining_folder or Path(self.args.output_dir) / _MINING),
                 workers=Workers.of(self.accelerator),
                 max_documents=options.max_mined_documents,
+                fingerprint=self._model_fingerprint(),
             )
         return rows
+
+    def _model_fingerprint(self) -> str:
+        self._fingerprint = self._fingerprint or summarizer_fingerprint(self.model)
+        return self._fingerprint
 
     def _train_on_candidates(
         self, resume_from_checkpoint: str | bool | None, trial: Any, ignore_keys_for_eval: list[str] | None
     ) -> TrainOutput:
+        if self.is_world_process_zero():
+            inform(f"Training: {self.training_objective.explanation()}")
         # Dropout must not depend on whether this process did the work before, or found it on disk.
-        _seed(self.args)
+        seed_everything(self.args)
         # With model_init, Trainer replaces the model whose attention would be changed here.
         sharing = shared_states(self.model) if self.model_init is None else nullcontext(False)
         try:
@@ -303,8 +312,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             with without_autocast(self.model):
                 if before:
                     note = Path(self.args.output_dir) / _NOTE
-                    weights = summarizer_fingerprint(self.model)
-                    quality = card.measure_once(self.model, self._quals_scorer(), weights, note)
+                    quality = card.measure_once(self.model, self._quals_scorer(), self._model_fingerprint(), note)
                 else:
                     quality = card.measure(self.model, self._quals_scorer())
         self.accelerator.wait_for_everyone()
@@ -337,11 +345,3 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             source_prefix=self._source_prefix(),
         )
         extend_card(Path(self.args.output_dir) / "README.md", facts, dataset or dataset_tags)
-
-
-def _seed(args: TrainingArguments) -> None:
-    """Seed everything, as Trainer does before it makes a model."""
-    if args.full_determinism:
-        enable_full_determinism(args.seed)
-    else:
-        set_seed(args.seed)

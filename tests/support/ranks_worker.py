@@ -59,6 +59,7 @@ def main(output: Path, kind: str, qagen: str) -> None:
         num_candidates=3,
         generation_max_length=9,
         predict_with_generate=True,
+        include_for_metrics=["inputs"],  # for the scorer inside metrics()
         ddp_backend="gloo" if world == 2 else None,
         selection="all" if kind == "mined" else None,
     )

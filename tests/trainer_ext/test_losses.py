@@ -171,3 +171,11 @@ def test_mistakes_are_named(name: str, options: dict[str, float], message: str) 
 
 def test_options_reach_the_loss() -> None:
     assert make_loss("hinge", margin=2.0, length_penalty=1.0) == Hinge(2.0, 1.0)
+
+
+@pytest.mark.parametrize(("loss", "per"), [("unlikelihood", "candidate token"), ("hinge", "document")])
+def test_the_logged_losses_are_explained(loss: str, per: str) -> None:
+    text = Objective(make_loss(loss), label_smoothing=0.1).explanation()
+    assert f"contrastive_loss (per {per})" in text
+    assert "smoothed by 0.1" in text
+    assert "smoothed" not in Objective(make_loss(loss)).explanation()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from datasets import IterableDataset
-from support.mined_runs import Counting, documents, load, trainer
-from support.tiny import tiny_model
-from support.trainer_runs import arguments
+from datasets import Dataset, IterableDataset
+from support.families import family
+from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
+from support.trainer_runs import Counting, arguments, documents, load, losses, trainer
+from transformers import DataCollatorForSeq2Seq
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 
@@ -64,3 +68,88 @@ def test_weights_that_would_hardly_move_are_warned_of(
 ) -> None:
     trainer(tmp_path, tiny_model("bart").to(dtype), train_dataset=BROUGHT)
     assert (f"weights are {dtype}" in caplog.text) == (dtype != torch.float32)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "empty"])
+def test_a_wrong_checkpoint_is_refused_before_the_work(tmp_path: Path, summarizer: Path, path: str) -> None:
+    (tmp_path / "empty").mkdir()
+    ranker = Counting()
+    found = trainer(tmp_path / "out", load(summarizer), ranker=ranker)
+    with pytest.raises(ValueError, match=f"resume_from_checkpoint.*{path}"):
+        found.train(resume_from_checkpoint=str(tmp_path / path))
+    assert ranker.calls == 0
+    assert not (tmp_path / "out" / "_mining").exists()
+
+
+@pytest.mark.parametrize("given", ["True", "true", "False"])
+def test_true_and_false_from_a_command_line_are_no_folders(tmp_path: Path, summarizer: Path, given: str) -> None:
+    found = trainer(tmp_path, load(summarizer), ranker=Counting(), selection="all", train_dataset=documents(4))
+    found.train(resume_from_checkpoint=given)
+    assert found.state.global_step == 1
+
+
+def test_a_tokenizer_without_a_pad_token_is_refused_before_the_work(tmp_path: Path, summarizer: Path) -> None:
+    ranker, found = Counting(), trainer(tmp_path, load(summarizer), train_dataset=documents(4))
+    found.ranker = ranker
+    found.data_collator.tokenizer.pad_token = None
+    with pytest.raises(ValueError, match=r"pad_token = tokenizer\.eos_token"):
+        found.train()
+    assert ranker.calls == 0
+
+
+def test_encoder_inputs_of_the_collator_alone_are_refused(tmp_path: Path) -> None:
+    stock = DataCollatorForSeq2Seq(tiny_tokenizer())
+
+    def collator(rows: list[dict[str, Any]]) -> Any:
+        batch = stock(rows)
+        return {**batch, "global_attention_mask": torch.zeros_like(batch["input_ids"])}
+
+    ranker = Counting()
+    found = ContrastiveSeq2SeqTrainer(
+        family("led"),
+        arguments(tmp_path),
+        collator,
+        documents(4),
+        processing_class=tiny_tokenizer(),
+        ranker=ranker,
+    )
+    with pytest.raises(ValueError, match="global_attention_mask"):
+        found.train()
+    assert ranker.calls == 0
+
+
+def test_a_ranker_by_an_unknown_name_is_refused_in_the_arguments(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"bleurt.*quals, rouge"):
+        arguments(tmp_path, ranker="bleurt")
+
+
+def test_rows_that_are_made_when_they_are_read_are_mined_and_trained_on(tmp_path: Path, summarizer: Path) -> None:
+    plain, ranker = documents(6), Counting()
+    texts = Dataset.from_dict({"place": list(range(6))})
+
+    def tokenized(batch: dict[str, list[int]]) -> dict[str, list[Any]]:
+        rows = [plain[place] for place in batch["place"]]
+        return {name: [torch.tensor(row[name]) for row in rows] for name in rows[0]}
+
+    found = trainer(
+        tmp_path,
+        load(summarizer),
+        ranker=ranker,
+        train_dataset=texts.with_transform(tokenized),
+        selection="all",
+        remove_unused_columns=False,
+    )
+    found.train()
+    assert found.mined_dataset is not None
+    assert found.mined_dataset["input_ids"] == plain["input_ids"]
+    assert losses(found, "mle_loss")
+
+
+def test_without_the_extra_its_name_is_told() -> None:
+    code = "import sys; sys.modules['accelerate'] = None; import trainer_ext; trainer_ext.ContrastiveSeq2SeqTrainer"
+    paths = os.pathsep.join(map(str, (REPOSITORY, REPOSITORY / "metrics")))
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert 'pip install ".[train]"' in done.stderr

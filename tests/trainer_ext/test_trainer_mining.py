@@ -8,9 +8,8 @@ import optuna
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from support.mined_runs import Counting, documents, load, trainer
 from support.tiny import tiny_model, tiny_tokenizer
-from support.trainer_runs import arguments, losses, weights
+from support.trainer_runs import Counting, arguments, documents, load, losses, trainer, weights
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 

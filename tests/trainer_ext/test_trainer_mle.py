@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from support.mined_runs import Counting, documents, trainer
 from support.tiny import tiny_model
-from support.trainer_runs import arguments, losses, weights, with_dropout
+from support.trainer_runs import Counting, arguments, documents, losses, trainer, weights, with_dropout
 
 from trainer_ext import ContrastiveSeq2SeqTrainer, ContrastiveSeq2SeqTrainingArguments
 from trainer_ext.mle import settings_that_bear_on_weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from quals import QualsScorer
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from trainer_ext.arguments import ContrastiveOptions
+from trainer_ext.dataset import as_dataset
 from trainer_ext.evaluation import SummaryQuality, measure_summaries
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.io.keyed_file import KeyedFile
+from trainer_ext.io.progress import inform
 from trainer_ext.mining import generate_summaries
 from trainer_ext.mining.fingerprint import data_fingerprint
 from trainer_ext.mining.texts import reference_texts, source_texts
@@ -30,6 +32,8 @@ class CardQuality:
         tokenizer: the model's.
         generation: how summaries are decoded.
         batch_tokens: source tokens per batch, at most.
+        longest_source: tokens of the longest source where sources are decoded from tokens, and may have been cut; None
+            for whole texts.
     """
 
     dataset: datasets.Dataset
@@ -38,12 +42,14 @@ class CardQuality:
     tokenizer: PreTrainedTokenizerBase
     generation: GenerationConfig
     batch_tokens: int
+    longest_source: int | None = None
 
     def measure(self, model: Any, scorer: QualsScorer) -> SummaryQuality:
         """Summarize the documents, and score the summaries."""
         ids = generate_summaries(model, self.dataset, self.generation, self.batch_tokens)
         summaries = [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
-        return measure_summaries(summaries, self.sources, self.references, scorer)
+        quality = measure_summaries(summaries, self.sources, self.references, scorer)
+        return replace(quality, longest_source=self.longest_source)
 
     def measure_once(self, model: Any, scorer: QualsScorer, weights: str, note: Path) -> SummaryQuality:
         """Like :meth:`measure`, but kept in the file ``note``, so that a resumed run still knows how it began.
@@ -64,6 +70,11 @@ class CardQuality:
         known = file.read()
         if known is not None:
             return SummaryQuality.from_dict(known)
+        if self.longest_source is not None:
+            inform(
+                f"Card: QUALS compares with sources as the model reads them, {self.longest_source:,} tokens at most. "
+                "Name whole texts by source_column."
+            )
         quality = self.measure(model, scorer)
         file.write(quality.to_dict())
         return quality
@@ -98,13 +109,14 @@ def card_quality(
     dataset = next(iter(evaluation.values()), None) if isinstance(evaluation, dict) else evaluation
     if not options.card_documents or tokenizer is None or not isinstance(dataset, datasets.Dataset) or not len(dataset):
         return None
-    columns = dataset.column_names
+    first = as_dataset(dataset.select(range(min(len(dataset), options.card_documents))))
+    columns = first.column_names
     if not {"input_ids", "labels"} <= set(columns):
         return None
-    first = dataset.select(range(min(len(dataset), options.card_documents)))
     source, reference = (
         name if name in columns else None for name in (options.source_column, options.reference_column)
     )
     sources = source_texts(first, tokenizer, source_prefix, source)
     references = reference_texts(first, tokenizer, reference) or []
-    return CardQuality(first, sources, references, tokenizer, generation, options.sampling_batch_tokens)
+    cut = None if source else max(map(len, first["input_ids"]))
+    return CardQuality(first, sources, references, tokenizer, generation, options.sampling_batch_tokens, cut)

@@ -15,6 +15,9 @@ from trainer_ext.mining import MiningSummary
 from trainer_ext.objective import Objective
 
 _BEFORE = "## Training procedure"
+# Trainer writes the first where no name of a base model is known, and contrastive training always has a base model.
+_FROM_SCRATCH = "This model was trained from scratch on "
+_FURTHER = "This model was trained further, from a summarizer that the card does not name, on "
 _TAGS = ("summarization", "factual-consistency", "quals", "contrastive-learning")
 _ROWS = (
     ("QUALS, nats per token, higher is better", "quals", 3),
@@ -78,7 +81,7 @@ def extend_card(path: Path, facts: ContrastiveFacts, dataset: str | Sequence[str
         card.data.eval_results = [*(card.data.eval_results or []), *results]
         card.data.model_name = card.data.model_name or path.parent.name
     section = _section(facts)
-    text = card.text
+    text = card.text.replace(_FROM_SCRATCH, _FURTHER).replace("the None dataset", "an unknown dataset")
     card.text = text.replace(_BEFORE, section + _BEFORE, 1) if _BEFORE in text else f"{text.rstrip()}\n\n{section}"
     card.save(path)
 
@@ -126,9 +129,19 @@ def _measured(facts: ContrastiveFacts) -> str:
             *rows,
             "",
             f"QUALS scores: `{after.signature}`; compare only scores with the same signature.",
+            *_cut_sources(after),
             "",
         ]
     )
+
+
+def _cut_sources(quality: SummaryQuality) -> list[str]:
+    if quality.longest_source is None:
+        return []
+    return [
+        f"Sources were read as the model reads them, {quality.longest_source:,} tokens at most: in a longer document,",
+        "what a summary says of the rest counts as unsupported.",
+    ]
 
 
 def _loading(facts: ContrastiveFacts) -> str:

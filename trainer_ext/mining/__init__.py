@@ -73,6 +73,7 @@ def mine(
     workers: Workers = ALONE,
     max_documents: int | None = None,
     progress: bool | None = None,
+    fingerprint: str | None = None,
 ) -> tuple[Dataset, MiningSummary]:
     """Sample, score and select candidates for contrastive training.
 
@@ -95,6 +96,7 @@ def mine(
         workers: the processes that share the work, and then ``folder``.
         max_documents: size of a random subset to mine, drawn by the sampling seed; None mines all documents.
         progress: show bars; None shows them on a terminal.
+        fingerprint: the model's, where it is known; None computes it.
 
     Returns:
         The documents with what the steps add (all three: the selected documents with ``candidate_labels``,
@@ -127,7 +129,7 @@ def mine(
         def check(first: Dataset) -> None:
             check_summarizer(first, tokenizer, beyond_chance=True, **checks)
 
-        dataset = sample_candidates(model, dataset, sampling, check=check, **options)
+        dataset = sample_candidates(model, dataset, sampling, check=check, fingerprint=fingerprint, **options)
         rouge_l = check_summarizer(dataset, tokenizer, **checks)
         if candidate_column is not None:
             dataset = with_columns(dataset, {candidate_column: candidate_texts(dataset, tokenizer)})

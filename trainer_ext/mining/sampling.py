@@ -87,6 +87,7 @@ def sample_candidates(
     workers: Workers = ALONE,
     progress: bool | None = None,
     check: Callable[[Dataset], None] | None = None,
+    fingerprint: str | None = None,
 ) -> Dataset:
     """Add the column ``candidate_labels``: ``num_candidates`` sampled summaries of each source, as label lists.
 
@@ -103,6 +104,7 @@ def sample_candidates(
         progress: show a bar; None shows one on a terminal.
         check: is given the first 20 documents or so with their candidates, before the others are sampled, in every
             process the same. What it raises ends the work. It is not asked where there are no others.
+        fingerprint: the model's, where it is known; None computes it.
 
     Raises:
         ValueError: the model is not an encoder-decoder, no maximum length is known, or there is nothing to summarize.
@@ -115,7 +117,7 @@ def sample_candidates(
     if work.path is not None:
         made_from = {
             "version": VERSION,
-            "model": summarizer_fingerprint(model),
+            "model": fingerprint or summarizer_fingerprint(model),
             "data": data_fingerprint(dataset, columns),
             "settings": asdict(settings),
             "generation": {name: value for name, value in config.to_dict().items() if name != "transformers_version"},
