@@ -1,6 +1,8 @@
 """Compare what training steps cost: plain likelihood, ours with negatives, and two full passes, side by side.
 
-python -m benchmarks.step --negatives 1 4
+    python -m benchmarks.step --negatives 1 4
+
+All ways train on the same positives, in turn, and the medians over the rounds count.
 """
 
 from __future__ import annotations
