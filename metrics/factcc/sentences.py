@@ -25,7 +25,7 @@ def sentence_spans(texts: Iterable[str]) -> list[list[tuple[int, int]]]:
         MissingExtraError: spaCy is not installed.
 
     Example:
-        >>> sentence_spans(["It was late. Why? ..."])
+        >>> sentence_spans(["It was late. Why?"])
         [[(0, 12), (13, 17)]]
     """
     with _one_thread:

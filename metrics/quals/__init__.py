@@ -3,9 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import CheckpointError, DataError, MissingExtraError, OptionError, QualsError
-
 if TYPE_CHECKING:
+    from .errors import CheckpointError, DataError, MissingExtraError, OptionError, QualsError
     from .results import QualsResult, ScoredPair, results_to_pandas
     from .scorer import QualsScorer
 
@@ -26,6 +25,11 @@ __version__ = "0.1.0"
 
 # Found when asked for: what needs no model, such as the command line's help, should not wait for torch.
 _MODULES = {
+    "CheckpointError": "errors",
+    "DataError": "errors",
+    "MissingExtraError": "errors",
+    "OptionError": "errors",
+    "QualsError": "errors",
     "QualsScorer": "scorer",
     "ScoredPair": "results",
     "QualsResult": "results",

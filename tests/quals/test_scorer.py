@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from quals import DataError, OptionError, QualsResult, QualsScorer
+from quals import OptionError, QualsScorer
 from quals.decoding import DecodingSettings, Hypothesis
 from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
 from quals.pairs import fold
 from quals.results import weighted_mean
+from support.learned import OPTIONS, learn, texts, values
 from support.quals_reference import quals
-from support.tiny import WORDS, train_tiny_qagen
 from transformers import AutoModelForSeq2SeqLM
-
-OPTIONS = {"num_groups": 8, "min_tokens": 3, "max_tokens": 8, "device": "cpu"}
-
-
-@pytest.fixture(scope="session")
-def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn("bart", tmp_path_factory.mktemp("learned"))
-
-
-def learn(kind: str, folder: Path) -> Path:
-    """A tiny QAGen that asks `who <verb>?` and copies a word of its text."""
-    return train_tiny_qagen(
-        folder, lambda rng, text: f"who {rng.choice(['won', 'lost', 'said'])} ? <sep> {rng.choice(text)}", kind
-    )
-
-
-@pytest.fixture(scope="session")
-def scorer(learned: Path) -> QualsScorer:
-    return QualsScorer(str(learned), **OPTIONS)
-
-
-def texts(count: int, seed: int = 1) -> tuple[list[str], list[str]]:
-    rng = random.Random(seed)
-    words = [word for word in WORDS if word.isalpha()]
-
-    def text(low: int, high: int) -> str:
-        return " ".join(rng.choice(words) for _ in range(rng.randrange(low, high)))
-
-    return [text(10, 50) for _ in range(count)], [text(2, 15) for _ in range(count)]
-
-
-def values(results: list[QualsResult]) -> list[float]:
-    return [result.score for result in results]
 
 
 def test_pairs_survive_and_stand_in_the_summary(scorer: QualsScorer) -> None:
@@ -170,23 +131,6 @@ def test_candidates_of_one_source(scorer: QualsScorer) -> None:
     assert together == pytest.approx(alone, nan_ok=True, abs=1e-4)
 
 
-def test_generators_are_read_a_chunk_at_a_time(scorer: QualsScorer) -> None:
-    sources, summaries = texts(10)
-    read = 0
-
-    def counted() -> Iterator[str]:
-        nonlocal read
-        for text in sources:
-            read += 1
-            yield text
-
-    results = QualsScorer(scorer.qagen, chunk=4, **OPTIONS).iter_score(counted(), iter(summaries))
-    first = next(results)
-    assert read == 4
-    rest = [first, *results]
-    assert values(rest) == pytest.approx(values(scorer.score(sources, summaries)), nan_ok=True, abs=1e-4)
-
-
 @pytest.mark.parametrize("summary", ["", "   ", "?!", "\x00\x1b", "\U0001f600", "<sep>", "\u05e9\u05dc\u05d5\u05dd"])
 def test_strange_summaries_score_or_are_nan(scorer: QualsScorer, summary: str) -> None:
     (result,) = scorer.score(["the cat won in paris"], [summary])
@@ -232,29 +176,6 @@ def test_given_pairs_can_be_scored(scorer: QualsScorer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sources", "summaries", "message"),
-    [
-        (["a"], ["a", "b"], "1 sources and 2 summaries"),
-        (["a", None], ["a", "b"], "source at place 1 .* NoneType"),
-        (["a"], [3], "summary at place 0 .* int"),
-        ("a", "b", "lists of strings"),
-        (iter(["a"]), iter(["a", "b"]), "more summaries than 1"),
-        (iter(["a", "b"]), iter(["a"]), "more sources than 1"),
-        ([], [], "nothing to score"),
-        (iter([]), iter([]), "nothing to score"),
-        (None, ["a"], "lists of strings"),
-        (["a"], 3, "lists of strings"),
-        (["a", "half \ud83d"], ["a", "b"], "source at place 1 holds half a character"),
-    ],
-)
-def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summaries: object, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        scorer.score(sources, summaries)  # type: ignore[arg-type]
-    assert scorer.generate_pairs([]) == scorer.score_pairs([], []) == []
-    assert len(scorer.score(["the cat won"], ["the cat won"])) == 1
-
-
-@pytest.mark.parametrize(
     "options",
     [
         {"num_groups": 0},
@@ -278,53 +199,6 @@ def test_bad_input_is_a_value_error(scorer: QualsScorer, sources: object, summar
 def test_options_out_of_range(learned: Path, options: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=next(iter(options))):
         QualsScorer(str(learned), **options)  # type: ignore[arg-type]
-
-
-def test_a_dtype_may_be_torchs_own(learned: Path, scorer: QualsScorer) -> None:
-    given = QualsScorer(scorer.qagen, dtype=torch.float32, **OPTIONS)
-    assert given.signature == scorer.signature
-    assert given.settings == scorer.settings
-    assert QualsScorer(str(learned), dtype=torch.bfloat16, **OPTIONS).settings["dtype"] == "bfloat16"
-    with pytest.raises(OptionError, match="loaded as float32"):
-        QualsScorer(scorer.qagen, dtype=torch.bfloat16)
-
-
-def test_a_text_that_comes_twice_is_checked_and_scored_once(scorer: QualsScorer) -> None:
-    class Counted(str):
-        __slots__ = ()
-        checks = 0
-
-        def encode(self, *arguments: Any, **options: Any) -> bytes:
-            Counted.checks += 1
-            return super().encode(*arguments, **options)
-
-    sources, summaries = texts(3)
-    passes = []
-    hook = scorer.qagen.model.get_encoder().register_forward_pre_hook(lambda *_: passes.append(1))
-    first = values(scorer.score(sources, summaries))
-    once = len(passes)
-    again = values(scorer.score([Counted(source) for source in sources] * 2, summaries * 2))
-    hook.remove()
-    assert again == pytest.approx(first * 2, nan_ok=True, abs=0)
-    assert len(passes) == 2 * once
-    assert Counted.checks == 6
-
-
-@pytest.mark.parametrize("enabled", ["1", ""])
-def test_loading_shows_no_bar_and_leaves_transformers_bars_as_they_were(learned: Path, enabled: str) -> None:
-    code = (
-        "import sys\nfrom quals import QualsScorer\nfrom transformers import AutoModel\n"
-        "from transformers.utils import logging\n"
-        "enabled = bool(sys.argv[2]) or logging.disable_progress_bar()\n"
-        "QualsScorer(sys.argv[1])\nassert logging.is_progress_bar_enabled() == bool(enabled)\n"
-        "print('loaded', file=sys.stderr)\nAutoModel.from_pretrained(sys.argv[1])"
-    )
-    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_DISABLE_PROGRESS_BARS"}
-    command = [sys.executable, "-c", code, str(learned), enabled]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
-    ours, theirs = done.stderr.split("loaded", 1)
-    assert ours == ""
-    assert ("Loading weights" in theirs) == bool(enabled)
 
 
 def test_the_signature_follows_every_setting_that_changes_scores(learned: Path, scorer: QualsScorer) -> None:
@@ -359,14 +233,6 @@ def test_weighting_changes_scores_and_not_pairs(learned: Path, scorer: QualsScor
         for pair in other.pairs:
             expected = weighted_mean(pair.token_log_probs_source, pair.answer_tokens, "answer")
             assert pair.log_likelihood_source == pytest.approx(expected)
-
-
-def test_progress_bar(scorer: QualsScorer, capsys: pytest.CaptureFixture[str]) -> None:
-    sources, summaries = texts(3)
-    scorer.score(sources, summaries, progress=True)
-    assert "3/3" in capsys.readouterr().err
-    scorer.score(sources, summaries, progress=False)
-    assert capsys.readouterr().err == ""
 
 
 def test_embedded_model(embedded: Path) -> None:
