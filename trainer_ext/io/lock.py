@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ def locked(path: Path, what: str, advice: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise OSError(f"Another run works in {what} ({_holder(note)}): {advice}.") from error
+    except NotImplementedError:  # filelock before 3.20, on a file system without locks: work goes on as ever
+        logging.getLogger(__name__).warning("%s cannot be locked: do not start a second run there.", what)
     try:
         started = datetime.now().isoformat(" ", "seconds")
         with replacing(note) as file:
