@@ -41,7 +41,7 @@ $(LOWEST)/.installed: pyproject.toml constraints.txt $(BIN)/.installed
 	touch $@
 
 test-lowest: $(LOWEST)/.installed  ## the tests (or TESTS=...) with the oldest releases that pyproject.toml allows
-	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -n auto --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -W default -n auto --dist loadfile $(TESTS)
 
 lint: $(BIN)/.installed  ## style, types and layers
 	$(BIN)/ruff check .
