@@ -24,19 +24,21 @@ def answer_spans(texts: Iterable[str], pipeline: Language, most: int = 10) -> li
     """Character spans of each text's answers, ``most`` at most: entities first, then noun chunks, in the text's order.
 
     The authors draw 10 at random; these are always the same. Answers that differ in case, accents or punctuation alone
-    are one. An article alone is not an answer: compared without articles it would equal finding nothing. Only the first
-    :data:`LONGEST` characters of a text are looked at.
+    are one. An article alone is not an answer: compared without articles it would equal finding nothing. Nor is a
+    pronoun ("it", "which"): no question tells what it stands for. Only the first :data:`LONGEST` characters of a text
+    are looked at.
     """
     with _one_thread:
-        return [_spans(parsed, most) for parsed in pipeline.pipe(text[:LONGEST] for text in texts)]
+        return [spans(parsed, most) for parsed in pipeline.pipe(text[:LONGEST] for text in texts)]
 
 
-def _spans(parsed: Doc, most: int) -> list[tuple[int, int]]:
+def spans(parsed: Doc, most: int) -> list[tuple[int, int]]:
+    """The answers of one parsed text, see :func:`answer_spans`."""
     answers: dict[tuple[str, ...], tuple[int, int]] = {}
     chunks = parsed.noun_chunks if parsed.has_annotation("DEP") else ()  # a pipeline of rules may have no parser
     for span in [*parsed.ents, *chunks]:
         words = tuple(word.folded for word in fold(span.text))
-        if squad_words(span.text):
+        if squad_words(span.text) and any(token.pos_ != "PRON" for token in span):
             answers.setdefault(words, (span.start_char, span.end_char))
     return list(answers.values())[:most]
 

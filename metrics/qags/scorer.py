@@ -65,7 +65,7 @@ class QAGSScorer(SourceScorer[QAGSResult]):
     """
 
     NAME = "QAGS"
-    VERSION = "2"
+    VERSION = "3"
     CHUNK = 32
 
     def __init__(

@@ -15,11 +15,12 @@ import pytest
 import spacy
 from evaluate.loading import get_imports
 from qags import QAGSScorer
-from qags.answers import LONGEST, answer_spans, token_f1
+from qags.answers import LONGEST, answer_spans, spans, token_f1
 from qags.pipeline import load_pipeline
 from qags.qags import QAGS
 from quals import MissingExtraError
 from spacy.language import Language
+from spacy.tokens import Doc
 from support.readers import CONTENT
 from support.tiny import REPOSITORY
 
@@ -78,6 +79,15 @@ def test_answers_are_names_first_and_each_once(pipeline: Language) -> None:
     assert [text[start:end] for start, end in spans] == [LEFT, RIGHT]
     (one,) = answer_spans([text], pipeline, most=1)
     assert len(one) == 1
+
+
+def test_a_pronoun_is_not_an_answer() -> None:
+    rules = spacy.blank("en")
+    ruler: Any = rules.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "NAME", "pattern": word} for word in ("it", "which", "Helen")])
+    spaces = [True, True, False]
+    document = Doc(rules.vocab, ["it", "saw", "Helen"], spaces, pos=["PRON", "VERB", "PROPN"])
+    assert spans(ruler(document), 10) == [(7, 12)]
 
 
 def test_an_article_alone_is_no_answer(scorer: QAGSScorer) -> None:

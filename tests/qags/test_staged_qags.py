@@ -48,7 +48,7 @@ def test_the_table_has_both_and_quals(scorer: QAGSScorer, tiny_qagen: Path, caps
 
 
 def test_no_score_at_all_is_an_error(scorer: QAGSScorer, tiny_qagen: Path) -> None:
-    with pytest.raises(ValueError, match="never read a source"):
+    with pytest.raises(ValueError, match="QAGS score"):
         compare_with_qags(QualsScorer(str(tiny_qagen)), scorer, TEXTS[2:] * 2)
 
 
