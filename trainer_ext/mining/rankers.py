@@ -66,7 +66,7 @@ class RougeRanker(Ranker):
 
     @property
     def signature(self) -> str:
-        return f"rouge-1-2-L-f1-stemmed-{version('rouge-score')}"
+        return f"rouge-1-2-L-f1-stemmed-unicode-{version('rouge-score')}"
 
     def _scores(self, sources: list[str], summaries: list[str], references: list[str] | None) -> Any:
         scores = (self._scorer.score(a, b) for a, b in zip(references or [], summaries, strict=True))

@@ -65,8 +65,8 @@ def test_rouge_is_the_mean_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ranker.needs_reference
     with pytest.raises(ValueError, match="compares with reference summaries, and the data have none"):
         ranker(SOURCES, SUMMARIES)
-    monkeypatch.setitem(sys.modules, "rouge_score.rouge_scorer", None)
-    with pytest.raises(ValueError, match=r"pip install 'quals\[train\]'"):
+    monkeypatch.setitem(sys.modules, "rouge_score", None)
+    with pytest.raises(ValueError, match=r"\[train\]"):
         resolve_ranker("rouge")
 
 
