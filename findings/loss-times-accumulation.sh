@@ -3,7 +3,7 @@
 # What happens: the loss and the gradient of an encoder-decoder are 4 times as large. Its forward takes **kwargs, so
 #   Trainer believes that the model divides by num_items_in_batch and leaves the division to it; BART, T5, Pegasus and
 #   Marian ignore the number.
-# Versions: transformers 5.0 to 5.24.0, accelerate 1.15.0, torch 2.13.0.
+# Versions: transformers 5.24.0, accelerate 1.15.0, torch 2.13.0.
 # Why it matters: logged losses cannot be compared between settings of accumulation, and max_grad_norm clips nearly
 #   every step, so that summarizers train at another effective rate than the one that was chosen.
 set -euo pipefail

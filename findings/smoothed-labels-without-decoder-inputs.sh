@@ -2,7 +2,7 @@
 # Expected: label smoothing changes the loss and not what the decoder reads: the shifted target.
 # What happens: with label_smoothing_factor, Trainer takes the labels out of the batch before the model is called.
 #   Unless the collator has added decoder_input_ids (DataCollatorForSeq2Seq does so only if it was given the model),
-#   BART makes the decoder read the shifted source instead, in silence. The loss falls all the same.
+#   BART makes the decoder read the shifted source instead, in silence.
 # Versions: transformers 5.24.0, accelerate 1.15.0, torch 2.13.0.
 # Why it matters: a summarizer trained so has never seen teacher forcing, and its loss looks plausible.
 set -euo pipefail

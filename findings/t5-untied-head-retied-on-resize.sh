@@ -5,7 +5,7 @@
 #   input embeddings, without a word. `resize_token_embeddings(len(tokenizer))`, the usual line after adding a token,
 #   resizes these models always, because their vocabulary has spare rows. Setting
 #   `model.config.tie_word_embeddings = False` before the resize keeps the layer, through saving and loading too.
-# Versions: transformers 5.6.0 to 5.24.0, torch 2.13.0.
+# Versions: transformers 5.6.0 and 5.24.0, torch 2.13.0.
 # Why it matters: a summarizer or question generator fine-tuned from Flan-T5 starts from a random-looking output layer.
 set -euo pipefail
 folder=$(mktemp -d)

