@@ -36,7 +36,7 @@ FORMS = {
 def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, compressed: bool, mark: str) -> None:
     content = (mark + FORMS[name]).encode()
     path = tmp_path / (f"{name}.gz" if compressed else name)
-    path.write_bytes(gzip.compress(content) if compressed else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if compressed else content)
     assert read_rows(path) == ROWS
 
 
@@ -56,8 +56,8 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, compressed:
         ("rows.csv", b"a,b\n1\n", "row 1: there are 1 fields and the header has 2"),
         ("rows.csv", b"a;b\n1;2;3\n", "row 1: there are 3 fields and the header has 2"),
         ("rows.csv.gz", b"a,b\n", "is not a whole gzip file"),
-        ("rows.csv.gz", gzip.compress(b"a,b\n" * 99)[:-9], "is not a whole gzip file"),
-        ("rows.csv.gz", gzip.compress(b"a,b\n" * 99)[:10] + b"\xff" * 20, "is not a whole gzip file"),
+        ("rows.csv.gz", gzip.compress(b"a,b\n" * 99, mtime=0)[:-9], "is not a whole gzip file"),
+        ("rows.csv.gz", gzip.compress(b"a,b\n" * 99, mtime=0)[:10] + b"\xff" * 20, "is not a whole gzip file"),
     ],
 )
 def test_what_cannot_be_read_is_told(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
