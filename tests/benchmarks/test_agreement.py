@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from quals import QualsScorer
 from scipy import stats
-from support.tiny import WORDS
+from support.judgements import CONTENT, SUMMARIES, judged, write_set
 
 from benchmarks.agreement import scoring
 from benchmarks.agreement.__main__ import main
@@ -24,30 +24,6 @@ from benchmarks.agreement.disagreements import disagreements
 from benchmarks.agreement.evaluation import evaluate, split_by_origin
 from benchmarks.agreement.table import MAIN, markdown
 from benchmarks.common.floors import ngram_share
-
-CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
-SUMMARIES = ["joshua won in paris .", "the queen lost the river city ."]
-
-
-def write_set(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
-    """One set as the benchmark reads it."""
-    (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-def judged(documents: int, each: int = 2, **more: Any) -> list[dict[str, Any]]:
-    """Rows over several documents, the first of each consistent."""
-    return [
-        {
-            "id": f"row_{place}_{number}",
-            "document": f"the {CONTENT[place % len(CONTENT)]} has a red mat in paris . {place}",
-            "summary": SUMMARIES[min(number, 1)],
-            "label": int(number == 0),
-            "origin": "news" if place % 2 else "chat",
-            **more,
-        }
-        for place in range(documents)
-        for number in range(each)
-    ]
 
 
 @pytest.fixture
@@ -136,26 +112,6 @@ def test_samples_spread_over_documents_repeat_and_keep_pairs(tmp_path: Path) -> 
     assert len(chosen) == 10
     assert all(sum(row.pair == other.pair for other in chosen) == 2 for row in chosen)
     assert sample_by_document(chosen, 10, seed=0) == chosen
-
-
-def test_bump_has_a_right_and_an_edited_summary_in_each_line(tmp_path: Path) -> None:
-    line = {"id": "b1", "document": "the cat sat", "reference": "the cat", "edited": "the dog", "error_type": "Entity"}
-    write_set(tmp_path, "bump_pairs", [line, {**line, "id": "b2"}])
-    rows = load_set(tmp_path, "bump")
-    assert [(row.summary, row.label, row.pair) for row in rows[:2]] == [("the cat", 1, "b1"), ("the dog", 0, "b1")]
-    assert {row.origin for row in rows} == {"Entity"}
-    assert len({row.id for row in rows}) == 4
-    write_set(tmp_path, "bump_pairs", [{**line, "edited": None}])
-    with pytest.raises(ValueError, match="'edited' must be a string"):
-        load_set(tmp_path, "bump")
-
-
-def test_defacto_leaves_out_what_models_may_have_been_trained_on(tmp_path: Path) -> None:
-    rows = judged(3)
-    for row, split in zip(rows, ["train", "val", "test"] * 2, strict=True):
-        row["split"] = split
-    write_set(tmp_path, "defacto", rows)
-    assert [row.id for row in load_set(tmp_path, "defacto")] == [row["id"] for row in rows if row["split"] != "train"]
 
 
 def test_without_names_the_sets_are_those_in_the_folder(folder: Path, tmp_path: Path) -> None:

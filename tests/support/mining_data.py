@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -55,3 +56,7 @@ def columns(dataset: Dataset) -> dict[str, list[Any]]:
         return None if value != value else value
 
     return {name: plain(list(dataset[name])) for name in dataset.column_names}
+
+
+def chunks(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/chunk-*.json")}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.study_data import RUN, Server, damage, make_study, pairs, serving, serving_code, wait_until
+from support.study_data import Server, damage, make_study, pairs, serving, serving_code, wait_until
 
 from trainer_ext.study import ATTRIBUTES, CHOICES
 from trainer_ext.study.pairing import Pair
@@ -336,18 +336,3 @@ def test_a_killed_server_loses_and_doubles_nothing(tmp_path: Path) -> None:
             click(server, rater)
     assert stored(path) == acknowledged == sent
     assert len(sent) == 2 * 40 * 3
-
-
-def test_serving_imports_nothing_heavy(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    make_study(tmp_path / "a.sqlite", pairs(3))
-    code = (
-        "import sys, trainer_ext.study.server as server\n"
-        "server.serve = lambda *_: print([name for name in ('torch', 'transformers', 'datasets', 'numpy') "
-        "if name in sys.modules])\n"
-    )
-    command = [sys.executable, "-c", code + RUN, "study", "serve", str(tmp_path / "a.sqlite")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.stdout == "[]\n", done.stderr

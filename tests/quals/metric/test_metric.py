@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import json
 import math
-import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,77 +13,11 @@ import datasets
 import evaluate
 import numpy as np
 import pytest
-import torch
-from evaluate.loading import get_imports
 from quals import QualsScorer
 from quals.pairs import fold
 from quals.quals import Quals
 from quals.results import ScoredPair
-from support.doctests import check_examples
-from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
-from support.without_us import WITHOUT_US
-
-from trainer_ext.cli.evaluate_cache import install
-
-FOLDER = REPOSITORY / "metrics" / "quals"
-SOURCES = ["Joshua won in London.", "The king lost in Paris.", "Klitschko lost in London, the queen won in Paris."]
-SUMMARIES = ["Joshua won in London.", "", "The queen lost in Paris."]  # nothing can be asked about the second
-
-
-@pytest.fixture(scope="module")
-def asking_qagen(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a tiny QAGen that has learnt to ask who won, and where."""
-    torch.manual_seed(0)
-    tokenizer, model = tiny_tokenizer(), tiny_model("bart").train()
-    texts, targets = [], []
-    for who, did, where in product(
-        ("joshua", "klitschko", "the king", "the queen"), ("won", "lost"), ("paris", "london")
-    ):
-        texts += [f"{who} {did} in {where} ."] * 2
-        targets.append(f"who is the boxer who {did} in {where} ? <sep> {who}")
-        targets.append(f"what is the city where {who} has {did} ? <sep> {where}")
-    inputs = tokenizer(texts, padding=True, return_tensors="pt")
-    labels = tokenizer(targets, padding=True, return_tensors="pt")["input_ids"][:, 1:]  # without <s>
-    labels = labels.masked_fill(labels == tokenizer.pad_token_id, -100)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(160):
-        model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    folder = tmp_path_factory.mktemp("asking")
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture
-def quals(asking_qagen: Path, tmp_path: Path) -> Quals:
-    return Quals(str(asking_qagen), cache_dir=str(tmp_path))
-
-
-@pytest.fixture(scope="module")
-def expected(asking_qagen: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The result for SUMMARIES and SOURCES with nothing special."""
-    quals = Quals(str(asking_qagen), cache_dir=str(tmp_path_factory.mktemp("expected")))
-    result: dict[str, Any] = quals.compute(predictions=SUMMARIES, sources=SOURCES)
-    return result
-
-
-def same(left: list[float], right: list[float]) -> bool:
-    return bool(np.allclose(left, right, rtol=0, atol=1e-5, equal_nan=True))
-
-
-def test_it_names_every_file_beside_it_so_that_evaluate_copies_them() -> None:
-    named = {name for kind, name, _, _ in get_imports(str(FOLDER / "quals.py")) if kind == "internal"}
-    there = {file.stem for file in FOLDER.glob("*.py")} - {"__init__", "quals"}
-    of_the_app = {"app", "example_texts", "page", "page_files", "page_view"}
-    assert named == there - of_the_app
-
-
-def test_no_file_of_it_needs_the_installed_package() -> None:
-    absolute = re.compile(r"^\s*(?:from|import)\s+(?:quals|trainer_ext)\b", re.MULTILINE)
-    found = [file.name for file in FOLDER.glob("*.py") if absolute.search(file.read_text(encoding="utf-8"))]
-    assert found == ["app.py"], "which makes a package of its folder first"
+from support.metric_texts import FOLDER, SOURCES, SUMMARIES, same
 
 
 def test_the_result_is_the_scorers(quals: Quals, asking_qagen: Path) -> None:
@@ -366,76 +294,3 @@ def test_a_copy_of_the_engine_does_not_change_the_scores_of_the_first(
     second = copy.QualsScorer(str(asking_qagen))
     assert same([score.score for score in second.score(SOURCES, SUMMARIES)], expected["scores"])
     assert same([score.score for score in first.score(SOURCES, SUMMARIES)], expected["scores"])
-
-
-def test_the_texts_are_those_of_a_metric(quals: Quals) -> None:
-    assert "2105.04623" in quals.citation
-    assert "higher is better" in quals.description.lower()
-    assert "nats a token" in quals.description
-    for name in ("explain", "token_log_probs", "long_sources", "weighting", "device", "dtype", "progress", "coverage"):
-        assert name in quals.inputs_description
-    assert quals.inputs_description in (quals.compute.__doc__ or "")
-    assert (Quals.__doc__ or "").count(">>>") > 5
-
-
-def test_the_examples_in_its_texts_are_true(
-    embedded: Path, evaluate_caches: Path, quals: Quals, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(evaluate_caches)
-    install()
-    check_examples(quals.inputs_description, 11)
-
-
-# In another process: load the folder while the packages of this repository cannot be imported, as in a Space.
-LOAD = (
-    WITHOUT_US
-    + """
-import evaluate
-path, checkpoint, predictions, sources = json.loads(sys.argv[1])
-metric = evaluate.load(path, checkpoint)
-print(json.dumps([type(metric).__module__, metric.compute(predictions=predictions, sources=sources)]))
-"""
-)
-
-
-def start(path: str, checkpoint: Path | None, cwd: Path, caches: Path) -> subprocess.Popen[str]:
-    names = ("HF_MODULES_CACHE", "HF_EVALUATE_CACHE", "HF_METRICS_CACHE")
-    environment = {**os.environ, **{name: str(caches / name) for name in names}}
-    arguments = json.dumps([path, checkpoint and str(checkpoint), SUMMARIES, SOURCES])
-    command = [sys.executable, "-c", LOAD, arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True)
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[str, dict[str, Any]]:
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    module, result = json.loads(printed.splitlines()[-1])
-    return module, result
-
-
-def test_evaluate_loads_the_folder_from_anywhere_twice_at_once(
-    asking_qagen: Path, tmp_path: Path, expected: dict[str, Any]
-) -> None:
-    before = sorted(asking_qagen.rglob("*"))
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    processes = [
-        start(str(FOLDER), asking_qagen, elsewhere, tmp_path),
-        start("./metrics/quals", asking_qagen, REPOSITORY, tmp_path),
-    ]
-    for module, result in map(finish, processes):
-        assert module.startswith("evaluate_modules.metrics.quals.")
-        assert same(result["scores"], expected["scores"])
-        assert result["signature"] == expected["signature"]
-    assert sorted(asking_qagen.rglob("*")) == before
-    assert list(elsewhere.iterdir()) == []
-    assert list(tmp_path.rglob("*.arrow")) == []
-
-
-def test_a_copy_of_the_folder_finds_the_embedded_checkpoint(embedded: Path, tmp_path: Path) -> None:
-    _, result = finish(start("./metrics/quals", None, REPOSITORY, tmp_path))
-    scorer = QualsScorer(str(embedded))
-    assert result["signature"] == scorer.signature
-    assert same(result["scores"], [score.score for score in scorer.score(SOURCES, SUMMARIES)])
-    assert result["coverage"] == pytest.approx(2 / 3)
