@@ -144,8 +144,11 @@ def make_objective(
 ) -> Objective:
     """The objective with ``loss``, or with the loss that the options name."""
     if loss is None:
-        names = ("margin", "beta", "gamma", "length_penalty")
-        given = {name: getattr(options, f"contrastive_{name}") for name in names}
+        # Each field contrastive_NAME but these two is an option NAME of a loss.
+        fixed = ("contrastive_loss", "contrastive_weight")
+        names = [item.name for item in fields(ContrastiveOptions) if item.name not in fixed]
+        prefix = "contrastive_"
+        given = {name.removeprefix(prefix): getattr(options, name) for name in names if name.startswith(prefix)}
         loss = make_loss(
             options.contrastive_loss, **{name: value for name, value in given.items() if value is not None}
         )

@@ -139,7 +139,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         1. Check the model, the data, the ranker and the checkpoint, so that nothing fails after hours of work.
         2. Fine-tune by likelihood, if ``mle_epochs`` is above 0 (:mod:`trainer_ext.mle`).
         3. Mine: sample candidates, score them, select documents (:func:`trainer_ext.mining.mine`).
-        4. Measure QUALS and ROUGE of the model's summaries, for the card (:mod:`trainer_ext.card_quality`).
+        4. Measure QUALS and ROUGE of the model's summaries, for the card (:mod:`trainer_ext.card.quality`).
         5. Train with Seq2SeqTrainer's own loop, whose steps are ``compute_loss`` of
            :class:`~trainer_ext.candidate_trainer.CandidateSeq2SeqTrainer`.
         6. Measure again.

@@ -34,13 +34,17 @@ _CHUNK = 32  # rows that are scored together, and lost if the run is killed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet file with one summary per row")
-    add("--source-column", default="source", help="column of the source texts")
-    add("--summary-column", default="summary", help="column of the summaries")
+    add("--source-column", help="column of the source texts; by default the one named source, document, article, ...")
+    add("--summary-column", help="column of the summaries; by default the one named summary, highlights, ...")
     add("--source", metavar="TEXT|@FILE", help="source as text, or the file that holds it; instead of a table")
     add("--summary", metavar="TEXT|@FILE", help="summary as text, or the file that holds it")
     add("--output", type=Path, help="file for the rows with their scores (.jsonl or .parquet), replaced at the end")
     add("--resume", action="store_true", help="continue a killed run that had the same --output")
-    add("--skip-invalid", action="store_true", help="leave out rows without both texts; their scores are null")
+    add(
+        "--skip-invalid",
+        action="store_true",
+        help="leave out rows whose source or summary is null; their scores are null",
+    )
     add("--explain", action="store_true", help="add each row's question-answer pairs")
     add("--token-log-probs", action="store_true", help="add the log-probabilities of each pair's tokens, and the pairs")
     add_scorer_arguments(parser)
@@ -89,20 +93,26 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _read(arguments: argparse.Namespace) -> tuple[Rows, list[int], list[str], list[str]]:
     """All rows, the places of those to score, and their texts."""
-    from trainer_ext.io.tables import read_table, rows_with_texts, text_column
+    from quals.rows import REFERENCE_COLUMNS, SOURCE_COLUMNS
+
+    from trainer_ext.io.tables import named_column, read_table, rows_with_texts, text_column
 
     path: Path | None = arguments.file
     if path is not None:
         if arguments.source is not None or arguments.summary is not None:
             raise ValueError("Give a file, or --source and --summary, not both.")
-        columns = (arguments.source_column, arguments.summary_column)
-        rows = read_table(path, None if arguments.output else columns)
+        given = (arguments.source_column, arguments.summary_column)
+        rows = read_table(path, None if arguments.output or None in given else given)
+        columns = (
+            named_column(rows, given[0], SOURCE_COLUMNS, "--source-column", path),
+            named_column(rows, given[1], REFERENCE_COLUMNS, "--summary-column", path),
+        )
         places, scored = list(range(len(rows))), rows
         if arguments.skip_invalid:
             places = rows_with_texts(rows, columns) or places  # where there is none, the first says what is wrong
             scored = [rows[place] for place in places]
-        sources = text_column(scored, arguments.source_column, "--source-column", path)
-        return rows, places, sources, text_column(scored, arguments.summary_column, "--summary-column", path)
+        sources = text_column(scored, columns[0], "--source-column", path)
+        return rows, places, sources, text_column(scored, columns[1], "--summary-column", path)
     if arguments.source is None or arguments.summary is None:
         raise ValueError("There is nothing to score: give a file, or both --source and --summary.")
     source, summary = text_argument(arguments.source, "--source"), text_argument(arguments.summary, "--summary")
