@@ -9,6 +9,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+import logging
 import random
 import sys
 from collections.abc import Iterator
@@ -19,12 +20,24 @@ import pytest
 from quals.checkpoint import EMBEDDED
 from support.tiny import REPOSITORY, save_tiny_qagen, tiny_model, train_tiny_qagen
 from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
 
 
 @pytest.fixture(params=["bart", "t5", "pegasus"])
 def any_model(request: pytest.FixtureRequest) -> PreTrainedModel:
     """A tiny random model of each supported family."""
     return tiny_model(request.param)
+
+
+@pytest.fixture(autouse=True)
+def transformers_logs() -> Iterator[None]:
+    """Trainer, scripts and migrations of databases set how the whole process logs: each test finds it as it was."""
+    loggers = [logging.getLogger(name) for name in ("transformers", "transformers.quals")]
+    verbosity, states = transformers_logging.get_verbosity(), [(log.disabled, log.propagate) for log in loggers]
+    yield
+    transformers_logging.set_verbosity(verbosity)
+    for log, (disabled, propagate) in zip(loggers, states, strict=True):
+        log.disabled, log.propagate = disabled, propagate
 
 
 @pytest.fixture(scope="session")

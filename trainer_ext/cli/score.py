@@ -34,8 +34,14 @@ _CHUNK = 32  # rows that are scored together, and lost if the run is killed
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet file with one summary per row")
-    add("--source-column", help="column of the source texts; by default the one named source, document, article, ...")
-    add("--summary-column", help="column of the summaries; by default the one named summary, highlights, ...")
+    add(
+        "--source-column",
+        help="column of the source texts; by default one with a usual name, such as source or document",
+    )
+    add(
+        "--summary-column",
+        help="column of the summaries; by default one with a usual name, such as summary or highlights",
+    )
     add("--source", metavar="TEXT|@FILE", help="source as text, or the file that holds it; instead of a table")
     add("--summary", metavar="TEXT|@FILE", help="summary as text, or the file that holds it")
     add("--output", type=Path, help="file for the rows with their scores (.jsonl or .parquet), replaced at the end")

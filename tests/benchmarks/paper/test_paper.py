@@ -29,7 +29,7 @@ from benchmarks.paper.figure import main as draw
 from benchmarks.paper.figure import write_figure
 from benchmarks.paper.stages import Settings, chosen_rows, fine_tuned
 from benchmarks.paper.table import MLE, chosen_table, markdown
-from trainer_ext.mining import SamplingSettings, sample_candidates
+from trainer_ext.mining import mine
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2]
 
@@ -93,9 +93,10 @@ def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     temperatures: set[float] = set()
     started_from: list[str | Path] = []
 
-    def recording(model: object, pool: object, sampling: SamplingSettings, **more: object) -> Dataset:
-        temperatures.add(sampling.temperature)
-        return sample_candidates(model, pool, sampling, **more)  # type: ignore[arg-type]
+    def recording(*given: Any, **options: Any) -> Any:
+        if "sampling" in options:
+            temperatures.add(options["sampling"].temperature)
+        return mine(*given, **options)
 
     def loading(folder: str | Path, max_target: int) -> PreTrainedModel:
         started_from.append(folder)
@@ -103,7 +104,7 @@ def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
     printed = StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
-        patch.setattr("benchmarks.paper.mining.sample_candidates", recording)
+        patch.setattr("benchmarks.paper.mining.mine", recording)
         patch.setattr("benchmarks.paper.stages.load", loading)
         assert main(options) == 0
     rows = [json.loads(line) for line in scores.read_text().splitlines()]
@@ -235,7 +236,7 @@ def test_what_was_chosen_is_judged_where_all_rankers_chose(tmp_path: Path) -> No
         "rouge": [("b", "cat", ["dog", "mat"]), ("a", "cat", ["dog"])],
         "quals": [("c", "cat", ["dog"]), ("b", "red", ["blue"])],
     }
-    for ranker, mine in rows.items():
+    for ranker, mined in rows.items():
         dataset = Dataset.from_list(
             [
                 {
@@ -243,7 +244,7 @@ def test_what_was_chosen_is_judged_where_all_rankers_chose(tmp_path: Path) -> No
                     "labels": tokenizer(target)["input_ids"],
                     "candidate_labels": tokenizer(negatives)["input_ids"],
                 }
-                for document, target, negatives in mine
+                for document, target, negatives in mined
             ]
         )
         dataset.save_to_disk(str(tmp_path / ranker))

@@ -112,7 +112,7 @@ def test_two_texts(asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFix
     ("content", "arguments", "message"),
     [
         ("", [], "holds no rows"),
-        ('{"document": "a"}\n', [], "row 1: there is no column 'source' (columns found: 'document')"),
+        ('{"document": "a"}\n', [], "no column 'summary' or 'highlights'"),
         ('{"source": "a", "summary": "b"}\n{"source": "a"}\n', [], "row 2: there is no column 'summary'"),
         ('{"source": "a", "summary": "b"}\n{"source": "a", "summary": null}\n', [], "row 2: 'summary' is null"),
         ('{"source": 3, "summary": "b"}\n', [], "row 1: 'source' is int '3', not text"),
