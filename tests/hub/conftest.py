@@ -7,7 +7,8 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from support.hub_server import TOKEN, FakeHub
+from support.hub_repo import TOKEN
+from support.hub_server import FakeHub
 from support.trained import write_trained_model
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from support.hub_server import DROP, DROP_AFTER, STEPS, TOKEN, FakeHub
+from support.hub_repo import DROP, DROP_AFTER, STEPS, TOKEN
+from support.hub_server import FakeHub
 from support.trained import CARD
 
 from trainer_ext.cli.main import main

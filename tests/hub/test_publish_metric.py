@@ -15,7 +15,8 @@ import pytest
 from evaluate.loading import get_imports
 from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
-from support.hub_server import TOKEN, Blob, FakeHub
+from support.hub_repo import TOKEN, Blob
+from support.hub_server import FakeHub
 from support.tiny import REPOSITORY, save_tiny_qagen
 from support.without_us import WITHOUT_US
 

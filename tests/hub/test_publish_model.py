@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
-from support.hub_server import TOKEN, Blob, FakeHub
+from support.hub_repo import TOKEN, Blob
+from support.hub_server import FakeHub
 from support.publishing import REPO, publish, refusal
 from support.trained import CARD, PUBLISHED
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.hub_server import TOKEN, FakeHub
+from support.hub_repo import TOKEN
+from support.hub_server import FakeHub
 from support.mining_data import copied, documents, summarizer, with_labels
 from support.tiny import tiny_tokenizer
 from support.trainer_runs import arguments

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.hub_server import TOKEN
+from support.hub_repo import TOKEN
 from trainer_ext.cli.main import main
 
 REPO = "org/summarizer"
