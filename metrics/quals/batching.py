@@ -31,6 +31,8 @@ def tokenize(
 
 def decode(tokenizer: PreTrainedTokenizerBase, sequences: Sequence[Sequence[int]]) -> list[str]:
     """The text of each sequence, without special tokens and white space around it, from any thread."""
+    if not sequences:  # transformers 5.20 makes one text of no sequences
+        return []
     with _one_thread:
         texts = tokenizer.batch_decode([list(ids) for ids in sequences], skip_special_tokens=True)
     return [text.strip() for text in texts]
