@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, Seq2SeqTrainingArguments
 
 from support.tiny import WORDS, tiny_model
+from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 
 EVAL_STEPS = 8
 
@@ -83,6 +85,26 @@ def command(base: Path, data: tuple[Path, Path], output: Path, **options: Any) -
     }
     flat = [part for name, value in settings.items() for part in (name, str(value))]
     return ["train", "qagen", *flat, "--no-bf16"]
+
+
+def trainer_of(
+    folder: Path, model: PreTrainedModel, rows: Dataset | None, tokens_per_batch: int = 10_000, **options: Any
+) -> QAGenTrainer:
+    settings: dict[str, Any] = {
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "num_train_epochs": 1,
+        "learning_rate": 1e-2,
+        "lr_scheduler_type": "constant",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "max_grad_norm": 1e9,  # the norm is logged, and never reached
+        "accelerator_config": {"even_batches": False},
+    }
+    arguments = Seq2SeqTrainingArguments(**{**settings, **options})
+    return QAGenTrainer(model, arguments, tokens_per_batch=tokens_per_batch, train_dataset=rows)
 
 
 def same_weights(folder: Path, other: Path) -> bool:

@@ -120,7 +120,10 @@ class TokenBudgetBatches(Sampler[list[int]]):
 
 
 class QAGenCollator:
-    """Pad rows with equally many targets: ``input_ids``, ``attention_mask`` (B, S); ``labels`` (B * group, T)."""
+    """Pad rows with equally many targets: ``input_ids``, ``attention_mask`` (B, S); ``labels`` (B * group, T).
+
+    Where rows are of statements too, also ``stated`` (B,) and ``own`` (B * group,), see ``encode_statements``.
+    """
 
     def __init__(self, pad_token_id: int) -> None:
         self.pad_token_id = pad_token_id
@@ -129,7 +132,11 @@ class QAGenCollator:
         input_ids = _padded([row["input_ids"] for row in rows], self.pad_token_id)  # (B, S)
         attention_mask = _padded([[1] * len(row["input_ids"]) for row in rows], 0)  # (B, S)
         labels = _padded([target for row in rows for target in row["labels"]], IGNORED)  # (B * group, T)
-        return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        if "stated" in rows[0]:
+            batch["stated"] = torch.tensor([row["stated"] for row in rows])  # (B,)
+            batch["own"] = torch.tensor([value for row in rows for value in row["own"]])  # (B * group,)
+        return batch
 
 
 def _padded(sequences: Sequence[Sequence[int]], value: int) -> Tensor:

@@ -14,9 +14,16 @@ from trainer_ext.recipes.qagen.quality import QAGenQuality
 from trainer_ext.recipes.qagen.questioner_quality import QuestionerQuality
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
 from trainer_ext.recipes.qagen.separator import SEPARATOR
+from trainer_ext.recipes.qagen.statements import Statement
 
 
-def write_card(recipe: QAGenRecipe, quality: QAGenQuality, state: TrainerState, passages: Sequence[Passage]) -> None:
+def write_card(
+    recipe: QAGenRecipe,
+    quality: QAGenQuality,
+    state: TrainerState,
+    passages: Sequence[Passage],
+    statements: Sequence[Statement] = (),
+) -> None:
     """Write ``README.md`` and ``quality.json`` into the QAGen's folder."""
     folder = Path(recipe.output_dir)
     card = f"""---
@@ -37,7 +44,7 @@ scorer = QualsScorer("path/to/this/folder")
 (result,) = scorer.score([source], [summary])
 ```
 
-{_training(recipe, state, passages)}
+{_training(recipe, state, passages)}{_contrast(recipe, state, statements)}
 ## Quality
 
 Measured on {file_name(recipe.validation_file)}, which was not trained on.
@@ -111,4 +118,19 @@ The checkpoint with the best validation likelihood was kept: {best}, over the fi
 {recipe.validation_passages:,} passages of the validation file at most.
 
 {evaluations(state, "eval_loss", "negative log-likelihood, nats per token")}
+"""
+
+
+def _contrast(recipe: QAGenRecipe, state: TrainerState, statements: Sequence[Statement]) -> str:
+    """What statements it was trained on, and how many of the others it tells apart."""
+    if not statements:
+        return ""
+    true = sum(statement.consistent for statement in statements)
+    return f"""
+The starting QAGen asked up to {recipe.pairs_per_statement} pairs of each of {len(statements):,} statements, and the
+training made them more likely under a source that states them ({true:,}) and less likely under one that does not
+({len(statements) - true:,}): weight {recipe.contrast_weight:g}, see `trainer_ext.recipes.qagen.contrast`. The loss
+above includes them. One source in 20 was kept for validation:
+
+{evaluations(state, "eval_statements_right", "share of its statements on the right side")}
 """

@@ -51,3 +51,17 @@ class QAGenRecipe(Recipe):
     answer_first: bool = field(
         default=False, metadata={"help": "train a question generator for QAGS, which writes the answer first"}
     )
+    statement_files: Sequence[str] = field(
+        default=(),
+        metadata={
+            "help": "file of true and false statements about sources, for the contrast; the model must be a QAGen; "
+            "may be given several times",
+            "option": "statement-file",
+        },
+    )
+    contrast_weight: float = field(
+        default=1.0, metadata={"help": "weight of the statements against the question-answer data", "least": 0}
+    )
+    pairs_per_statement: int = field(
+        default=6, metadata={"help": "pairs that the QAGen asks of a statement", "least": 1}
+    )

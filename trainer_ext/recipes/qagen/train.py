@@ -7,8 +7,10 @@ import random
 from pathlib import Path
 
 from datasets import Dataset, concatenate_datasets
-from quals.errors import DataError
-from quals.loading import longest_input
+from quals.attention import share_encoder_states
+from quals.checkpoint import QAGen
+from quals.errors import DataError, OptionError
+from quals.loading import longest_input, model_fingerprint
 from transformers import (
     AutoModelForSeq2SeqLM,
     PretrainedConfig,
@@ -23,11 +25,13 @@ from trainer_ext.recipes.checks import check_length, check_recipe
 from trainer_ext.recipes.qa_data import Passage, read_passages
 from trainer_ext.recipes.qagen.batches import LONGEST_TARGET, encode_examples
 from trainer_ext.recipes.qagen.card import write_card, write_questioner_card
+from trainer_ext.recipes.qagen.contrast import as_statement_rows, statement_rows
 from trainer_ext.recipes.qagen.examples import first_answers, make_examples
 from trainer_ext.recipes.qagen.quality import measure_quality
 from trainer_ext.recipes.qagen.questioner_quality import measure_questioner
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
-from trainer_ext.recipes.qagen.separator import add_separator
+from trainer_ext.recipes.qagen.separator import QUESTION_FIRST, add_separator
+from trainer_ext.recipes.qagen.statements import read_statements, without_conflicts
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 from trainer_ext.recipes.training import common_arguments, with_precision
 
@@ -50,6 +54,12 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     set_seed(recipe.seed)
     model, tokenizer = load_base(AutoModelForSeq2SeqLM, recipe.model, _unfit)
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
+    statements = without_conflicts(read_statements(recipe.statement_files))
+    if statements and getattr(model.config, QUESTION_FIRST, None) is None:
+        raise OptionError(
+            f"{recipe.model} is not a QAGen, and only a QAGen can ask for pairs of statements: train it without "
+            "--statement-file first, and give the folder of what comes out."
+        )
     separator_id = add_separator(model, tokenizer, recipe.answer_first)
 
     passages = [passage for name in recipe.train_files for passage in read_passages(name)]
@@ -71,15 +81,24 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
                 f"lies behind the first {recipe.max_tokens} of the passage. Give shorter ones, or more max_tokens."
             )
 
+    if statements:
+        longest = longest_input(model, tokenizer)
+        share_encoder_states(model)
+        qagen = QAGen(model.eval(), tokenizer, separator_id, longest, model_fingerprint(model, tokenizer))
+        told, held_out = statement_rows(statements, qagen, recipe)
+        train_rows = concatenate_datasets([as_statement_rows(train_rows), told])
+        validation_rows = concatenate_datasets([as_statement_rows(validation_rows), held_out])
+
     trainer = QAGenTrainer(
         model,
         _arguments(recipe),
         tokens_per_batch=recipe.tokens_per_batch,
+        contrast_weight=recipe.contrast_weight,
         train_dataset=train_rows,
         eval_dataset=validation_rows,
         processing_class=tokenizer,
     )
-    trainer.train(resume_from_checkpoint=prepare_checkpoints(recipe, [passages, validation]))
+    trainer.train(resume_from_checkpoint=prepare_checkpoints(recipe, [passages, validation, *statements]))
     questioner = None
     if recipe.answer_first:
         questioner = measure_questioner(model, tokenizer, separator_id, validation, recipe.max_tokens)
@@ -88,7 +107,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     if questioner is not None:
         write_questioner_card(recipe, questioner, trainer.state, passages)
     else:
-        write_card(recipe, measure_quality(str(output), validation), trainer.state, passages)
+        write_card(recipe, measure_quality(str(output), validation), trainer.state, passages, statements)
     return output
 
 

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTraine
 
 from trainer_ext.dataset import IGNORED
 from trainer_ext.recipes.qagen.batches import QAGenCollator, TokenBudgetBatches
+from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, statement_scores
 
 
 class QAGenTrainer(Seq2SeqTrainer):
@@ -22,9 +23,11 @@ class QAGenTrainer(Seq2SeqTrainer):
 
     Args:
         tokens_per_batch: source tokens, and target tokens, in one batch.
+        contrast_weight: weight of a statement's loss against the negative log-likelihood of as many tokens.
         others: as for Seq2SeqTrainer. ``per_device_train_batch_size`` is not used.
 
-    ``eval_loss`` is the negative log-likelihood, in nats per target token, over all tokens of the evaluation data.
+    ``eval_loss`` is the training's loss over the evaluation data, in nats per target token: the negative
+    log-likelihood, and for rows of statements ``contrast_weight`` times the loss of :mod:`~.contrast`.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class QAGenTrainer(Seq2SeqTrainer):
         model: PreTrainedModel,
         args: Seq2SeqTrainingArguments,
         tokens_per_batch: int = 2048,
+        contrast_weight: float = 1.0,
         processing_class: PreTrainedTokenizerBase | None = None,
         **kwargs: Any,
     ) -> None:
@@ -40,6 +44,7 @@ class QAGenTrainer(Seq2SeqTrainer):
             args._n_gpu = 1
         share_encoder_states(model)
         self.tokens_per_batch = tokens_per_batch
+        self.contrast_weight = contrast_weight
         collator = QAGenCollator(model.config.pad_token_id)
         super().__init__(model, args, data_collator=collator, processing_class=processing_class, **kwargs)
         # Loss and gradient are sums over tokens divided by all tokens of the optimiser step.
@@ -63,15 +68,34 @@ class QAGenTrainer(Seq2SeqTrainer):
         labels = inputs["labels"]  # (N, T)
         target = labels != IGNORED  # (N, T)
         logits = self._target_logits(model, inputs, target)  # (tokens, V)
-        loss = nn.functional.cross_entropy(
-            logits.float(), labels[target], reduction="sum", label_smoothing=self.args.label_smoothing_factor
-        )
+        loss, _ = self._summed_loss(logits, inputs, target, self.args.label_smoothing_factor)
         if num_items_in_batch is None:
             num_items_in_batch = int(target.sum())
         elif self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes  # the gradient is averaged over ranks, the count is over all
         loss = loss / num_items_in_batch
         return (loss, {"logits": logits}) if return_outputs else loss
+
+    def _summed_loss(
+        self, logits: Tensor, inputs: dict[str, Tensor], target: Tensor, smoothing: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """The loss per token, summed over the batch's target tokens; and the scores of its statements.
+
+        A statement's loss counts as often as its pairs have tokens, so that the sum does not depend on how rows are
+        batched.
+        """
+        labels = inputs["labels"][target]  # (tokens,)
+        stated = inputs.get("stated")  # (B,)
+        if stated is None or not stated.any():
+            loss = nn.functional.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=smoothing)
+            return loss, logits.new_zeros(0)
+        rows, group = stated.shape[0], target.shape[0] // stated.shape[0]
+        losses = nn.functional.cross_entropy(logits.float(), labels, reduction="none")  # (tokens,)
+        scores = statement_scores(-losses, target, inputs["own"], rows)  # (B,)
+        plain = (stated == 0).repeat_interleave(group)[target.nonzero()[:, 0]]  # (tokens,)
+        tokens = target.view(rows, -1).sum(1)  # (B,)
+        of_statements = contrast_loss(scores, stated)[stated != 0] * tokens[stated != 0]
+        return losses[plain].sum() + self.contrast_weight * of_statements.sum(), scores[stated != 0]
 
     def _target_logits(self, model: nn.Module, inputs: dict[str, Tensor], target: Tensor) -> Tensor:
         """Logits of the real target tokens only, ``(tokens, V)``: the projection never sees padding."""
@@ -101,20 +125,29 @@ class QAGenTrainer(Seq2SeqTrainer):
     def evaluate(
         self, eval_dataset: Dataset | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval", **_: Any
     ) -> dict[str, float]:
-        """Negative log-likelihood per token, ``{"eval_loss": nats}``; every rank computes the same."""
+        """The loss per token, ``{"eval_loss": nats}``, and the share of statements that are on their side of the
+        threshold, ``eval_statements_right``, where there are any; every rank computes the same.
+        """
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
         model = self.model
         if model is None or dataset is None:
             raise ValueError("There is nothing to evaluate: give the trainer a model and an eval_dataset.")
         model.eval()
-        total, tokens = 0.0, 0
+        total, tokens, statements, right = 0.0, 0, 0, 0
         for batch in self._loader(dataset, shuffle=False):
             batch = self._prepare_inputs(batch)
             target = batch["labels"] != IGNORED
             logits = self._target_logits(model, batch, target)  # (tokens, V)
-            total += float(nn.functional.cross_entropy(logits.float(), batch["labels"][target], reduction="sum"))
+            loss, scores = self._summed_loss(logits, batch, target)
+            total += float(loss)
             tokens += int(target.sum())
+            if len(scores):
+                stated = batch["stated"][batch["stated"] != 0]
+                right += int((stated * (scores - THRESHOLD) > 0).sum())
+                statements += len(scores)
         metrics = {f"{metric_key_prefix}_loss": total / tokens}
+        if statements:
+            metrics[f"{metric_key_prefix}_statements_right"] = right / statements
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

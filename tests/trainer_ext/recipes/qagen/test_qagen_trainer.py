@@ -9,16 +9,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from datasets import Dataset
+from support.qagen_runs import trainer_of
 from support.tiny import REPOSITORY, tiny_model
 from torch import nn
 from transformers import (
     PreTrainedModel,
-    Seq2SeqTrainingArguments,
 )
 
 from trainer_ext.dataset import IGNORED
@@ -42,26 +41,6 @@ def rows_of(targets: Sequence[int], seed: int = 0) -> Dataset:
             for number, count in enumerate(targets)
         ]
     )
-
-
-def trainer_of(
-    folder: Path, model: PreTrainedModel, rows: Dataset | None, tokens_per_batch: int = 10_000, **options: Any
-) -> QAGenTrainer:
-    settings: dict[str, Any] = {
-        "output_dir": str(folder),
-        "use_cpu": True,
-        "num_train_epochs": 1,
-        "learning_rate": 1e-2,
-        "lr_scheduler_type": "constant",
-        "logging_steps": 1,
-        "save_strategy": "no",
-        "report_to": "none",
-        "disable_tqdm": True,
-        "max_grad_norm": 1e9,  # the norm is logged, and never reached
-        "accelerator_config": {"even_batches": False},
-    }
-    arguments = Seq2SeqTrainingArguments(**{**settings, **options})
-    return QAGenTrainer(model, arguments, tokens_per_batch=tokens_per_batch, train_dataset=rows)
 
 
 def steps(trainer: QAGenTrainer) -> list[tuple[float, float]]:
