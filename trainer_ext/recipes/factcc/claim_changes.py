@@ -29,6 +29,7 @@ _AUXILIARIES = (
 )  # fmt: skip
 _NOT = ("not", "n't", "n’t")  # noqa: RUF001  # a curly apostrophe, as texts have
 _ARTICLES = ("the", "a", "an")
+_LISTING = ("and", "or", "nor", *_ARTICLES)
 _DIGITS = {
     word: str(number)
     for number, word in enumerate(
@@ -106,6 +107,23 @@ def negate(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | N
     return Edit(token.i, token.i + 1, f"{token.text} not")
 
 
+def exchange_names(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
+    """Two named entities of one kind in each other's place; not those of a list, which states the same in any order."""
+    entities = [entity for entity in sentence.ents if entity.label_ in _NAMES]
+    pairs = [
+        (first, second)
+        for place, first in enumerate(entities)
+        for second in entities[place + 1 :]
+        if first.label_ == second.label_ and not same_entity(first.text, second.text)
+        if any(token.is_alpha and token.lower_ not in _LISTING for token in sentence.doc[first.end : second.start])
+    ]
+    if not pairs:
+        return None
+    first, second = rng.choice(pairs)
+    between = sentence.doc[first.end : second.start].text
+    return Edit(first.start, second.end, f"{second.text} {between} {first.text}")
+
+
 CHANGES: dict[str, Change] = {
     "names": swap_names,
     "numbers": swap_numbers,
@@ -114,6 +132,8 @@ CHANGES: dict[str, Change] = {
     "pronouns": swap_pronoun,
     "negation": negate,
 }
+# The changes of FactCC's paper and one more, which summarizers make too.
+ALL_CHANGES = {**CHANGES, "roles": exchange_names}
 
 
 def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Edit | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quals.errors import OptionError
 
-from trainer_ext.recipes.factcc.claim_changes import CHANGES, ENTITIES, Edit, Strangers
+from trainer_ext.recipes.factcc.claim_changes import CHANGES, ENTITIES, Change, Edit, Strangers
 from trainer_ext.recipes.factcc.claim_texts import (
     LEAST_WORDS,
     NEGATIONS,
@@ -42,7 +42,7 @@ class Claim:
         document: the whole text.
         text: the claim, words separated by single spaces.
         kind: ``sentence``, or the change: ``names``, ``numbers``, ``dates``, ``strangers``, ``pronouns``,
-            ``negation``.
+            ``negation``, ``roles``.
         start, end: characters of the document between which the claim's sentence stands.
         first, last: first and last changed word of the claim, counted from 0; None without a change.
         noisy: whether a word was dropped or repeated.
@@ -71,6 +71,7 @@ def make_claims(
     seed: int = 17,
     noise: float = 0.3,
     shortened: float = 0.8,
+    changes: Mapping[str, Change] = CHANGES,
 ) -> Iterator[Claim]:
     """Claims about documents, in pairs: a sentence as it is or shortened, and the same words with a changed fact.
 
@@ -84,6 +85,7 @@ def make_claims(
         seed: seed of all choices. A document's claims depend on it, on the document and on names in those before.
         noise: chance that a claim of either kind gets noise.
         shortened: chance that both claims of a pair leave out parts of the sentence, if it has any that it can miss.
+        changes: the kinds of change, by name.
 
     Raises:
         OptionError: an option is out of range.
@@ -96,7 +98,7 @@ def make_claims(
     strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
     for parsed in pipeline.pipe(documents):
         rng = random.Random(f"{seed} {parsed.text}")
-        for pair in _pairs_of(parsed, per_document // 2, rng, shortened, strangers):
+        for pair in _pairs_of(parsed, per_document // 2, rng, shortened, strangers, changes):
             yield from (with_noise(claim, rng) if rng.random() < noise else claim for claim in pair)
         for entity in parsed.ents:
             if entity.label_ in ENTITIES:
@@ -104,7 +106,12 @@ def make_claims(
 
 
 def _pairs_of(
-    parsed: Doc, count: int, rng: random.Random, shortened: float, strangers: Strangers
+    parsed: Doc,
+    count: int,
+    rng: random.Random,
+    shortened: float,
+    strangers: Strangers,
+    changes: Mapping[str, Change],
 ) -> Iterator[tuple[Claim, Claim]]:
     sentences = list(parsed.sents)
     if sentences and not sentences[-1].text.rstrip().endswith(_ENDS):
@@ -112,7 +119,7 @@ def _pairs_of(
     # A sentence that the document repeats is taken once.
     left = {plain(s.text): s for s in sentences if sum(token.is_alpha for token in s) >= LEAST_WORDS}
     for _ in range(count):
-        made = _changed(list(left.values()), rng, strangers)
+        made = _changed(list(left.values()), rng, strangers, changes)
         if made is None:
             return
         sentence, kind, edit = made
@@ -128,12 +135,14 @@ def _pairs_of(
         )
 
 
-def _changed(sentences: list[Span], rng: random.Random, strangers: Strangers) -> tuple[Span, str, Edit] | None:
+def _changed(
+    sentences: list[Span], rng: random.Random, strangers: Strangers, changes: Mapping[str, Change]
+) -> tuple[Span, str, Edit] | None:
     """A sentence, the kind of change, and the change; None if no sentence can be changed."""
     # Draws the kind first: nearly every sentence can be negated, and few have two names.
-    kinds = rng.sample(list(CHANGES), len(CHANGES))
+    kinds = rng.sample(list(changes), len(changes))
     for kind, sentence in ((kind, sentence) for kind in kinds for sentence in rng.sample(sentences, len(sentences))):
-        edit = CHANGES[kind](sentence, rng, strangers)
+        edit = changes[kind](sentence, rng, strangers)
         if edit is not None and not _states(sentence.doc, claim_text(sentence, edit)):
             return sentence, kind, edit
     return None

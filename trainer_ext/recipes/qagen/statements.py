@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quals.errors import DataError
 from quals.rows import checked_text, find_column
 
 from trainer_ext.io.tables import read_table
+from trainer_ext.recipes.factcc.claim_changes import ALL_CHANGES
+from trainer_ext.recipes.factcc.claims import make_claims
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 # Names of columns, in the order in which they are looked for: those of summaries, and those of natural language
 # inference.
@@ -48,6 +53,26 @@ def read_statements(files: Sequence[str]) -> list[Statement]:
         DataError: a file has no such columns, a text is not one, or a label is none of these.
     """
     return list(dict.fromkeys(statement for name in files for statement in _statements(Path(name))))
+
+
+def make_statements(
+    documents: Iterable[str], pipeline: Language, *, per_document: int = 2, seed: int = 17
+) -> Iterator[Statement]:
+    """True and false statements about documents, in pairs: a sentence, perhaps shortened, and one with a changed fact.
+
+    They teach what is not stated. What is stated in other words they cannot teach: add summaries that people wrote.
+
+    Args:
+        documents: texts.
+        pipeline: see :func:`qags.pipeline.load_pipeline`.
+        per_document: most statements per document, two for each sentence that is used.
+        seed: seed of all choices.
+    """
+    claims = make_claims(
+        documents, pipeline, per_document=per_document, seed=seed, noise=0.0, shortened=0.5, changes=ALL_CHANGES
+    )
+    for claim in claims:
+        yield Statement(claim.document, claim.text, claim.consistent)
 
 
 def without_conflicts(statements: Iterable[Statement]) -> list[Statement]:

@@ -11,6 +11,7 @@ from trainer_ext.recipes.factcc.claim_changes import (
     CHANGES,
     Change,
     bring_stranger,
+    exchange_names,
     negate,
     same_entity,
     swap_dates,
@@ -34,6 +35,14 @@ def test_entities_are_swapped_for_others_of_their_kind(change: Change, expected:
     assert {" ".join(text.split()[:5]) for text in found} == expected
     if change is swap_numbers:
         assert found == {"Ann met Bob in 1999 and paid 40 euros ."}
+
+
+def test_names_change_places_but_not_in_a_list() -> None:
+    sentence = first(parsed(WORDS, entities=ENTITIES))
+    assert tried(exchange_names, sentence, range(5)) == {"Bob met Ann in 1999 and paid 3 euros ."}
+    entities = ["B-PERSON", "O", "B-PERSON", "O", "O", "B-GPE", "O"]
+    listed = parsed(["Ann", "and", "Bob", "live", "in", "Paris", "."], entities=entities)
+    assert exchange_names(first(listed), random.Random(0), {}) is None
 
 
 def test_strangers_are_of_the_same_kind_and_not_of_the_document() -> None:

@@ -16,7 +16,7 @@ from support.qagen_runs import command, one_line, trainer_of
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen.batches import QAGenCollator
 from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs
-from trainer_ext.recipes.qagen.statements import Statement, read_statements, without_conflicts
+from trainer_ext.recipes.qagen.statements import Statement
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 
 SOURCE = "The cat won the mat in the red city of paris. The queen of paris lost the mat and the river."
@@ -143,28 +143,3 @@ def test_a_model_that_is_not_a_qagen_is_refused(
     assert main(command(base, data, tmp_path / "out", statement_file=file)) == 2
     assert "is not a QAGen" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("row", "consistent"),
-    [
-        ({"premise": "A b.", "hypothesis": "C d.", "label": "entailment"}, True),
-        ({"premise": "A b.", "hypothesis": "C d.", "label": "neutral"}, False),
-        ({"document": "A b.", "summary": "C d.", "label": 1}, True),
-        ({"source": "A b.", "claim": "C d.", "consistent": False}, False),
-    ],
-)
-def test_rows_of_many_sets_are_read(row: dict[str, Any], consistent: bool, tmp_path: Path) -> None:
-    file = write(tmp_path / "rows.jsonl", row, row)
-    assert read_statements([file]) == [Statement("A b.", "C d.", consistent)]
-
-
-def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
-    file = write(tmp_path / "rows.jsonl", {"source": "A b.", "claim": "C d.", "label": "perhaps"})
-    with pytest.raises(ValueError, match="row 1: 'label' is 'perhaps'"):
-        read_statements([file])
-
-
-def test_statements_with_two_labels_are_left_out() -> None:
-    told = [Statement("a", "b", True), Statement("a", "b", False), Statement("a", "c", True)]
-    assert without_conflicts(told) == told[2:]
