@@ -16,6 +16,7 @@ from qags.answers import answer_spans, squad_words, token_f1
 from qags.questioner import LONGEST_QUESTION, Question
 from qags.reader import LONGEST_ANSWER, OVERLAP
 from qags.scorer import LEAST_WORDS
+from quals.typography import plain
 
 from benchmarks.speed.ways import Texts, ordinary_products
 
@@ -38,6 +39,7 @@ class StagedQags:
     @torch.inference_mode()
     def score(self, texts: Texts) -> list[float]:
         """QAGS of each (source, summary), NaN where no question survives."""
+        texts = [(plain(source), plain(summary)) for source, summary in texts]
         summaries = [summary for _, summary in texts]
         spans = answer_spans(summaries, self.scorer.pipeline, self.scorer.max_answers)
         wanted = [(n, summaries[n][start:end]) for n, places in enumerate(spans) for start, end in places]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from quals.errors import OptionError
 from quals.inputs import whole_number
 from quals.matmul import fast_products
 from quals.source_scorer import SourceScorer
+from quals.typography import given_span
 from transformers import BatchEncoding
 
 from .classifier import Classifier, load_classifier
@@ -59,7 +60,7 @@ class FactCCScorer(SourceScorer[FactCCResult]):
     """
 
     NAME = "FactCC"
-    VERSION = "1"
+    VERSION = "2"
     CHUNK = 64
 
     def __init__(
@@ -130,6 +131,15 @@ class FactCCScorer(SourceScorer[FactCCResult]):
                 any(claim.source_cut for claim in own_claims),
                 any(claim.claim_cut for claim in own_claims),
             )
+
+    def _of_given(self, result: FactCCResult, source: str, summary: str) -> FactCCResult:
+        span = given_span(summary)
+        spans = [span(sentence.start, sentence.end) for sentence in result.sentences]
+        sentences = (
+            JudgedSentence(summary[start:end], start, end, sentence.score)
+            for sentence, (start, end) in zip(result.sentences, spans, strict=True)
+        )
+        return replace(result, sentences=tuple(sentences))
 
     def _judge(self, claims: list[tuple[str, str]]) -> list[_Judged]:
         """Each claim, (source, sentence), by the window of the source that supports it best."""

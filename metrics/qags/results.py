@@ -16,8 +16,8 @@ class AnsweredQuestion:
     Attributes:
         question: as generated.
         log_likelihood: its log-likelihood given summary and answer, in nats per token; at most 0.
-        answer: the reader's answer from the summary.
-        source_answer: its answer from the source; empty where it finds none.
+        answer: the reader's answer from the summary, in plain typography (straight quotes, ...).
+        source_answer: its answer from the source, likewise; empty where it finds none.
         score: token F1 of the two answers, 0 to 1, higher is more consistent.
     """
 

@@ -65,7 +65,7 @@ class QAGSScorer(SourceScorer[QAGSResult]):
     """
 
     NAME = "QAGS"
-    VERSION = "3"
+    VERSION = "4"
     CHUNK = 32
 
     def __init__(

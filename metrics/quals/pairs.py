@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+from .typography import given_span, plain
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,19 @@ class ScoredPair:
         return cls(**{**known, **listed})
 
 
+_Spanned = TypeVar("_Spanned", Pair, ScoredPair)
+
+
+def of_given(pairs: Iterable[_Spanned], summary: str) -> list[_Spanned]:
+    """Pairs of a summary in plain typography, with the answers' places in the ``summary`` that was given."""
+    span = given_span(summary)
+    moved = []
+    for pair in pairs:
+        start, end = span(pair.start, pair.end)
+        moved.append(replace(pair, start=start, end=end))
+    return moved
+
+
 @dataclass(frozen=True)
 class Word:
     """A folded word and the characters it came from, ``text[start:end]``."""
@@ -102,8 +117,8 @@ class Word:
 def fold(text: str) -> list[Word]:
     """The words of ``text`` for comparison: NFKD, accents dropped, case-folded, split at all but letters and digits.
 
-    Characters that only steer the layout (a soft hyphen, a zero-width space) are no part of a word and end none:
-    tokenizers drop them, so an answer never has them.
+    They are the same in all typographies, see :mod:`quals.typography`. Characters that only steer the layout (a soft
+    hyphen, a zero-width space) are no part of a word and end none: tokenizers drop them, so an answer never has them.
     """
     words: list[Word] = []
     letters: list[str] = []
@@ -115,7 +130,7 @@ def fold(text: str) -> list[Word]:
             letters.clear()
 
     for position, character in enumerate(text):
-        for part in unicodedata.normalize("NFKD", character):
+        for part in unicodedata.normalize("NFKD", plain(character)):
             if unicodedata.category(part) == "Cf":
                 continue
             if unicodedata.combining(part):

@@ -16,9 +16,10 @@ from .checkpoint import QAGen, load_qagen
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
 from .errors import OptionError
 from .inputs import one_of, whole_number
-from .pairs import Pair, find_answer, fold, select
+from .pairs import Pair, find_answer, fold, of_given, select
 from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
 from .source_scorer import SourceScorer
+from .typography import plain
 
 
 class QualsScorer(SourceScorer[QualsResult]):
@@ -59,7 +60,7 @@ class QualsScorer(SourceScorer[QualsResult]):
     """
 
     NAME = "QUALS"
-    VERSION = "1"
+    VERSION = "2"
     CHUNK = 256
 
     def __init__(
@@ -140,20 +141,25 @@ class QualsScorer(SourceScorer[QualsResult]):
         results = self.score_pairs([source for source, _ in rows], [pairs[summary] for _, summary in rows])
         signature = self.signature
         return [
-            replace(result, summary_truncated=truncated[summary], source=source, summary=summary, signature=signature)
-            for (source, summary), result in zip(rows, results, strict=True)
+            replace(result, summary_truncated=truncated[summary], signature=signature)
+            for (_, summary), result in zip(rows, results, strict=True)
         ]
 
+    def _of_given(self, result: QualsResult, source: str, summary: str) -> QualsResult:
+        return replace(result, pairs=tuple(of_given(result.pairs, summary)), source=source, summary=summary)
+
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, special tokens included, cut at ``max_source_tokens``."""
-        return self._first_window(texts).input_ids
+        """Token ids of each text in plain typography, special tokens included, cut at ``max_source_tokens``."""
+        return self._first_window(list(map(plain, texts))).input_ids
 
     def _first_window(self, texts: Sequence[str]) -> Windows:
         return first_window(self.qagen.tokenizer, texts, self.max_source_tokens)
 
     def generate_pairs(self, summaries: Sequence[str]) -> list[list[Pair]]:
         """All question-answer pairs that each summary backs, of ``num_groups`` generated, in the order generated."""
-        return self._surviving_pairs(summaries, self.tokenize(summaries), lambda count: None)
+        texts = list(map(plain, summaries))
+        pairs = self._surviving_pairs(texts, self.tokenize(texts), lambda count: None)
+        return [of_given(own_pairs, summary) for own_pairs, summary in zip(pairs, summaries, strict=True)]
 
     def _surviving_pairs(
         self, summaries: Sequence[str], input_ids: Sequence[Sequence[int]], advance: Callable[[int], Any]
@@ -194,6 +200,7 @@ class QualsScorer(SourceScorer[QualsResult]):
 
         Each different source is encoded once for all its pairs, or for as many as one pass takes.
         """
+        sources = list(map(plain, sources))
         unique = list(dict.fromkeys(sources))
         place = {source: index for index, source in enumerate(unique)}
         queues: list[list[Pair]] = [[] for _ in unique]

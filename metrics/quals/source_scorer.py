@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from .batching import LONG_SOURCES
 from .inputs import one_of, paired_texts, whole_number
 from .loading import DTYPES, dtype_name, require_loaded_as, usable_device
+from .typography import TYPOGRAPHY, plain
 
 Result = TypeVar("Result")
 Model = TypeVar("Model")
@@ -114,7 +115,7 @@ class SourceScorer(ABC, Generic[Result]):
     @property
     def settings(self) -> dict[str, Any]:
         """All that changes scores, as values for JSON; what two scorers differ in is why their signatures differ."""
-        return {"long_sources": self.long_sources, "dtype": self.dtype}
+        return {"long_sources": self.long_sources, "dtype": self.dtype, "typography": TYPOGRAPHY}
 
     @property
     def signature(self) -> str:
@@ -148,17 +149,26 @@ class SourceScorer(ABC, Generic[Result]):
         with tqdm(total=total, desc=self.NAME, unit="summary", disable=disable) as bar:
             read = 0
             while chunk := list(islice(pairs, self.chunk)):
-                rows = list(dict.fromkeys(chunk))  # equal ones are scored once
+                plain_chunk = [(plain(source), plain(summary)) for source, summary in chunk]
+                rows = list(dict.fromkeys(plain_chunk))  # equal ones are scored once
                 results = dict(zip(rows, self._score_chunk(rows, bar.update), strict=True))
                 read += len(chunk)
                 bar.update(read - bar.n)
-                yield from (results[row] for row in chunk)
+                for row, (source, summary) in zip(plain_chunk, chunk, strict=True):
+                    yield self._of_given(results[row], source, summary)
 
     @abstractmethod
     def _score_chunk(self, rows: list[tuple[str, str]], advance: Callable[[int], Any]) -> Iterable[Result]:
         """Results of different (source, summary) rows, in order.
 
         Args:
-            rows: up to ``chunk`` of them.
+            rows: up to ``chunk`` of them, in plain typography (:mod:`quals.typography`).
             advance: moves the progress bar by a number of summaries; the bar ends at the rows' number by itself.
         """
+
+    def _of_given(self, result: Result, source: str, summary: str) -> Result:
+        """The result of a row as that of the two texts as they were given, in whatever typography.
+
+        A result that holds places in a text overrides this, see :func:`quals.typography.given_span`.
+        """
+        return result

@@ -228,3 +228,15 @@ def test_without_spacy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(sys.modules, "spacy", None)
     with pytest.raises(ValueError, match=r"\.\[rivals\]"):
         list(sentence_spans(["a b c."]))
+
+
+def test_the_same_words_have_the_same_score_and_the_sentences_are_the_given_ones(classifier: Path) -> None:
+    scorer = FactCCScorer(str(classifier), long_sources="truncate")
+    summary = 'The king\'s cat ("a dog") lost the of\u00adfice in Paris\u2014the city. Joshua won\u2026'
+    typeset = summary.replace("'", "\u2019").replace("ff", "\ufb00").replace(" (", "\u00a0(").replace('"', "\u201d")
+    expected, found = scorer.score([SOURCES[0]] * 2, [summary, typeset])
+    assert found.score == expected.score
+    for sentence, own in zip(expected.sentences, found.sentences, strict=True):
+        assert own.text == typeset[own.start : own.end]
+        assert own.text[:3] == sentence.text[:3]
+    assert found.sentences[1].text == "Joshua won\u2026"

@@ -48,6 +48,18 @@ def test_a_score_is_the_share_of_answers_that_the_source_gives_too(scorer: QAGSS
     assert likelihoods == sorted(likelihoods, reverse=True)
 
 
+def test_the_same_words_have_the_same_score(scorer: QAGSScorer) -> None:
+    """The names are found, asked for and answered, however the texts are typeset."""
+    typeset = [
+        [text.replace(" ", "\u00a0\u200b").replace("a", "\u00ada") for text in texts] for texts in (SOURCES, SUMMARIES)
+    ]
+    assert typeset[0] != SOURCES
+    found = scorer.score(*typeset)
+    expected = scorer.score(SOURCES, SUMMARIES)
+    assert [one.score for one in found] == pytest.approx([one.score for one in expected], nan_ok=True, abs=0)
+    assert [one.questions for one in found] == [one.questions for one in expected]
+
+
 def test_scores_depend_on_nothing_but_their_texts(scorer: QAGSScorer, questioner: Path, reader: Path) -> None:
     sources, summaries = [*SOURCES, SOURCES[0], SOURCES[1]] * 10, [*SUMMARIES, SUMMARIES[1], SUMMARIES[0]] * 10
     wanted = scorer.score(sources, summaries)
