@@ -32,7 +32,7 @@ def any_model(request: pytest.FixtureRequest) -> PreTrainedModel:
 @pytest.fixture(autouse=True)
 def transformers_logs() -> Iterator[None]:
     """Trainer, scripts and migrations of databases set how the whole process logs: each test finds it as it was."""
-    loggers = [logging.getLogger(name) for name in ("transformers", "transformers.quals")]
+    loggers = [logging.getLogger(name) for name in ("transformers", "trainer_ext")]
     verbosity, states = transformers_logging.get_verbosity(), [(log.disabled, log.propagate) for log in loggers]
     yield
     transformers_logging.set_verbosity(verbosity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -16,7 +16,7 @@ from quals.inputs import whole_number
 from quals.matmul import fast_products
 from quals.source_scorer import SourceScorer
 from quals.typography import given_span
-from transformers import BatchEncoding
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from .classifier import Classifier, load_classifier
 from .results import FactCCResult, JudgedSentence
@@ -99,6 +99,11 @@ class FactCCScorer(SourceScorer[FactCCResult]):
     def models(self) -> dict[str, Any]:
         """The loaded classifier."""
         return {"checkpoint": self.classifier}
+
+    @property
+    def tokenizers(self) -> Sequence[PreTrainedTokenizerBase]:
+        """The classifier's tokenizer."""
+        return (self.classifier.tokenizer,)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from quals.inputs import whole_number
 from quals.loading import embedded_folder
 from quals.pairs import fold
 from quals.source_scorer import SourceScorer
+from transformers import PreTrainedTokenizerBase
 
 from .answers import answer_spans, squad_words, token_f1
 from .pipeline import PIPELINE, load_pipeline
@@ -108,6 +109,11 @@ class QAGSScorer(SourceScorer[QAGSResult]):
     def models(self) -> dict[str, Any]:
         """The loaded question generator, reader and pipeline."""
         return {"questioner": self.questioner, "reader": self.reader, "pipeline": self.pipeline}
+
+    @property
+    def tokenizers(self) -> Sequence[PreTrainedTokenizerBase]:
+        """Those of question generator and reader."""
+        return (self.questioner.tokenizer, self.reader.tokenizer)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .errors import CheckpointError, DataError, MissingExtraError, OptionError, QualsError
+    from .errors import CheckpointError, DataError, DoubtfulTextWarning, MissingExtraError, OptionError, QualsError
     from .results import QualsResult, ScoredPair, results_to_pandas
     from .scorer import QualsScorer
 
 __all__ = [
     "CheckpointError",
     "DataError",
+    "DoubtfulTextWarning",
     "MissingExtraError",
     "OptionError",
     "QualsError",
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "CheckpointError": "errors",
     "DataError": "errors",
+    "DoubtfulTextWarning": "errors",
     "MissingExtraError": "errors",
     "OptionError": "errors",
     "QualsError": "errors",

@@ -7,7 +7,7 @@
          ├─ CheckpointError     a model cannot be found, read, or used for this
          └─ MissingExtraError   an optional package is not installed
 
-Each is a ``ValueError``, so that ``except ValueError`` catches all.
+Each is a ``ValueError``, so that ``except ValueError`` catches all. A :class:`DoubtfulTextWarning` is only a warning.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class CheckpointError(QualsError):
 
 class MissingExtraError(QualsError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+class DoubtfulTextWarning(UserWarning):
+    """Texts are scored, but hardly as meant: swapped, empty, or in a language that the model does not know."""
 
 
 def require_extra(extra: str, *modules: str) -> None:

@@ -83,6 +83,11 @@ def lone_surrogate(text: str) -> int | None:
     return None
 
 
+def has_words(text: str) -> bool:
+    """Whether a text has a letter or a digit, of any script."""
+    return any(map(str.isalnum, text))
+
+
 def capital(name: str) -> str:
     """``name`` as the beginning of a sentence."""
     return name[0].upper() + name[1:]

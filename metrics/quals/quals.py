@@ -12,6 +12,7 @@ from .attention import share_encoder_states as share_encoder_states
 from .batching import token_budget_batches as token_budget_batches
 from .checkpoint import load_qagen as load_qagen
 from .decoding import DecodingSettings as DecodingSettings
+from .doubts import Doubts as Doubts
 from .errors import QualsError as QualsError
 from .explanation_page import html_page as html_page
 from .inputs import checked_texts as checked_texts

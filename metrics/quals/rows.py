@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .errors import DataError
-from .inputs import lone_surrogate
+from .inputs import has_words, lone_surrogate
 
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 SEPARATED = (".csv", ".tsv")
@@ -109,9 +109,9 @@ def checked_text(value: Any, column: str, number: int, name: str | Path) -> str:
     return value
 
 
-def is_text(value: Any) -> bool:
-    """Whether a value is a text that can be scored, as :func:`checked_text` demands."""
-    return isinstance(value, str) and lone_surrogate(value) is None
+def scorable(value: Any) -> bool:
+    """Whether a value is a text, as :func:`checked_text` demands, and has words."""
+    return isinstance(value, str) and lone_surrogate(value) is None and has_words(value)
 
 
 def json_line(values: Any) -> bytes:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from .batching import Windows, all_windows, decode, encode_texts, first_window, token_budget_batches
 from .checkpoint import QAGen, load_qagen
@@ -118,6 +119,11 @@ class QualsScorer(SourceScorer[QualsResult]):
     def models(self) -> dict[str, Any]:
         """The loaded QAGen."""
         return {"checkpoint": self.qagen}
+
+    @property
+    def tokenizers(self) -> Sequence[PreTrainedTokenizerBase]:
+        """The QAGen's tokenizer."""
+        return (self.qagen.tokenizer,)
 
     @property
     def settings(self) -> dict[str, Any]:

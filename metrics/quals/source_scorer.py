@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
 
 from .batching import LONG_SOURCES
+from .doubts import Doubts
 from .inputs import one_of, paired_texts, whole_number
 from .loading import DTYPES, dtype_name, require_loaded_as, usable_device
 from .typography import TYPOGRAPHY, plain
@@ -78,6 +80,7 @@ class SourceScorer(ABC, Generic[Result]):
         self.long_sources = long_sources
         self.chunk = chunk or self.CHUNK
         self._asked_device, self._asked_batch_tokens = device, batch_tokens
+        self._told: set[str] = set()  # what doubts about texts were warned of
 
     def _loaded(self, given: Any, kind: type[Model], load: Callable[..., Model]) -> Model:
         """A model that was given loaded, or else by its name.
@@ -106,6 +109,11 @@ class SourceScorer(ABC, Generic[Result]):
     def models(self) -> dict[str, Any]:
         """The models in memory by the constructor's arguments that take them, for another scorer with other options."""
         return {}
+
+    @property
+    def tokenizers(self) -> Sequence[PreTrainedTokenizerBase]:
+        """The models' tokenizers; texts of languages that they do not know are warned of."""
+        return ()
 
     @property
     def batch_tokens(self) -> int:
@@ -137,6 +145,10 @@ class SourceScorer(ABC, Generic[Result]):
         Raises:
             DataError: a text is not a string, there is no text, or there are more sources than summaries or fewer. In
                 lists this is found before anything is scored.
+
+        Warns:
+            DoubtfulTextWarning: on the whole the summaries are longer than their sources, a source has no words, or a
+                tokenizer does not know the language of a text. A scorer warns of each once.
         """
         return list(self.iter_score(sources, summaries, progress=progress))
 
@@ -145,11 +157,13 @@ class SourceScorer(ABC, Generic[Result]):
     ) -> Iterator[Result]:
         """As :meth:`score`, but lazily: ``chunk`` texts are read, scored and given out at a time."""
         pairs, total = paired_texts(sources, summaries)
+        doubts = Doubts(self.NAME, self.tokenizers, self._told)
         disable = None if progress is None else not progress  # None: tqdm looks for a terminal
         with tqdm(total=total, desc=self.NAME, unit="summary", disable=disable) as bar:
             read = 0
             while chunk := list(islice(pairs, self.chunk)):
                 plain_chunk = [(plain(source), plain(summary)) for source, summary in chunk]
+                doubts.look(plain_chunk)
                 rows = list(dict.fromkeys(plain_chunk))  # equal ones are scored once
                 results = dict(zip(rows, self._score_chunk(rows, bar.update), strict=True))
                 read += len(chunk)

@@ -240,7 +240,7 @@ def test_whole_run_then_again_without_a_model(
         assert cell in first.out
     rows = [json.loads(line) for line in figures.splitlines()]
     assert {row["set"] for row in rows} == {"goyal21", "frank_valid", "rank19", "gofigure_human"}
-    assert all(row["signature"].startswith("quals-v1-") for row in rows)
+    assert all(row["signature"].startswith("quals-v2-") for row in rows)
     assert {row["metric"] for row in rows} >= {"unigrams", "bigrams", *WEIGHTED, *EXPERIMENTS}
     assert all(row["scored"] == row["units"] for row in rows)
     assert first.out.count("  ->  ") > 1  # the pairs of the worst two rows

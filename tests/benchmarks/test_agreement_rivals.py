@@ -53,7 +53,7 @@ def test_rouge_and_factcc(tmp_path: Path) -> None:
     assert found["ROUGE-1"][0] == pytest.approx(2 * 4 / (4 + 8))
     assert found["ROUGE-1"][0] > found["ROUGE-2"][0]
     assert 0 < found[FACTCC][0] < 1
-    assert [file.name.startswith("factcc-v1-") for file in (tmp_path / "cache").iterdir()] == [True]
+    assert [file.name.startswith("factcc-v2-") for file in (tmp_path / "cache").iterdir()] == [True]
 
 
 def test_the_cosine_is_of_mean_states(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_strange_texts_are_texts(classifier: Path, text: str) -> None:
 def test_the_signature_is_of_model_and_settings(classifier: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(classifier, tmp_path / "copy")
     signature = FactCCScorer(str(classifier)).signature
-    assert signature.startswith("factcc-v1-")
+    assert signature.startswith("factcc-v2-")
     assert FactCCScorer(str(copy), batch_tokens=100).signature == signature
     others = [
         FactCCScorer(str(classifier), long_sources="truncate"),

@@ -147,7 +147,7 @@ def test_the_whole_way(context: BrowserContext, address: str) -> None:
     fill(page, DOCUMENT, SUMMARY)
     score(page)
     expect_reading(page, "QUALS \N{MINUS SIGN}")
-    expect_reading(page, "quals-v1-")
+    expect_reading(page, "quals-v2-")
     pairs = page.get_by_role("radio")
     playwright.expect(pairs.nth(1)).to_be_visible()
     playwright.expect(pairs.first).to_be_checked()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-from quals import __version__
+from quals import DoubtfulTextWarning, __version__
 
 _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
@@ -63,11 +67,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = build_parser().parse_args([*_FORMER.get(words[0], words[:1]), *words[1:]] if words else words)
     try:
-        arguments.run(arguments)
+        with _warnings_in_a_line(arguments.command):
+            arguments.run(arguments)
     except (ValueError, OSError) as error:
-        print(f"quals {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"quals {arguments.command}: {' '.join(_said(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _said(error: ValueError | OSError) -> str:
+    """The error's message; the system's own name a file and a number alone."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    reason = error.strerror or "input or output failed"
+    if error.filename is None:
+        return f"{reason}: mend that, then run the command again."
+    start = f" A path that begins without / starts at {Path.cwd()}." if isinstance(error, FileNotFoundError) else ""
+    return f"{error.filename} cannot be used ({reason}): check the path and its permissions.{start}"
+
+
+@contextmanager
+def _warnings_in_a_line(command: str) -> Iterator[None]:
+    """In the block, our own warnings are a line without the place in the code."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+            if issubclass(category, DoubtfulTextWarning):
+                print(f"quals {command}: warning: {message}", file=sys.stderr)
+            else:
+                others(message, category, *place, **options)
+
+        warnings.showwarning = show
+        yield

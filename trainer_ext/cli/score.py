@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--skip-invalid",
         action="store_true",
-        help="leave out rows whose source or summary is null; their scores are null",
+        help="leave out rows whose source or summary is null or has no words; their scores are null",
     )
     add("--explain", action="store_true", help="add each row's question-answer pairs")
     add("--token-log-probs", action="store_true", help="add the log-probabilities of each pair's tokens, and the pairs")

@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("first", type=Path, metavar="A", help="table of the first system's summaries, one per row")
     add("second", type=Path, metavar="B", help="table of the second system's summaries of the same documents")
     add("--documents", type=Path, help="table of the source texts, if A and B lack them")
-    add("--source-column", default="source", help="column of the source texts")
-    add("--summary-column", default="summary", help="column of the summaries in A and in B")
+    add("--source-column", help="column of the source texts; by default one with a usual name, such as document")
+    add("--summary-column", help="column of the summaries in A and in B; by default summary or prediction")
     text = "column that rows are matched by; the source text if not given, or id with --documents"
     add("--id-column", help=text)
     add("--names", nargs=2, metavar=("A", "B"), help="names of the systems in the report; the files' if not given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +18,27 @@ _SECONDS = 60  # between two lines of the log
 _NOISE = ("datasets", "transformers.generation", "transformers.configuration_utils")
 
 
-def inform(message: str) -> None:
-    """Log a line at level INFO through transformers' handlers.
+class _UnlessConfigured(logging.Handler):
+    """Shows lines on standard error, as ``[quals] ...``, where the program has not configured its log itself."""
 
-    It is shown by default, unlike transformers' own lines of this level. ``transformers.logging.set_verbosity_error()``
-    and ``TRANSFORMERS_VERBOSITY=error`` switch it off.
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:  # these are handed the line too
+            print(self.format(record), file=sys.stderr)
+
+
+logger = logging.getLogger("trainer_ext")  # all loggers of the package are its children
+_handler = _UnlessConfigured()
+_handler.setFormatter(logging.Formatter("[quals] %(message)s"))
+logger.addHandler(_handler)
+
+
+def inform(message: str) -> None:
+    """Log a line at level INFO under the name ``trainer_ext``.
+
+    It is shown by default, on standard error or as the program's log is configured. transformers' verbosity is heeded:
+    ``transformers.logging.set_verbosity_error()`` and ``TRANSFORMERS_VERBOSITY=error`` switch it off.
     """
     if transformers_logging.get_verbosity() <= logging.WARNING:
-        logger = logging.getLogger("transformers.quals")  # a child, so that its lines go where transformers' go
         logger.setLevel(logging.INFO)
         logger.info(message)
 

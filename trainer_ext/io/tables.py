@@ -16,10 +16,10 @@ from quals.rows import (
     checked_text,
     file_format,
     find_column,
-    is_text,
     json_line,
     json_value,
     read_rows,
+    scorable,
 )
 
 from trainer_ext.io.atomic import remove_leftovers, replacing
@@ -41,6 +41,7 @@ def read_table(path: Path, columns: Collection[str] | None = None) -> Rows:
         DataError: another suffix, no rows, or not what the suffix says; the message names the line.
         OSError: the file cannot be read.
     """
+    path.stat()  # what is not there has no wrong suffix
     if file_format(path) not in READABLE:
         raise DataError(f"{path} ends in {path.suffix or 'nothing'!r}: give a file that ends in {', '.join(READABLE)}.")
     rows = _read_parquet(path, columns) if path.suffix.lower() == PARQUET else read_rows(path)
@@ -101,10 +102,10 @@ def text_column(rows: Rows, column: str, option: str, path: Path) -> list[str]:
 
 
 def rows_with_texts(rows: Rows, columns: Sequence[str]) -> list[int]:
-    """The places, from 0, of the rows that have a text in each of these columns."""
+    """The places, from 0, of the rows that have a text with words in each of these columns."""
     if set(columns) <= set(getattr(rows, "column_names", ())):
         rows = rows.select_columns(list(columns))  # type: ignore[attr-defined]
-    return [place for place, row in enumerate(rows) if all(is_text(row.get(column)) for column in columns)]
+    return [place for place, row in enumerate(rows) if all(map(scorable, map(row.get, columns)))]
 
 
 def column_names(rows: Rows) -> list[str]:

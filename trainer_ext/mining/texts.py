@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import Any
 
 from datasets import Dataset
+from quals.typography import plain
 from transformers import PreTrainedTokenizerBase
 
 from trainer_ext.dataset import CANDIDATE_LABELS, IGNORED
@@ -75,27 +76,34 @@ def candidate_texts(
     return result
 
 
-_LEAST = 8  # different texts that must share a beginning
+_LEAST = 8  # different texts that must share a beginning that ends in punctuation, such as a colon
+_LEAST_WORDS = 32  # those that must share one of words alone: fewer may all begin with "The" by chance
 
 
 def find_prefix(texts: Sequence[str]) -> str:
     """The common beginning of all texts, in whole words, if it looks like a prompt (``summarize: ``); else "".
 
-    A beginning that comes again inside many of the texts, such as the first speaker of a dialogue, belongs to them.
+    Eight different texts or more must share it. It reaches to the last colon, other punctuation or end of a line; where
+    there is none, 32 texts or more must share it. A beginning that comes again inside many of the texts, such as the
+    first speaker of a dialogue, belongs to them.
 
     Example:
         >>> find_prefix([f"summarize: Text {number} is long." for number in "abcdefgh"])
-        'summarize: Text '
+        'summarize: '
         >>> find_prefix([f"summarize: {letter * 4} is long." for letter in "abcdefgh"])
         'summarize: '
+        >>> find_prefix([f"The {letter} is here." for letter in "abcdefgh"])
+        ''
         >>> find_prefix([f"Ann: {letter}? Ann: Yes." for letter in "abcdefgh"])
         ''
     """
     different = set(texts)
     first, last = min(different, default=""), max(different, default="")  # these two share what all share
     common = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    prefix = common[: max((place + 1 for place, letter in enumerate(common) if letter.isspace()), default=0)]
-    if len(different) < _LEAST or not folded(prefix):
+    ends = [place for place, letter in enumerate(common) if letter.isspace()]
+    marked = [place for place in ends if common[place] == "\n" or not common[:place].rstrip()[-1:].isalnum()]
+    prefix = common[: max(marked or ends, default=-1) + 1]
+    if len(different) < (_LEAST if marked else _LEAST_WORDS) or not folded(prefix):
         return ""
     again = sum(prefix.strip() in text[len(prefix) :] for text in different)
     return prefix if 10 * again <= len(different) else ""
@@ -108,7 +116,7 @@ def folded(text: str) -> str:
         >>> folded("The Café's open.") == folded("the cafe s OPEN")
         True
     """
-    return "".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKD", text).casefold()))
+    return "".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFKD", plain(text)).casefold()))
 
 
 def _decoded(tokenizer: PreTrainedTokenizerBase | None, sequences: Sequence[Sequence[int]], instead: str) -> list[str]:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from quals.errors import DataError
-from quals.rows import checked_text
+from quals.rows import SOURCE_COLUMNS, checked_text, find_column
 
 from trainer_ext.io.tables import read_table
-
-# Names of columns with documents, in the order in which they are looked for.
-COLUMNS = ("document", "source", "article", "context", "text")
 
 
 def read_documents(files: Sequence[str]) -> list[str]:
@@ -25,9 +21,7 @@ def read_documents(files: Sequence[str]) -> list[str]:
 
 def _texts(path: Path) -> Iterator[str]:
     rows = read_table(path)
-    column = next((name for name in COLUMNS if name in rows[0]), None)
-    if column is None:
-        raise DataError(f"{path} has no column of documents: name it one of {', '.join(COLUMNS)}.")
+    column = find_column(rows[0], SOURCE_COLUMNS, str(path), "rename the column of documents")
     for number, row in enumerate(rows, start=1):
         if (text := checked_text(row.get(column), column, number, path)).strip():
             yield text

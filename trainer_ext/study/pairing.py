@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer_ext.io.tables import Rows, read_table, text_column
+from quals.rows import SOURCE_COLUMNS, SUMMARY_COLUMNS
+
+from trainer_ext.io.tables import Rows, named_column, read_table, text_column
 
 _SHOWN = 60  # characters of a document in a message
 
@@ -16,12 +18,12 @@ class Columns:
     """Names of columns.
 
     Attributes:
-        source, summary: columns of the texts.
+        source, summary: columns of the texts; None finds them by their usual names in each table.
         identifier: column that rows are matched by; None matches by the source text.
     """
 
-    source: str
-    summary: str
+    source: str | None
+    summary: str | None
     identifier: str | None
 
 
@@ -81,8 +83,8 @@ class _Table:
     def __init__(self, path: Path, columns: Columns, *, with_summaries: bool, with_documents: bool) -> None:
         self.path = path
         table = read_table(path)
-        self.documents = text_column(table, columns.source, "--source-column", path) if with_documents else []
-        self.summaries = text_column(table, columns.summary, "--summary-column", path) if with_summaries else []
+        self.documents = _texts(table, columns.source, SOURCE_COLUMNS, "--source-column", path, with_documents)
+        self.summaries = _texts(table, columns.summary, SUMMARY_COLUMNS, "--summary-column", path, with_summaries)
         name = columns.identifier
         keys = [_folded(text) for text in self.documents] if name is None else _identifiers(table, name, path)
         self.rows: dict[str, int] = {}
@@ -104,7 +106,7 @@ def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> No
             raise ValueError(
                 f"{table.path} has {len(missing)} of {len(table.rows)} documents that {other.path} lacks, the first in "
                 f"row {row + 1} ({_shown(missing[0])}): both tables must hold the same documents, matched by "
-                f"{columns.identifier or columns.source!r}; --id-column names another column."
+                f"{repr(columns.identifier) if columns.identifier else 'their documents'}; --id-column names another column."
             )
     if columns.identifier is None or not first.documents:
         return
@@ -115,6 +117,11 @@ def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> No
                 f"{first.path}, row {row + 1}, and {second.path}, row {other_row + 1}, have the {columns.identifier} "
                 f"{key!r} with different documents: correct one, or give the documents with --documents."
             )
+
+
+def _texts(table: Rows, given: str | None, wanted: Sequence[str], option: str, path: Path, there: bool) -> list[str]:
+    """The texts of a column, if the table has such; else none."""
+    return text_column(table, named_column(table, given, wanted, option, path), option, path) if there else []
 
 
 def _identifiers(table: Rows, column: str, path: Path) -> list[str]:

@@ -120,7 +120,7 @@ Measured on 5 documents of the evaluation set, before and after contrastive trai
 \| ROUGE-L F1 \| [01]\.\d{4} \| [01]\.\d{4} \|
 \| words per summary \| \d+\.\d \| \d+\.\d \|
 
-QUALS scores: `quals-v1-[0-9a-f]{12}`; compare only scores with the same signature\.
+QUALS scores: `quals-v2-[0-9a-f]{12}`; compare only scores with the same signature\.
 Sources were read as the model reads them, \d+ tokens at most: in a longer document,
 what a summary says of the rest counts as unsupported\.
 

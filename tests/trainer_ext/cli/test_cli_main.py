@@ -154,8 +154,13 @@ def test_an_error_is_one_line_without_a_traceback() -> None:
     ("error", "status", "printed"),
     [
         (ValueError("The file x is empty."), 2, "quals train: The file x is empty.\n"),
-        (FileNotFoundError(2, "No such file", "x"), 2, "quals train: [Errno 2] No such file: 'x'\n"),
-        (OSError(28, "No space left on device"), 2, "quals train: [Errno 28] No space left on device\n"),
+        (
+            PermissionError(13, "Denied", "x"),
+            2,
+            "quals train: x cannot be used (Denied): check the path and its permissions.\n",
+        ),
+        (OSError(28, "No space left"), 2, "quals train: No space left: mend that, then run the command again.\n"),
+        (OSError("The folder x is full: make room."), 2, "quals train: The folder x is full: make room.\n"),
         (ValueError("First line.\nSecond line."), 2, None),
         (KeyboardInterrupt(), 130, "\ninterrupted\n"),
     ],

@@ -331,7 +331,7 @@ def test_invalid_rows_are_left_out_if_asked(
         content[-1]["source"] = None
         table(file, content)
     assert score(qagen, file, "--skip-invalid", "--output", tmp_path / f"out{suffix}") == 0
-    assert "2 without both texts (the first is row 2)" in capsys.readouterr().out
+    assert "3 without both texts (the first is row 2)" in capsys.readouterr().out
     written = list(read_table(tmp_path / f"out{suffix}"))
     table(tmp_path / "valid.jsonl", rows())
     assert score(qagen, tmp_path / "valid.jsonl", "--output", tmp_path / "valid-out.jsonl") == 0

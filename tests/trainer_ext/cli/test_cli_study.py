@@ -90,6 +90,23 @@ def test_tables_are_matched_by_a_column(tmp_path: Path) -> None:
     )
 
 
+def test_columns_are_found_by_their_usual_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = pairs(5)
+    a = [{"article": pair.document, "prediction": pair.summaries[0]} for pair in content]
+    b = [{"document": pair.document, "summary": pair.summaries[1], "prediction": 3} for pair in content]
+    write_rows(tmp_path / "a.jsonl", a)
+    write_rows(tmp_path / "b.jsonl", b)
+    assert create(tmp_path, "--checks", "0") == 0
+    assert sorted(row[1:] for row in texts(tmp_path / "study.sqlite")) == sorted(
+        (pair.document, *pair.summaries) for pair in content
+    )
+    write_rows(tmp_path / "a.jsonl", [{"article": pair.document, "output": "x"} for pair in content])
+    assert create(tmp_path, "--output", tmp_path / "other.sqlite") == 2
+    said = capsys.readouterr().err
+    assert "no column 'summary' or 'prediction'" in said
+    assert "--summary-column" in said
+
+
 def test_the_seed_decides(tmp_path: Path) -> None:
     write_systems(tmp_path, pairs(20))
     for number, seed in enumerate(("5", "5", "6")):

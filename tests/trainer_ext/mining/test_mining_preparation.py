@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,9 +55,9 @@ def lines() -> Any:
             heard.append(record.getMessage())
 
     ear = Ear()
-    logging.getLogger("transformers.quals").addHandler(ear)
+    logging.getLogger("trainer_ext").addHandler(ear)
     yield heard
-    logging.getLogger("transformers.quals").removeHandler(ear)
+    logging.getLogger("trainer_ext").removeHandler(ear)
 
 
 def mined(model: Any, dataset: Dataset, **options: Any) -> Any:
@@ -144,6 +146,37 @@ def test_a_target_is_not_trained_away_from_in_other_typography() -> None:
     options: dict[str, Any] = {"steps": ["select"], "selection": Selection(rule="per_document"), "tokenizer": None}
     result, _ = mined(None, Dataset.from_dict(rows), **options)
     assert list(result["candidates"]) == [["no cat"]]
+
+
+@pytest.mark.parametrize(
+    ("beginning", "documents", "prefix"),
+    [
+        ("The ", 10, ""),
+        ("The ", 40, "The "),
+        ("summarize: The ", 10, "summarize: "),
+        ("Summarize the article.\n\nThe ", 10, "Summarize the article.\n\n"),
+        ("Summarize the article\nThe ", 10, "Summarize the article\n"),
+        ("<2en> ", 10, "<2en> "),
+        ("summarize: ", 7, ""),
+    ],
+)
+def test_few_documents_show_a_prefix_only_by_its_punctuation(beginning: str, documents: int, prefix: str) -> None:
+    assert texts.find_prefix([f"{beginning}{number} cats won" for number in range(documents)]) == prefix
+
+
+def test_lines_of_the_log_bear_our_name_and_go_where_the_program_wants() -> None:
+    code = (
+        "import logging, sys\nfrom trainer_ext.io.progress import inform\n"
+        "if len(sys.argv) > 1: logging.basicConfig(format='%(name)s says %(message)s')\n"
+        "inform('Mining: 3 documents.')\nlogging.getLogger('trainer_ext.checks').warning('Mind this.')"
+    )
+    for arguments, start in (([], "[quals] "), (["configured"], "trainer_ext")):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+        first, second = done.stderr.splitlines()
+        assert first.startswith(start)
+        assert first.endswith("Mining: 3 documents.")
+        assert second.startswith(start)
+        assert second.endswith("Mind this.")
 
 
 def test_the_common_beginning_of_all_sources_is_a_prefix(

@@ -208,9 +208,12 @@ def test_documents_are_found_under_the_names_that_data_sets_give_them(tmp_path: 
     first.write_text('{"context": "one", "question": "?"}\n{"context": "one", "question": "!"}\n{"context": " "}\n')
     second.write_text('{"document": "two", "summary": "t"}\n{"document": "one", "summary": "o"}\n')
     assert read_documents([str(first), str(second)]) == ["one", "two"]
+    talk = tmp_path / "talk.jsonl"
+    talk.write_text('{"text": "no", "dialogue": "three"}\n')
+    assert read_documents([str(talk)]) == ["three"]
     bad = tmp_path / "c.jsonl"
     bad.write_text('{"summary": "t"}\n')
-    with pytest.raises(ValueError, match="no column of documents"):
+    with pytest.raises(ValueError, match=r"no column .* rename the column of documents"):
         read_documents([str(bad)])
     bad.write_text('{"text": "t"}\n{"text": "\\ud800"}\n')
     with pytest.raises(ValueError, match=r"row 2.*half a surrogate"):
