@@ -99,6 +99,7 @@ class _Table:
 
 
 def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> None:
+    key = "their documents" if columns.identifier is None else repr(columns.identifier)
     for table, other in ((first, second), (second, first)):
         missing = [key for key in table.rows if key not in other.rows]
         if missing:
@@ -106,7 +107,7 @@ def _check_same_documents(first: _Table, second: _Table, columns: Columns) -> No
             raise ValueError(
                 f"{table.path} has {len(missing)} of {len(table.rows)} documents that {other.path} lacks, the first in "
                 f"row {row + 1} ({_shown(missing[0])}): both tables must hold the same documents, matched by "
-                f"{repr(columns.identifier) if columns.identifier else 'their documents'}; --id-column names another column."
+                f"{key}; --id-column names another column."
             )
     if columns.identifier is None or not first.documents:
         return
