@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from factcc.sentences import sentence_spans
+
 from benchmarks.common.examples import Example
 from trainer_ext.io.tables import read_table
-from trainer_ext.recipes.qagen.examples import split_sentences
 
 _JOINED = re.compile(r"(?<=[a-z0-9\"')]{2}[.!?])(?=[A-Z])")  # paragraphs of web pages, run together
 _DATELINE = re.compile(r"[A-Z][\w .]{2,30}, [A-Z][a-z]{2,8}\.? \d{1,2} \([A-Z]{2,5}\) ?")
@@ -34,7 +35,8 @@ def lead_pairs(files: Sequence[Path]) -> list[Example]:
             if not isinstance(article, str):
                 raise ValueError(f"{file} has a row without the text document: give a file of articles.")
             text = _DATELINE.sub("", " ".join(_JOINED.sub(" ", article).split()), count=1)
-            end = split_sentences(text)[0][1]
+            (spans,) = sentence_spans([text])
+            end = spans[0][1] if spans else 0
             lead, rest = text[:end].strip(), text[end:].strip()
             words = len(lead.split())
             if words in _WORDS and len(rest.split()) >= 3 * words:

@@ -48,7 +48,6 @@ class FactCCScorer(SourceScorer[FactCCResult]):
     Raises:
         OptionError: an option is out of range.
         CheckpointError: the checkpoint cannot be loaded, or is not a classifier of claims.
-        MissingExtraError: spaCy, which finds the sentences, is not installed.
 
     Example:
         >>> source = "The bridge closes on Monday. Its repair costs four million pounds."

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from factcc import FactCCScorer
-from factcc.sentences import _splitter, sentence_spans
 from quals.batching import sliced
 from support.classifiers import save_classifier
+from support.threads import check_threads
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 SOURCES = [
@@ -55,6 +54,13 @@ def test_scores_depend_on_nothing_but_their_texts(classifier: Path) -> None:
     ]
     assert [result.score for result in small][::-1] == pytest.approx(wanted, abs=1e-5, nan_ok=True)
     assert alone == pytest.approx(wanted[:5], abs=1e-5, nan_ok=True)
+
+
+def test_threads_get_their_own_scores(classifier: Path) -> None:
+    scorer = FactCCScorer(str(classifier))
+    sources = [*SOURCES, LONG, LONG] * 5
+    summaries = [f"{SUMMARIES[place % 3]} {place}. The {place}th cat sat." for place in range(25)]
+    check_threads(lambda *pair: scorer.score(*([text] for text in pair), progress=False)[0].score, sources, summaries)
 
 
 def test_what_is_tokenized_together_does_not_matter(classifier: Path) -> None:
@@ -211,23 +217,6 @@ def test_bad_texts_are_refused(classifier: Path) -> None:
     for sources, summaries in wrong:
         with pytest.raises(ValueError, match=r"\w"):
             scorer.score(sources, summaries)
-
-
-def test_sentences() -> None:
-    text = "  Mr. Smith paid $4.5 million.  It was late!\n\n... \u201cWhy?\u201d he asked. No end"
-    (spans,) = sentence_spans([text])
-    found = [text[start:end] for start, end in spans]
-    assert found[:2] == ["Mr. Smith paid $4.5 million.", "It was late!"]
-    assert found[-1] == "No end"
-    assert all(any(map(str.isalnum, one)) for one in found)
-    assert list(sentence_spans(["", "?!", " "])) == [[], [], []]
-
-
-def test_without_spacy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    _splitter.cache_clear()
-    monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(ValueError, match=r"\.\[rivals\]"):
-        list(sentence_spans(["a b c."]))
 
 
 def test_the_same_words_have_the_same_score_and_the_sentences_are_the_given_ones(classifier: Path) -> None:

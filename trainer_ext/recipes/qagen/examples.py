@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from trainer_ext.recipes.qa_data import Passage, QAPair
+from factcc.sentences import sentence_spans
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]\u201d\u2019]*\s+(?=[\"'(\[\u201c\u2018]?[A-Z0-9])")
+from trainer_ext.recipes.qa_data import Passage, QAPair
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,6 @@ class Example:
 def first_answers(passages: Sequence[Passage]) -> list[Example]:
     """Every passage as it is, and every pair with its first answer, which is what a QAGen is measured by."""
     return [Example(p.text, tuple((pair.question, pair.answers[0]) for pair in p.pairs)) for p in passages]
-
-
-def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Character spans of the sentences of ``text``, in order, by punctuation and capitals."""
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    return list(zip([0, *ends], [*ends, len(text)], strict=True))
 
 
 def make_examples(
@@ -69,7 +62,7 @@ def make_examples(
 
 
 def _sentences(passage: Passage, pairs: list[QAPair], rng: random.Random) -> Iterator[Example]:
-    spans = split_sentences(passage.text)
+    (spans,) = sentence_spans([passage.text])
     by_span: dict[tuple[int, int], list[tuple[str, str]]] = {}
     for pair in pairs:
         length = len(pair.answers[0])

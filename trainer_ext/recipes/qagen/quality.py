@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from factcc.sentences import sentence_spans
 from qags.answers import token_f1
 from quals import QualsScorer
 from quals.batching import encode_texts, token_budget_batches
@@ -17,7 +18,6 @@ from transformers import GenerationConfig
 
 from trainer_ext.recipes.qa_data import Passage
 from trainer_ext.recipes.qagen.batches import LONGEST_TARGET, encode_targets
-from trainer_ext.recipes.qagen.examples import split_sentences
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ def measure_quality(
     rng = random.Random(seed)
     questions = [(p.text, pair.question, pair.answers) for p in short for pair in p.pairs]
     questions = rng.sample(questions, min(answered, len(questions)))
-    spans = [p.text[a:b].strip() for p in passages for a, b in split_sentences(p.text) if b - a >= 40]
-    texts = rng.sample(spans, min(sentences, len(spans)))
+    spans = zip(passages, sentence_spans(p.text for p in passages), strict=True)
+    long = [p.text[a:b] for p, places in spans for a, b in places if b - a >= 40]
+    texts = rng.sample(long, min(sentences, len(long)))
     wholes = [p.text for p in rng.sample(list(passages), min(sentences, len(passages)))]
     of_sentences, of_passages = _generated(scorer, texts), _generated(scorer, wholes)
     return QAGenQuality(

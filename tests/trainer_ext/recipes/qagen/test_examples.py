@@ -10,25 +10,9 @@ from typing import Any
 import pytest
 
 from trainer_ext.recipes.qa_data import Passage, QAPair
-from trainer_ext.recipes.qagen.examples import Example, make_examples, split_sentences
+from trainer_ext.recipes.qagen.examples import Example, make_examples
 
 PARIS = "Paris is the capital of France. The Seine runs through Paris. It was founded by the Parisii."
-
-
-@pytest.mark.parametrize(
-    ("text", "sentences"),
-    [
-        (PARIS, ["Paris is the capital of France.", "The Seine runs through Paris.", "It was founded by the Parisii."]),
-        ('He said "Go." Then left!  1 of 2 stayed? "I."', ['He said "Go."', "Then left!", "1 of 2 stayed?", '"I."']),
-        ("It cost 3.5 million. and so on", ["It cost 3.5 million. and so on"]),
-        ("No end", ["No end"]),
-        ("", [""]),
-    ],
-)  # fmt: skip
-def test_split_sentences(text: str, sentences: list[str]) -> None:
-    spans = split_sentences(text)
-    assert [text[start:end].strip() for start, end in spans] == sentences
-    assert "".join(text[start:end] for start, end in spans) == text  # nothing is lost
 
 
 def articles() -> tuple[list[Passage], list[int]]:
@@ -86,6 +70,13 @@ def test_an_answer_across_sentences_is_shown_with_the_whole_passage() -> None:
     pair = QAPair("What?", ("France. The Seine",), PARIS.index("France. The Seine"))
     [example] = make_examples([Passage(PARIS, (pair,))], [20], random.Random(0), sentence_share=1.0)
     assert example.text == PARIS
+
+
+def test_a_title_ends_no_sentence() -> None:
+    text = "In 1912 Capt. Smith led the ship. The U.S. Senate asked why it sank."
+    pair = QAPair("Who led the ship?", ("Capt. Smith",), text.index("Capt."))
+    [example] = make_examples([Passage(text, (pair,))], [20], random.Random(0), sentence_share=1.0)
+    assert example == Example("In 1912 Capt. Smith led the ship.", (("Who led the ship?", "Capt. Smith"),))
 
 
 def test_the_offset_decides_between_sentences_with_the_same_word() -> None:
