@@ -12,8 +12,9 @@ from quals.pairs import fold
 
 if TYPE_CHECKING:
     from spacy.language import Language
-    from spacy.tokens import Doc
+    from spacy.tokens import Doc, Token
 
+_ANY = ("one", "ones", "other", "others")
 LONGEST = 100_000  # characters: parsing as many takes a gigabyte, and question generators read less
 
 # spaCy does not say that a pipeline may parse in two threads at once.
@@ -25,8 +26,8 @@ def answer_spans(texts: Iterable[str], pipeline: Language, most: int = 10) -> li
 
     The authors draw 10 at random; these are always the same. Answers that differ in case, accents or punctuation alone
     are one. An article alone is not an answer: compared without articles it would equal finding nothing. Nor is a
-    pronoun ("it", "which"): no question tells what it stands for. Only the first :data:`LONGEST` characters of a text
-    are looked at.
+    pronoun or what stands for one ("which", "both", "each other", "one of"): no question tells what it stands for. Only
+    the first :data:`LONGEST` characters of a text are looked at.
     """
     with _one_thread:
         return [spans(parsed, most) for parsed in pipeline.pipe(text[:LONGEST] for text in texts)]
@@ -38,9 +39,14 @@ def spans(parsed: Doc, most: int) -> list[tuple[int, int]]:
     chunks = parsed.noun_chunks if parsed.has_annotation("DEP") else ()  # a pipeline of rules may have no parser
     for span in [*parsed.ents, *chunks]:
         words = tuple(word.folded for word in fold(span.text))
-        if squad_words(span.text) and any(token.pos_ != "PRON" for token in span):
+        if squad_words(span.text) and not all(map(_stands_for_another, span)):
             answers.setdefault(words, (span.start_char, span.end_char))
     return list(answers.values())[:most]
+
+
+def _stands_for_another(token: Token) -> bool:
+    counts = token.dep_ in ("nummod", "")  # "one goal" is a number, "one of the goals" is none
+    return token.pos_ in ("PRON", "DET") or (token.lower_ in _ANY and not counts)
 
 
 def token_f1(prediction: str, gold: str) -> float:

@@ -15,12 +15,18 @@ from .example_texts import EXAMPLES
 from .markup import depth
 from .page_files import KEPT, MOST_BYTES, MOST_ROWS, SUFFIXES, check_length, read_upload, uploads_folder, write_scored
 from .page_view import STYLE, pair_detail, pair_label, problem, progress, reading, table_reading
+from .page_visitors import bound_visitors
 from .published import PUBLISHED
 from .results import QualsResult
 from .scorer import QualsScorer
 
 _FIRST = "The ice: wrong country, wrong year"  # the example that the page starts with
-_WAITING = 20  # visitors; more are told to come again
+_WAITING = 20  # calls; visitors with more are told to come again
+_MOST = {"texts": 4, "files": 2}  # calls of one visitor that wait or run
+_REFUSED = (
+    "This was not scored. Either the server failed, or too much is waiting. One visitor may have "
+    f"{_MOST['texts']} texts and {_MOST['files']} files there. Try again later."
+)
 _BATCH = 4  # rows between two looks of the progress bar, and between a file and other visitors' texts
 _HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Out of the queue, and of several clicks the last counts.
@@ -128,7 +134,8 @@ def build(app: App) -> gr.Blocks:
             shown = [result, pairs, detail, state]
             example.input(lambda name: EXAMPLES.get(name, ("", "")), example, [document, summary], **_CHEAP)
             waiting = button.click(lambda: (progress(0, 1, "summary"), _pairs(None), "", None), None, shown, **_CHEAP)
-            waiting.then(on_score, [document, summary], shown, **_TEXTS)
+            scored = waiting.then(on_score, [document, summary], shown, **_TEXTS)
+            scored.failure(lambda: problem(_REFUSED), None, result, **_CHEAP)
             pairs.input(on_pair, [pairs, state], detail, **_CHEAP)
         with gr.Tab("A file of many"):
             gr.Markdown(
@@ -141,9 +148,11 @@ def build(app: App) -> gr.Blocks:
             file_result = gr.HTML(elem_id="file-reading")
             download = gr.DownloadButton("Download the scores", visible=False)
             sent = start.click(lambda: progress(0, MOST_ROWS, "rows"), None, file_result, **_CHEAP)
-            sent.then(on_file, upload, [file_result, download], **_FILES)
+            read = sent.then(on_file, upload, [file_result, download], **_FILES)
+            read.failure(lambda: problem(_REFUSED), None, file_result, **_CHEAP)
         gr.Markdown(_caveats())
     page.queue(max_size=_WAITING, api_open=False)
+    bound_visitors(page, _MOST)
     return page
 
 

@@ -8,6 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
+from threading import RLock, get_ident
 from typing import Any, ClassVar
 
 import datasets
@@ -25,6 +26,9 @@ class SourceMetric(evaluate.Metric, ABC):
 
     A metric states ``_scorer_class``, ``_info`` and ``_compute``. It is abstract, so that evaluate does not take it for
     the metric of a module that imports it.
+
+    Any number of threads may call :meth:`compute` with texts of their own on one metric. What ``add`` and ``add_batch``
+    collect is on the metric itself, whichever thread adds it: threads that add should have a metric each.
     """
 
     _scorer_class: ClassVar[Any]  # a SourceScorer that takes the checkpoint first
@@ -39,6 +43,15 @@ class SourceMetric(evaluate.Metric, ABC):
         # evaluate writes into a folder of this name, which must not be the checkpoint's own.
         name = "default" if self._checkpoint is None else hashlib.sha256(self._checkpoint.encode()).hexdigest()[:16]
         super().__init__(config_name=name, **kwargs)
+        self._collecting = RLock()  # evaluate keeps what was added on the metric
+        self._adders: set[int] = set()  # threads that added it
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_collecting"}  # a lock has no copy
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._collecting = RLock()
 
     @abstractmethod
     def _info(self) -> evaluate.MetricInfo:
@@ -104,8 +117,10 @@ class SourceMetric(evaluate.Metric, ABC):
         """
         prediction, source = kwargs.pop("predictions", prediction), kwargs.pop("sources", source)
         # evaluate itself checks first rows only: findings/evaluate-checks-the-first-row-only.sh
-        predictions, sources = self._checked([prediction], [source])
-        super().add(prediction=predictions[0], reference=reference, sources=sources[0], **kwargs)
+        with self._collecting:
+            predictions, sources = self._checked([prediction], [source])
+            super().add(prediction=predictions[0], reference=reference, sources=sources[0], **kwargs)
+            self._adders.add(get_ident())
 
     def add_batch(self, *, predictions: Any = None, references: Any = None, sources: Any = None, **kwargs: Any) -> None:
         """Add a summary, or a list of candidates, for each source.
@@ -113,23 +128,50 @@ class SourceMetric(evaluate.Metric, ABC):
         Raises:
             DataError: a value is not text, or the lists differ in length; what was added before is kept.
         """
-        predictions, sources = self._checked(predictions, sources)
-        super().add_batch(predictions=predictions, references=references, sources=sources, **kwargs)
+        with self._collecting:
+            predictions, sources = self._checked(predictions, sources)
+            super().add_batch(predictions=predictions, references=references, sources=sources, **kwargs)
+            self._adders.add(get_ident())
 
     def compute(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> dict[str, Any] | None:
         """Score what is given, and what was added before.
 
         Raises:
-            DataError: there is nothing to score, or a value is not text; what was added before is kept.
+            DataError: there is nothing to score, a value is not text, or texts are given while those that another
+                thread added are waiting; what was added before is kept.
             OptionError: an option is out of range; what was added before is kept.
         """
         options = {name: value for name, value in kwargs.items() if name != "sources"}
         wanted = self._scorer_options(options)
         if self.process_id == 0:
             self._scorer(**wanted)
-        if predictions is None and kwargs.get("sources") is None and not len(self):
+        sources = kwargs.get("sources")
+        given = predictions is not None or sources is not None
+        with self._collecting:
+            if self.writer is not None or self.num_process > 1 or not given:
+                return self._compute_added(given, predictions=predictions, references=references, **kwargs)
+        # Evaluate would first keep the texts on the metric, where those of another thread's call may be.
+        predictions, sources = checked_texts(predictions, sources)
+        scored: dict[str, Any] = self._compute(predictions=predictions, sources=sources, **options)
+        return scored
+
+    def _compute_added(self, given: bool, **inputs: Any) -> dict[str, Any] | None:
+        if not given and not len(self):
             raise DataError("There is nothing to score: give predictions and sources, or add some before.")
-        result: dict[str, Any] | None = super().compute(predictions=predictions, references=references, **kwargs)
+        if given and not self._adders <= {get_ident()}:
+            raise DataError(
+                "Texts that another thread added are waiting in this metric: score them with compute() first, or give "
+                "each thread a metric of its own."
+            )
+        try:
+            result: dict[str, Any] | None = super().compute(**inputs)
+        except BaseException:  # an interrupt too
+            if self.data is not None:
+                self._forget()
+            raise
+        finally:
+            if self.writer is None:
+                self._adders.clear()
         return result
 
     def _scored(
@@ -154,11 +196,7 @@ class SourceMetric(evaluate.Metric, ABC):
         nested = [text if isinstance(text, list) else [text] for text in predictions]
         summaries = [text for candidates in nested for text in candidates]
         repeated = [source for source, candidates in zip(sources, nested, strict=True) for _ in candidates]
-        try:
-            results = scorer.score(repeated, summaries, progress=progress)
-        except BaseException:  # an interrupt too
-            self._forget()
-            raise
+        results = scorer.score(repeated, summaries, progress=progress)
 
         def shaped(values: Iterable[Any]) -> list[Any]:
             """Values, one per summary, in the form of the predictions."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate import ParallelismConfig
 from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
 from support.trainer_runs import arguments, rows, weights
-from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
+from transformers import DataCollatorForSeq2Seq, GenerationConfig, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.candidate_trainer import CandidateSeq2SeqTrainer
 
 PAGE = (REPOSITORY / "docs" / "drop-in.md").read_text("utf-8")
-VERDICTS = {"works", "differs", "not tried"}
+VERDICTS = {"works", "differs", "fails too", "not tried"}
 STEPS = {"eval_strategy": "steps", "eval_steps": 1, "save_strategy": "steps", "save_steps": 1}
 # What is set for each argument that is tried; an argument whose value is a dict is set together with others.
 TRIED: dict[str, Any] = {
@@ -75,10 +79,54 @@ TRIED: dict[str, Any] = {
     "length_column_name": {"train_sampling_strategy": "group_by_length", "length_column_name": "size"},
     **{"skip_memory_metrics": False, "do_train": True, "do_eval": True, "do_predict": True},
     "resume_from_checkpoint": "somewhere",  # scripts read it, and pass it to train()
+    **{"optim_args": {"optim": "sgd", "optim_args": "momentum=0.5"}, "fp16": True, "gradient_checkpointing": True},
+    **{"bf16_full_eval": {**STEPS, "bf16_full_eval": True}, "fp16_full_eval": {**STEPS, "fp16_full_eval": True}},
+    "gradient_checkpointing_kwargs": {
+        "gradient_checkpointing": True,
+        "gradient_checkpointing_kwargs": {"use_reentrant": True},
+    },
+    "activation_checkpointing": True,
+    "activation_checkpointing_kwargs": {
+        "activation_checkpointing": True,
+        "activation_checkpointing_kwargs": {"use_reentrant": False},
+    },
+    **{"use_cache": True, "auto_find_batch_size": True, "report_to": [], "enable_jit_checkpoint": True},
+    **{"hub_token": "a token", "hub_revision": "a branch", "full_determinism": True, "use_cpu": True},
+    "accelerator_config": {
+        "accelerator_config": {"split_batches": True, "even_batches": False, "use_seedable_sampler": False}
+    },
+    "parallelism_config": ParallelismConfig(),
+    "dataloader_num_workers": 1,
+    "dataloader_persistent_workers": {"dataloader_num_workers": 1, "dataloader_persistent_workers": True},
+    "dataloader_prefetch_factor": {"dataloader_num_workers": 1, "dataloader_prefetch_factor": 1},
+    # "spawn" works too, and takes half a minute.
+    "dataloader_multiprocessing_context": {"dataloader_num_workers": 1, "dataloader_multiprocessing_context": "fork"},
+    **{"local_rank": -1, "sortish_sampler": True},
+    "generation_config": {
+        **STEPS,
+        "predict_with_generate": True,
+        "generation_config": GenerationConfig(
+            max_length=5, num_beams=2, decoder_start_token_id=1, bos_token_id=1, eos_token_id=2, pad_token_id=0
+        ),
+    },
     "predict_with_generate": {**STEPS, "predict_with_generate": True},
     "generation_max_length": {**STEPS, "predict_with_generate": True, "generation_max_length": 7},
     "generation_num_beams": {**STEPS, "predict_with_generate": True, "generation_num_beams": 2},
 }
+
+# Where other tests set what is tried.
+ELSEWHERE = {
+    **dict.fromkeys(("torch_compile", "torch_compile_backend"), "trainer_ext/test_trainer.py"),
+    "push_to_hub": "hub/test_push_to_hub.py",
+    **dict.fromkeys(
+        (
+            *("ddp_backend", "ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers"),
+            *("ddp_static_graph", "ddp_timeout"),
+        ),
+        "support/ranks_worker.py",
+    ),
+}
+FAILING = {"debug": "underflow_overflow"}
 
 
 def table(heading: str) -> dict[str, str]:
@@ -94,7 +142,10 @@ INSTALLED = {field.name for field in fields(Seq2SeqTrainingArguments)}
 def test_every_argument_is_named_and_its_verdict_is_tried() -> None:
     assert set(ARGUMENTS) >= INSTALLED, "name it on the page, and try it here"
     assert set(ARGUMENTS.values()) == VERDICTS
-    assert {name for name, verdict in ARGUMENTS.items() if verdict != "not tried"} == set(TRIED)
+    assert {name for name, verdict in ARGUMENTS.items() if verdict != "not tried"} == {*TRIED, *ELSEWHERE, *FAILING}
+    assert {name for name, verdict in ARGUMENTS.items() if verdict == "fails too"} == set(FAILING)
+    for name, file in ELSEWHERE.items():
+        assert f"{name}=" in (REPOSITORY / "tests" / file).read_text("utf-8")
 
 
 def test_every_method_is_named_and_those_that_differ_are_ours() -> None:
@@ -107,38 +158,58 @@ def test_every_method_is_named_and_those_that_differ_are_ours() -> None:
     assert {name for name, verdict in METHODS.items() if verdict == "differs"} == replaced
 
 
+@pytest.fixture
+def process_as_it_was() -> Iterator[None]:
+    """Some arguments change the whole process."""
+    environment, terminated = dict(os.environ), signal.getsignal(signal.SIGTERM)
+    deterministic, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
+    yield
+    os.environ.clear()
+    os.environ.update(environment)
+    signal.signal(signal.SIGTERM, terminated)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = False, benchmark
+
+
+def trained(kind: type[Seq2SeqTrainer], folder: Path, options: dict[str, Any], candidates: bool) -> Seq2SeqTrainer:
+    torch.manual_seed(0)
+    plain = kind is Seq2SeqTrainer
+    own = {} if plain else {"mine_candidates": False}
+    base = {"per_device_train_batch_size": 2, "generation_max_length": 6}
+    args = arguments(folder / kind.__name__, plain, **{**base, **own, **options})
+    columns = rows(4).add_column("size", [5, 6, 7, 8])
+    if not args.remove_unused_columns:
+        columns = columns.remove_columns("size")
+    if not candidates:
+        columns = columns.remove_columns(["candidate_labels", "candidate_scores"])
+    model = tiny_model("bart")
+    collator = DataCollatorForSeq2Seq(tiny_tokenizer(), model)
+    trainer = kind(model, args, collator, columns, columns, processing_class=tiny_tokenizer())
+    trainer.train()
+    return trainer
+
+
+@pytest.mark.usefixtures("process_as_it_was")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12, with data loaders' processes
 @pytest.mark.parametrize("name", sorted(set(TRIED) & INSTALLED))
 def test_an_argument_that_is_tried_trains(tmp_path: Path, name: str) -> None:
     value = TRIED[name]
     options: dict[str, Any] = value if isinstance(value, dict) else {name: value}
-    data = rows(4).add_column("size", [5, 6, 7, 8])
-    base = {"per_device_train_batch_size": 2, "generation_max_length": 6}
-
-    def trained(kind: type[Seq2SeqTrainer], candidates: bool) -> Seq2SeqTrainer:
-        torch.manual_seed(0)
-        plain = kind is Seq2SeqTrainer
-        own = {} if plain else {"mine_candidates": False}
-        args = arguments(tmp_path / kind.__name__, plain, **{**base, **own, **options})
-        columns = data if args.remove_unused_columns else data.remove_columns("size")
-        if not candidates:
-            columns = columns.remove_columns(["candidate_labels", "candidate_scores"])
-        model = tiny_model("bart")
-        trainer = kind(
-            model,
-            args,
-            DataCollatorForSeq2Seq(tiny_tokenizer(), model),
-            columns,
-            columns,
-            processing_class=tiny_tokenizer(),
-        )
-        trainer.train()
-        return trainer
-
-    assert trained(ContrastiveSeq2SeqTrainer, candidates=True).state.global_step > 0
+    assert trained(ContrastiveSeq2SeqTrainer, tmp_path, options, candidates=True).state.global_step > 0
     if ARGUMENTS[name] == "works":
-        stock, ours = (trained(kind, candidates=False) for kind in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer))
-        assert [entry.get("loss") for entry in ours.state.log_history] == [
-            entry.get("loss") for entry in stock.state.log_history
-        ]
+        stock, ours = (
+            trained(kind, tmp_path, options, candidates=False) for kind in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer)
+        )
+        for figure in ("loss", "eval_loss"):
+            assert [entry.get(figure) for entry in ours.state.log_history] == [
+                entry.get(figure) for entry in stock.state.log_history
+            ]
         expected = weights(stock.model)
         assert all(torch.equal(value, expected[key]) for key, value in weights(ours.model).items())
+
+
+@pytest.mark.parametrize("name", sorted(FAILING))
+def test_what_fails_fails_too_without_us(tmp_path: Path, name: str) -> None:
+    for kind in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer):
+        with pytest.raises(NotImplementedError, match="abs"):
+            trained(kind, tmp_path, {name: FAILING[name]}, candidates=False)

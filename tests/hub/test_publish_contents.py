@@ -61,7 +61,20 @@ def test_what_a_dry_run_shows_is_what_a_push_does(
     assert {line.split()[-1] for line in shown.splitlines() if line.startswith(" ")} == {*sizes, "files"}
 
 
-@pytest.mark.parametrize("head", ["base_model: ./runs/x/y", "tags: summarization", "datasets: [a b]"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "base_model: ./runs/x/y",
+        "base_model: [a--b]",
+        "tags: summarization",
+        "datasets: [a b]",
+        "license: my own",
+        "model-index: foo",
+        "model-index: [{name: a}]",
+        "model-index: [{name: a, results: [{task: {type: b}, dataset: {name: c}, metrics: []}]}]",
+        "model-index: [{name: a, results: [{task: {type: b}, dataset: {type: c, name: c}, metrics: [{type: d}]}]}]",
+    ],
+)
 def test_a_card_head_that_the_hub_refuses_is_told(
     summarizer: Path, hub: FakeHub, capsys: pytest.CaptureFixture[str], head: str
 ) -> None:

@@ -22,6 +22,7 @@ from quals import MissingExtraError
 from spacy.language import Language
 from spacy.tokens import Doc
 from support.readers import CONTENT
+from support.threads import check_threads
 from support.tiny import REPOSITORY
 
 FOLDER = REPOSITORY / "metrics" / "qags"
@@ -60,6 +61,12 @@ def test_the_same_words_have_the_same_score(scorer: QAGSScorer) -> None:
     assert [one.questions for one in found] == [one.questions for one in expected]
 
 
+def test_threads_get_their_own_scores(scorer: QAGSScorer) -> None:
+    sources = [*SOURCES, " ".join([*NAMES, *OTHERS] * 3), SOURCES[1]] * 5
+    summaries = [f"{NAMES[place % len(NAMES)]} {OTHERS[place % 3]} {NAMES[place % 2]}" for place in range(25)]
+    check_threads(lambda *pair: scorer.score(*([text] for text in pair), progress=False)[0].score, sources, summaries)
+
+
 def test_scores_depend_on_nothing_but_their_texts(scorer: QAGSScorer, questioner: Path, reader: Path) -> None:
     sources, summaries = [*SOURCES, SOURCES[0], SOURCES[1]] * 10, [*SUMMARIES, SUMMARIES[1], SUMMARIES[0]] * 10
     wanted = scorer.score(sources, summaries)
@@ -93,13 +100,26 @@ def test_answers_are_names_first_and_each_once(pipeline: Language) -> None:
     assert len(one) == 1
 
 
-def test_a_pronoun_is_not_an_answer() -> None:
+@pytest.mark.parametrize(
+    ("text", "pos", "deps", "asked"),
+    [
+        ("it saw Helen", "PRON VERB PROPN", "nsubj ROOT dobj", ["Helen"]),
+        ("which saw Helen", "PRON VERB PROPN", "nsubj ROOT dobj", ["Helen"]),
+        ("both saw Helen", "DET VERB PROPN", "nsubj ROOT dobj", ["Helen"]),
+        ("they saw each other", "PRON VERB DET ADJ", "nsubj ROOT det dobj", []),
+        ("no one saw others", "DET NOUN VERB NOUN", "det nsubj ROOT dobj", []),
+        ("one saw Helen", "NUM VERB PROPN", "nsubj ROOT dobj", ["Helen"]),
+        ("Helen saw one goal", "PROPN VERB NUM NOUN", "nsubj ROOT nummod dobj", ["Helen", "one"]),
+    ],
+)
+def test_what_stands_for_another_word_is_not_an_answer(text: str, pos: str, deps: str, asked: list[str]) -> None:
     rules = spacy.blank("en")
     ruler: Any = rules.add_pipe("entity_ruler")
-    ruler.add_patterns([{"label": "NAME", "pattern": word} for word in ("it", "which", "Helen")])
-    spaces = [True, True, False]
-    document = Doc(rules.vocab, ["it", "saw", "Helen"], spaces, pos=["PRON", "VERB", "PROPN"])
-    assert spans(ruler(document), 10) == [(7, 12)]
+    names = ("it", "which", "both", "they", "each other", "no one", "others", "one", "Helen")
+    ruler.add_patterns([{"label": "NAME", "pattern": name} for name in names])
+    words = text.split()
+    document = ruler(Doc(rules.vocab, words, pos=pos.split(), deps=deps.split(), heads=[0] * len(words)))
+    assert [text[start:end] for start, end in spans(document, 10)] == asked
 
 
 def test_an_article_alone_is_no_answer(scorer: QAGSScorer) -> None:

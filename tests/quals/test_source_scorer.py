@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from quals import DataError, OptionError, QualsScorer
 from quals.source_scorer import SourceScorer
 from support.learned import OPTIONS, texts, values
+from support.threads import check_threads
 
 
 class Lengths(SourceScorer[int]):
@@ -40,22 +40,12 @@ def test_a_metric_of_ones_own() -> None:
         Lengths(long_sources="all")
 
 
-@pytest.mark.parametrize("calls", [50])
-def test_threads_get_their_own_scores(scorer: QualsScorer, calls: int) -> None:
+def test_threads_get_their_own_scores(scorer: QualsScorer) -> None:
     """One scorer in 8 threads, as in a server; each call has texts of its own, long ones too."""
-    sources, summaries = texts(calls)
-    for place in range(0, calls, 5):
+    sources, summaries = texts(50)
+    for place in range(0, 50, 5):
         sources[place] = " ".join([sources[place]] * 6)  # read in windows
-    wanted = [values(scorer.score([x], [y]))[0] for x, y in zip(sources, summaries, strict=True)]
-
-    def scored(thread: int) -> list[float]:
-        order = [(place * 7 + thread * 25) % calls for place in range(calls)]
-        found = {place: values(scorer.score([sources[place]], [summaries[place]], progress=False)) for place in order}
-        return [found[place][0] for place in range(calls)]
-
-    with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(scored, range(8)):
-            assert found == pytest.approx(wanted, abs=1e-6, nan_ok=True)
+    check_threads(lambda *pair: scorer.score(*([text] for text in pair), progress=False)[0].score, sources, summaries)
 
 
 def test_a_dtype_may_be_torchs_own(learned: Path, scorer: QualsScorer) -> None:

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from support.card_heads import card_head_errors
+from support.card_heads import EMPTY, card_head_errors, is_empty
 from support.hub_repo import DROP_AFTER, NAMESPACE, TOKEN, Blob, Repo
 
 _PAGE = 4  # files listed at a time
@@ -158,7 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _validate(self, *_: str) -> None:
         asked = json.loads(self.body)
         errors = card_head_errors(asked["content"], asked["repoType"])
-        self._json({"errors": [{"message": error} for error in errors], "warnings": []}, 400 if errors else 200)
+        warnings = [{"message": EMPTY}] if not errors and is_empty(asked["content"]) else []
+        self._json({"errors": [{"message": e} for e in errors], "warnings": warnings}, 400 if errors else 200)
 
     def _repo(self, kind: str, repo_id: str) -> Repo | None:
         """The repository; what may not be seen is not there."""

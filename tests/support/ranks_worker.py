@@ -50,8 +50,14 @@ def main(output: Path, kind: str, qagen: str) -> None:
 
     brought = kind != "mined"
     data = rows(8, candidates=2 if kind == "candidates" else 0, seed=1)  # each reference has a word
+    ddp: dict[str, Any] = {}
+    if world == 2 and kind == "candidates":
+        ddp = dict(ddp_find_unused_parameters=True, ddp_bucket_cap_mb=1, ddp_broadcast_buffers=True, ddp_timeout=60)
+    elif world == 2 and kind == "plain":
+        ddp = dict(ddp_static_graph=True)
     args = arguments(
         output.parent / "run",
+        **ddp,
         per_device_train_batch_size=8 // world,
         per_device_eval_batch_size=3,
         train_sampling_strategy="sequential",

@@ -214,7 +214,7 @@ def test_one_form_after_the_other_is_refused(quals: Quals) -> None:
 
 
 def test_missing_inputs_are_told(quals: Quals) -> None:
-    with pytest.raises(ValueError, match="sources"):
+    with pytest.raises(ValueError, match="Sources must be"):
         quals.compute(predictions=SUMMARIES)
     with pytest.raises(ValueError, match="nothing to score"):
         quals.compute()
@@ -242,10 +242,14 @@ def test_an_interrupted_computation_leaves_no_file_and_no_lock(
     def interrupted(*_: Any, **__: Any) -> Iterator[Any]:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(QualsScorer, "score", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            quals.compute(predictions=SUMMARIES, sources=SOURCES)
+    for added in (False, True):
+        texts = {"predictions": SUMMARIES, "sources": SOURCES}
+        if added:
+            quals.add_batch(**texts)
+        with monkeypatch.context() as patch:
+            patch.setattr(QualsScorer, "score", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                quals.compute(**({} if added else texts))
     assert list(tmp_path.rglob("*.arrow")) == []
     quals.add(prediction=SUMMARIES[0], source=SOURCES[0])
     [file] = tmp_path.rglob("*.arrow")

@@ -25,7 +25,7 @@ from trainer_ext.cli.evaluate_cache import install
 def test_it_names_every_file_beside_it_so_that_evaluate_copies_them() -> None:
     named = {name for kind, name, _, _ in get_imports(str(FOLDER / "quals.py")) if kind == "internal"}
     there = {file.stem for file in FOLDER.glob("*.py")} - {"__init__", "quals"}
-    of_the_app = {"app", "example_texts", "page", "page_files", "page_view"}
+    of_the_app = {"app", "example_texts", "page", "page_files", "page_view", "page_visitors"}
     assert named == there - of_the_app
 
 
