@@ -21,11 +21,16 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from .matmul import one_dnn_multiplies
+
+_SCORES = 2**19  # numbers in a piece of attention scores: they stay in the processor's cache
+
 # The registry is one for the process, and evaluate imports copies of this file under names of its own: each copy must
 # keep to its own function, which reads its own context.
 NAME = f"quals_shared_{__name__.replace('.', '_')}"
 
 _row_texts: ContextVar[Tensor | None] = ContextVar("quals_row_texts", default=None)
+_depths: ContextVar[Tensor | None] = ContextVar("quals_node_depths", default=None)
 
 
 @contextmanager
@@ -42,6 +47,16 @@ def rows_of_texts(row_texts: Tensor) -> Iterator[None]:
         yield
     finally:
         _row_texts.reset(token)
+
+
+@contextmanager
+def nodes_at_depths(depths: Tensor) -> Iterator[None]:
+    """Inside this context a decoder's relative positions are those of tree nodes at ``depths``, ``(B, L)`` int64."""
+    token = _depths.set(depths)
+    try:
+        yield
+    finally:
+        _depths.reset(token)
 
 
 def share_encoder_states(model: PreTrainedModel) -> None:
@@ -69,8 +84,11 @@ def _shared_attention(
 ) -> tuple[Tensor, None]:
     rows, heads, length, width = query.shape
     texts = key.shape[0]
+    depths, bias = _depths.get(), kwargs.get("position_bias")
+    if depths is not None and bias is not None and module.is_causal:  # T5's bias is by distance: (1, H, L, L)
+        kwargs["position_bias"] = bias[0][:, depths[:, :, None], depths[:, None]].transpose(0, 1)  # (B, H, L, L)
     if rows == texts:  # self-attention, or one row a text
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        return _attend(module, query, key, value, attention_mask, **kwargs)
 
     row_texts = _row_texts.get()
     if row_texts is None:
@@ -94,10 +112,45 @@ def _shared_attention(
     if bias is not None:
         kwargs["position_bias"] = bias.repeat(1, 1, per_text, 1)  # (1, H, per_text * Q, S)
     kwargs["is_causal"] = False
-    out, _ = sdpa_attention_forward(module, folded, key, value, attention_mask, **kwargs)  # (B, per_text * Q, H, D)
+    out, _ = _attend(module, folded, key, value, attention_mask, **kwargs)  # (B, per_text * Q, H, D)
 
     out = out.reshape(texts, per_text, length, heads, width)
     return (out.flatten(0, 1) if row_texts is None else out[row_texts, slot]), None  # (N, Q, H, D)
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: Tensor,  # (B, H, Q, D)
+    key: Tensor,  # (B, H, S, D)
+    value: Tensor,  # (B, H, S, D)
+    attention_mask: Tensor | None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attention by transformers; or by plain products where oneDNN makes them, as it is slow inside torch's kernel."""
+    bias, causal = kwargs.get("position_bias"), kwargs.get("is_causal")
+    causal = module.is_causal if causal is None else causal
+    causal = causal and attention_mask is None and query.shape[2] > 1
+    if torch.is_grad_enabled() or not one_dnn_multiplies() or key.shape[1] != query.shape[1] or causal:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    scale = kwargs.get("scaling")
+    query = query * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if attention_mask is not None:  # adding is faster than filling
+        attention_mask = torch.zeros_like(attention_mask, dtype=query.dtype).masked_fill_(~attention_mask, -torch.inf)
+    texts, heads, length, _ = query.shape
+    out = torch.empty_like(query.transpose(1, 2))  # (B, Q, H, D)
+    per_head = length * key.shape[2]
+    step = max(1, _SCORES // per_head)  # heads
+    for text in range(0, texts, max(1, step // heads)):
+        some = slice(text, text + max(1, step // heads))
+        for head in range(0, heads, step):
+            few = slice(head, head + step)
+            scores = query[some, few] @ key[some, few].transpose(2, 3)  # (b, h, Q, S)
+            if bias is not None:
+                scores += bias[some if len(bias) > 1 else slice(None), few]
+            if attention_mask is not None:
+                scores += attention_mask[some if len(attention_mask) > 1 else slice(None)]
+            out[some, :, few] = (scores.softmax(-1) @ value[some, few]).transpose(1, 2)
+    return out, None
 
 
 AttentionInterface.register(NAME, _shared_attention)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
 from .matmul import with_fast_products
-from .projection import OutputProjection, normaliser
+from .projection import OutputProjection
+from .tree import PrefixTree, pack, positions_by_depth
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
             )[:, -1]  # (R, d)
         if step == settings.max_tokens:
             choice = torch.full_like(rows, eos)  # (A, G)
-            log_probs = _end_log_probs(projection, hidden, eos)[rows]  # (A, G)
+            log_probs = projection.log_probs(hidden, torch.full_like(tokens, eos))[rows]  # (A, G)
         else:
             banned = eos if step < settings.min_tokens else None
             choice, log_probs = _choose(projection, hidden, rows, live, penalties, banned)  # (A, G)
@@ -179,32 +180,11 @@ def _choose(
     """
     vocabulary = projection.vocabulary
     for width in sorted({min(width, vocabulary) for width in (16, max(16, rows.shape[1] + 1), vocabulary)}):
-        log_probs, ids = _most_likely(projection, hidden, width, banned)  # (R, k)
+        log_probs, ids = projection.most_likely(hidden, width, banned)  # (R, k)
         choice, chosen, certain = _choose_among(log_probs, ids, rows, live, penalties, width == vocabulary)
         if certain:
             break
     return choice, chosen
-
-
-def _most_likely(
-    projection: OutputProjection, hidden: Tensor, width: int, banned: int | None
-) -> tuple[Tensor, Tensor]:  # (R, k), (R, k)
-    """The ``width`` highest log-probabilities of each row and their tokens, in the order of the tokens' ids."""
-    likely = []
-    for _, logits in projection.slices(hidden):
-        if banned is not None:
-            allowed = logits[:, banned].clone()  # (r,)
-            logits[:, banned] = -torch.inf
-        values, ids = logits.topk(width, dim=1, sorted=False)  # (r, k)
-        if banned is not None:
-            logits[:, banned] = allowed  # it is still likely, and counts among all tokens
-        ids, by_id = ids.sort(1)
-        likely.append((values.gather(1, by_id) - normaliser(logits)[:, None], ids))
-    return torch.cat([values for values, _ in likely]), torch.cat([ids for _, ids in likely])
-
-
-def _end_log_probs(projection: OutputProjection, hidden: Tensor, eos: int) -> Tensor:  # (R,)
-    return torch.cat([logits[:, eos].clone() - normaliser(logits) for _, logits in projection.slices(hidden)])
 
 
 def _choose_among(
@@ -257,22 +237,25 @@ def teacher_forced(
         targets: N sequences of token ids, end of sequence included, of any lengths.
     """
     device = texts.states.device
-    lengths = torch.tensor([len(target) for target in targets], device=device)  # (N,)
-    ids = [torch.tensor(list(target)) for target in targets]
-    padded = pad_sequence(ids, batch_first=True, padding_value=model.config.pad_token_id).to(device)  # (N, T)
-    real = torch.arange(padded.shape[1], device=device) < lengths[:, None]  # (N, T)
-    start = padded.new_full((len(targets), 1), model.config.decoder_start_token_id)
-
+    owners = row_texts.tolist()
+    own: list[list[Sequence[int]]] = [[] for _ in range(texts.states.shape[0])]
+    for owner, target in zip(owners, targets, strict=True):
+        own[owner].append(target)
+    trees = [PrefixTree(sequences, model.config.decoder_start_token_id) for sequences in own]
+    ids, depths, attended = (part.to(device) for part in pack(trees, model.config.pad_token_id))
     projection = OutputProjection(model)
-    with rows_of_texts(row_texts):
+    with positions_by_depth(model, depths):
         hidden = projection.hidden_states(
             encoder_outputs=BaseModelOutput(last_hidden_state=texts.states),
             attention_mask=texts.mask,
-            decoder_input_ids=torch.cat([start, padded[:, :-1]], 1),
+            decoder_input_ids=ids,
+            decoder_attention_mask=attended,
             use_cache=False,
-        )[real]  # (real tokens, d)
-    wanted = padded[real][:, None]  # (real tokens, 1)
-    log_probs = torch.cat(
-        [logits.gather(1, wanted[rows])[:, 0] - normaliser(logits) for rows, logits in projection.slices(hidden)]
-    )  # (real tokens,)
-    return [tuple(scores.tolist()) for scores in log_probs.split(lengths.tolist())]
+        )  # (B, L, d)
+    rows, nodes, wanted = torch.tensor(
+        [(row, node, token) for row, tree in enumerate(trees) for node, token in tree.steps], device=device
+    ).unbind(1)  # each (steps,)
+    known = projection.log_probs(hidden[rows, nodes], wanted).tolist()
+    first = dict(enumerate(accumulate((len(tree.steps) for tree in trees), initial=0)))
+    paths = [iter(tree.paths) for tree in trees]
+    return [tuple(known[first[owner] + step] for step in next(paths[owner])) for owner in owners]

@@ -64,6 +64,11 @@ def fast_products(model: torch.nn.Module, trial: Callable[[Any], bool] = one_dnn
                     setting.fp32_precision = _NOT_SET
 
 
+def one_dnn_multiplies() -> bool:
+    """Whether a :func:`fast_products` has oneDNN multiply float32 matrices now."""
+    return _inside > 0
+
+
 def with_fast_products(
     function: Callable[Concatenate[Model, Arguments], Result],
 ) -> Callable[Concatenate[Model, Arguments], Result]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from .batching import Windows, all_windows, decode, encode_texts, first_window, token_budget_batches
+from .batching import Windows, all_windows, decode, encode_texts, first_window, sliced, token_budget_batches
 from .checkpoint import QAGen, load_qagen
 from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
 from .errors import OptionError
@@ -21,6 +21,8 @@ from .pairs import Pair, find_answer, fold, of_given, select
 from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
 from .source_scorer import SourceScorer
 from .typography import plain
+
+_PASSES = 4  # sources are read in this part of ``batch_tokens``: they are padded less, and their values stay in the cache
 
 
 class QualsScorer(SourceScorer[QualsResult]):
@@ -229,17 +231,16 @@ class QualsScorer(SourceScorer[QualsResult]):
     def _score_windows(self, windows: Windows, queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
         """Log-probabilities of each source's pairs, those of the window in which the pair is most likely."""
         best: list[list[tuple[float, ...]]] = [[()] * len(queue) for queue in queues]
-        widths = [max((len(pair.token_ids) for pair in queue), default=0) for queue in queues]
+        budget = max(1, self.batch_tokens // _PASSES)
         jobs: list[tuple[int, Sequence[int], range]] = []  # a source, a window of it, and which of its pairs
         for source, ids in zip(windows.owners, windows.input_ids, strict=True):
-            count = len(queues[source])
-            most = max(1, self.batch_tokens // max(1, widths[source]))
-            jobs += [(source, ids, range(i, min(i + most, count))) for i in range(0, count, most)]
+            sizes = [len(pair.token_ids) for pair in queues[source]]
+            jobs += [(source, ids, range(len(sizes))[few]) for few in sliced(sizes, budget)]
         batches = token_budget_batches(
             [len(ids) for _, ids, _ in jobs],
-            self.batch_tokens,
-            rows=[len(places) for _, _, places in jobs],
-            widths=[widths[source] for source, _, _ in jobs],
+            budget,
+            rows=[1] * len(jobs),
+            widths=[sum(len(queues[source][place].token_ids) for place in places) for source, _, places in jobs],
         )
         for batch in batches:
             rows = [(at, jobs[job][0], i) for at, job in enumerate(batch) for i in jobs[job][2]]
