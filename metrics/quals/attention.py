@@ -21,7 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from .matmul import one_dnn_multiplies
+from .matmul import one_dnn_multiplies, rounded_up
 
 _SCORES = 2**19  # numbers in a piece of attention scores: they stay in the processor's cache
 
@@ -95,15 +95,18 @@ def _shared_attention(
         per_text, left = divmod(rows, texts)
         if left:
             raise ValueError(f"{rows} decoder rows do not divide over {texts} texts; use rows_of_texts().")
-        padded = query.view(texts, per_text, heads, length, width)
+        padded = query
     else:  # lay rows out as (B, most rows of a text); the gaps attend too, and nobody reads what they find
         counts = torch.bincount(row_texts, minlength=texts)  # (B,)
-        per_text = int(counts.max())
+        per_text = rounded_up(int(counts.max()))
         first = torch.cumsum(counts, 0) - counts  # (B,)
-        slot = torch.arange(rows, device=query.device) - first[row_texts]  # (N,)
-        padded = query.new_zeros(texts, per_text, heads, length, width)
-        padded[row_texts, slot] = query
-    folded = padded.transpose(1, 2).reshape(texts, heads, per_text * length, width)
+        slots = (
+            torch.arange(rows, device=query.device)
+            + (torch.arange(texts, device=query.device) * per_text - first)[row_texts]
+        )  # (N,)
+        padded = query.new_zeros(texts * per_text, heads, length, width).index_copy(0, slots, query)
+    folded = padded.view(texts, per_text, heads, length, width).transpose(1, 2)
+    folded = folded.reshape(texts, heads, per_text * length, width)
 
     # The mask of a cross-attention hides padding of the text, so it is the same for every query.
     if attention_mask is not None:
@@ -114,8 +117,8 @@ def _shared_attention(
     kwargs["is_causal"] = False
     out, _ = _attend(module, folded, key, value, attention_mask, **kwargs)  # (B, per_text * Q, H, D)
 
-    out = out.reshape(texts, per_text, length, heads, width)
-    return (out.flatten(0, 1) if row_texts is None else out[row_texts, slot]), None  # (N, Q, H, D)
+    out = out.reshape(texts * per_text, length, heads, width)
+    return (out if row_texts is None else out.index_select(0, slots)), None  # (N, Q, H, D)
 
 
 def _attend(
@@ -127,29 +130,37 @@ def _attend(
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """Attention by transformers; or by plain products where oneDNN makes them, as it is slow inside torch's kernel."""
-    bias, causal = kwargs.get("position_bias"), kwargs.get("is_causal")
-    causal = module.is_causal if causal is None else causal
-    causal = causal and attention_mask is None and query.shape[2] > 1
-    if torch.is_grad_enabled() or not one_dnn_multiplies() or key.shape[1] != query.shape[1] or causal:
+    length, bias = query.shape[2], kwargs.get("position_bias")
+    causal = module.is_causal if kwargs.get("is_causal") is None else kwargs["is_causal"]
+    if (
+        not one_dnn_multiplies()
+        or torch.is_grad_enabled()
+        or kwargs.get("dropout")
+        or query.device.type != "cpu"
+        or query.dtype != torch.float32
+        or query.shape[1] != key.shape[1]
+        or length == 1  # which torch's kernel does without oneDNN
+        or (causal and attention_mask is None)
+        or (attention_mask is not None and attention_mask.dtype != torch.bool)
+    ):
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+
     scale = kwargs.get("scaling")
     query = query * (query.shape[-1] ** -0.5 if scale is None else scale)
+    added = [] if bias is None else [bias]
     if attention_mask is not None:  # adding is faster than filling
-        attention_mask = torch.zeros_like(attention_mask, dtype=query.dtype).masked_fill_(~attention_mask, -torch.inf)
-    texts, heads, length, _ = query.shape
+        added.append(torch.zeros_like(attention_mask, dtype=query.dtype).masked_fill_(~attention_mask, -torch.inf))
+    texts, heads = query.shape[:2]
     out = torch.empty_like(query.transpose(1, 2))  # (B, Q, H, D)
-    per_head = length * key.shape[2]
-    step = max(1, _SCORES // per_head)  # heads
-    for text in range(0, texts, max(1, step // heads)):
-        some = slice(text, text + max(1, step // heads))
-        for head in range(0, heads, step):
-            few = slice(head, head + step)
-            scores = query[some, few] @ key[some, few].transpose(2, 3)  # (b, h, Q, S)
-            if bias is not None:
-                scores += bias[some if len(bias) > 1 else slice(None), few]
-            if attention_mask is not None:
-                scores += attention_mask[some if len(attention_mask) > 1 else slice(None)]
-            out[some, :, few] = (scores.softmax(-1) @ value[some, few]).transpose(1, 2)
+    few_heads = max(1, _SCORES // (length * key.shape[2]))
+    few_texts = max(1, few_heads // heads)
+    for text in range(0, texts, few_texts):
+        for head in range(0, heads, few_heads):
+            piece = slice(text, text + few_texts), slice(head, head + few_heads)
+            scores = query[piece] @ key[piece].transpose(2, 3)  # (b, h, Q, S)
+            for term in added:
+                scores += term.expand(texts, heads, -1, -1)[piece]
+            out.transpose(1, 2)[piece] = scores.softmax(-1) @ value[piece]
     return out, None
 
 

@@ -8,10 +8,12 @@ from threading import Lock
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from .errors import OptionError
+from .matmul import rounded_up
 
 LONG_SOURCES = ("windows", "truncate")
 
@@ -90,13 +92,17 @@ def sliced(sizes: Sequence[int], most: int = 2**21) -> Iterator[slice]:
 
 
 def encode_texts(
-    sequences: Sequence[Sequence[int]], pad_token_id: int, device: torch.device
+    sequences: Sequence[Sequence[int]], pad_token_id: int, device: torch.device, *, most: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token lists as ``input_ids`` and ``attention_mask``, both ``(B, S)`` int64, padded on the right."""
+    """Token lists as ``input_ids`` and ``attention_mask``, both ``(B, S)`` int64, padded on the right.
+
+    With ``most``, S is one of few numbers, and ``most`` at most where no sequence is longer.
+    """
     rows = [torch.tensor(list(ids), dtype=torch.long) for ids in sequences]
     ids = pad_sequence(rows, batch_first=True, padding_value=pad_token_id)  # (B, S)
     mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)  # (B, S)
-    return ids.to(device), mask.to(device)
+    fill = max(0, min(most, rounded_up(ids.shape[1])) - ids.shape[1])
+    return pad(ids, (0, fill), value=pad_token_id).to(device), pad(mask, (0, fill)).to(device)
 
 
 @dataclass(frozen=True)

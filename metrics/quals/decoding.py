@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
-from .matmul import with_fast_products
+from .groups import BoolArray, Choices, FloatArray, IntArray
+from .matmul import rounded_up, with_fast_products
 from .projection import OutputProjection
+from .row_cache import row_cache
 from .tree import PrefixTree, pack, positions_by_depth
 
 
@@ -86,41 +89,39 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     device = texts.states.device
     count, groups = texts.states.shape[0], settings.num_groups
     projection = OutputProjection(model)
-    vocabulary = projection.vocabulary
     eos = model.config.eos_token_id
 
     states, mask = texts.states, texts.mask
-    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    cache = EncoderDecoderCache(row_cache(), DynamicCache())
     cache_argument = cache_name(model)
-    active = torch.arange(count, device=device)  # (A,): texts that still have groups to go on, by number
-    row_texts = torch.arange(count, device=device)  # (R,): place in ``active`` of each row's text
-    rows = row_texts[:, None].expand(count, groups)  # (A, G): each group's row
-    live = torch.ones(count, groups, dtype=torch.bool, device=device)  # (A, G)
-    tokens = torch.full((count,), model.config.decoder_start_token_id, device=device)  # (R,)
-    penalties = _Penalties(count, vocabulary, settings.diversity, device)
+    active = np.arange(count)  # (A,): texts that still have groups to go on, by number
+    row_texts = np.arange(count)  # (R,): place in ``active`` of each row's text
+    rows = np.repeat(row_texts[:, None], groups, 1)  # (A, G): each group's row
+    live = np.ones((count, groups), bool)  # (A, G)
+    tokens = np.full(count, model.config.decoder_start_token_id)  # (R,)
+    choices = Choices(count, projection.vocabulary, settings.diversity)
 
-    chosen_ids: list[Tensor] = []  # each (B, G), -1 where the group had ended
-    chosen_log_probs: list[Tensor] = []  # each (B, G)
+    steps: list[tuple[IntArray, FloatArray]] = []  # chosen ids, -1 where the group had ended, and log-probabilities
     for step in range(settings.max_tokens + 1):
-        with rows_of_texts(row_texts):
+        with rows_of_texts(torch.from_numpy(row_texts).to(device)):
             hidden = projection.hidden_states(
                 encoder_outputs=BaseModelOutput(last_hidden_state=states),
                 attention_mask=mask,
-                decoder_input_ids=tokens[:, None],
+                decoder_input_ids=torch.from_numpy(tokens[:, None]).to(device),
                 use_cache=True,
                 **{cache_argument: cache},
             )[:, -1]  # (R, d)
         if step == settings.max_tokens:
-            choice = torch.full_like(rows, eos)  # (A, G)
-            log_probs = projection.log_probs(hidden, torch.full_like(tokens, eos))[rows]  # (A, G)
+            choice = np.full_like(rows, eos)  # (A, G)
+            ends = torch.full((len(tokens),), eos, device=device)
+            log_probs = projection.log_probs(hidden, ends).cpu().numpy()[rows]  # (A, G)
         else:
             banned = eos if step < settings.min_tokens else None
-            choice, log_probs = _choose(projection, hidden, rows, live, penalties, banned)  # (A, G)
+            choice, log_probs = _choose(projection, hidden, rows, live, choices, banned)  # (A, G)
 
-        ids = torch.full((count, groups), -1, device=device)
-        ids[active] = choice.masked_fill(~live, -1)
-        chosen_ids.append(ids)
-        chosen_log_probs.append(torch.zeros(count, groups, device=device).index_put((active,), log_probs))
+        ids, known = np.full((count, groups), -1), np.zeros((count, groups), np.float32)
+        ids[active], known[active] = np.where(live, choice, -1), log_probs
+        steps.append((ids, known))
 
         live = live & (choice != eos)
         going = live.any(1)  # (A,)
@@ -128,21 +129,25 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
             break
         if not going.all():
             active, rows, live, choice = active[going], rows[going], live[going], choice[going]
-            states, mask = states[going], mask[going]
-            cache.cross_attention_cache.batch_select_indices(going.nonzero()[:, 0])
-            penalties.keep(going.shape[0], int(going.sum()))
+            kept = torch.from_numpy(going.nonzero()[0]).to(device)
+            states, mask = states[kept], mask[kept]
+            cache.cross_attention_cache.batch_select_indices(kept)
 
         # One row for each prefix that is still wanted; a prefix is its parent row and its last token.
-        prefixes = rows * vocabulary + choice  # (A, G)
-        wanted, inverse = torch.unique(prefixes[live], return_inverse=True)  # ascending, so text by text
-        parents, tokens = wanted // vocabulary, wanted % vocabulary  # (R',)
-        rows = torch.zeros_like(rows).masked_scatter(live, inverse)
-        row_texts = torch.zeros_like(parents)
-        row_texts[inverse] = live.nonzero()[:, 0]
-        if parents.shape[0] != hidden.shape[0] or not torch.equal(parents, torch.arange(len(parents), device=device)):
-            cache.self_attention_cache.batch_select_indices(parents)
+        prefixes = rows * projection.vocabulary + choice  # (A, G)
+        wanted, inverse = np.unique(prefixes[live], return_inverse=True)  # ascending, so text by text
+        parents, tokens = wanted // projection.vocabulary, wanted % projection.vocabulary  # (R',)
+        rows = np.zeros_like(rows)
+        rows[live] = inverse
+        row_texts = np.zeros_like(parents)
+        row_texts[inverse] = live.nonzero()[0]
+        # The last row fills up with copies that no group reads.
+        fill = rounded_up(len(parents)) - len(parents)
+        parents, tokens, row_texts = (np.pad(each, (0, fill), "edge") for each in (parents, tokens, row_texts))
+        if len(parents) != len(hidden) or (parents != np.arange(len(parents))).any():
+            cache.self_attention_cache.batch_select_indices(torch.from_numpy(parents).to(device))
 
-    return _hypotheses(torch.stack(chosen_ids, -1), torch.stack(chosen_log_probs, -1))
+    return _hypotheses(np.stack([ids for ids, _ in steps], -1), np.stack([known for _, known in steps], -1))
 
 
 def cache_name(model: PreTrainedModel) -> str:
@@ -153,26 +158,14 @@ def cache_name(model: PreTrainedModel) -> str:
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
-class _Penalties:
-    """How often each token was chosen at this step, for each text; kept between steps, which saves clearing it."""
-
-    def __init__(self, texts: int, vocabulary: int, diversity: float, device: torch.device) -> None:
-        self.counts = torch.zeros(texts, vocabulary, device=device)  # (A, V)
-        self.diversity = diversity
-
-    def keep(self, before: int, after: int) -> None:
-        if after < before:
-            self.counts = self.counts[:after]  # all zero between steps, so any rows will do
-
-
 def _choose(
     projection: OutputProjection,
     hidden: Tensor,  # (R, d)
-    rows: Tensor,  # (A, G)
-    live: Tensor,  # (A, G)
-    penalties: _Penalties,
+    rows: IntArray,  # (A, G)
+    live: BoolArray,  # (A, G)
+    choices: Choices,
     banned: int | None,
-) -> tuple[Tensor, Tensor]:  # (A, G), (A, G)
+) -> tuple[IntArray, FloatArray]:  # (A, G), (A, G)
     """Every group's choice at one step, and its log-probability.
 
     A group looks at its row's k most likely tokens only. Its choice stands if even with the penalty it beats the k-th
@@ -181,38 +174,13 @@ def _choose(
     vocabulary = projection.vocabulary
     for width in sorted({min(width, vocabulary) for width in (16, max(16, rows.shape[1] + 1), vocabulary)}):
         log_probs, ids = projection.most_likely(hidden, width, banned)  # (R, k)
-        choice, chosen, certain = _choose_among(log_probs, ids, rows, live, penalties, width == vocabulary)
-        if certain:
+        choice, chosen, certain = choices.of_groups(log_probs.cpu().numpy(), ids.cpu().numpy(), rows, live)
+        if certain or width == vocabulary:
             break
     return choice, chosen
 
 
-def _choose_among(
-    log_probs: Tensor, ids: Tensor, rows: Tensor, live: Tensor, penalties: _Penalties, whole_vocabulary: bool
-) -> tuple[Tensor, Tensor, bool]:
-    """Each group's best of its row's k tokens, one group after another; and whether no other token can be better."""
-    boundary = log_probs.amin(1)  # (R,)
-    texts = torch.arange(rows.shape[0], device=rows.device)  # (A,)
-    counts = penalties.counts
-    choices, chosen = [], []
-    certain = torch.ones(rows.shape[0], dtype=torch.bool, device=rows.device)
-    for group in range(rows.shape[1]):
-        row = rows[:, group]  # (A,)
-        candidates = ids[row]  # (A, k)
-        penalised = log_probs[row] - penalties.diversity * counts.gather(1, candidates)  # (A, k)
-        place = penalised.argmax(1, keepdim=True)  # (A, 1); the first of equals, which has the lowest id
-        best = penalised.gather(1, place)  # (A, 1)
-        choice = candidates.gather(1, place)[:, 0]  # (A,)
-        counts[texts, choice] += live[:, group].to(counts.dtype)
-        certain &= (best[:, 0] > boundary[row]) | ~live[:, group]
-        choices.append(choice)
-        chosen.append(log_probs[row].gather(1, place)[:, 0])
-    choice = torch.stack(choices, 1)  # (A, G)
-    counts.scatter_(1, choice, 0.0)
-    return choice, torch.stack(chosen, 1), whole_vocabulary or bool(certain.all())
-
-
-def _hypotheses(ids: Tensor, log_probs: Tensor) -> list[list[Hypothesis]]:
+def _hypotheses(ids: IntArray, log_probs: FloatArray) -> list[list[Hypothesis]]:
     lengths = (ids >= 0).sum(-1).tolist()  # [B][G]
     return [
         [

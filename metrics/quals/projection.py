@@ -1,8 +1,9 @@
-"""The output projection taken out of the model, so that it is computed for the rows that matter, in slices.
+"""The output projection taken out of the model, so that it is computed for the rows that matter, in blocks.
 
 A model's forward pass gives logits for every position over the whole vocabulary: hundreds of megabytes that are written
-and read several times. Here the hidden states are caught before the projection. Each slice of logits is reduced to what
-is wanted while it is still in the processor's cache.
+and read several times. Here the hidden states are caught before the projection. The logits of a block of the vocabulary
+are reduced to what is wanted while they are still in the processor's cache: their sum of powers, and the maximum of
+each run of neighbours, by which the likeliest tokens are found without a look at the others.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from weakref import WeakSet
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import PreTrainedModel
+
+from .matmul import rounded_up
 
 _BLOCK = 2048  # tokens whose logits are computed together: those of some hundred rows stay in the processor's cache
 _RUN = 64  # neighbouring tokens with one maximum
@@ -52,8 +56,8 @@ class OutputProjection:
         self._block = min(_BLOCK, whole) if on_cpu else whole
         self._blocks = -(-self.vocabulary // self._block)
         budget = _BYTES if on_cpu else _BYTES_ON_DEVICE
-        self._rows = max(1, budget // (4 * self._blocks * self._block))  # of logits at once
-        self._memory: Tensor | None = None
+        self._rows = max(1, budget // (4 * self._blocks * self._block) // 64 * 64)  # of logits at once
+        self._memory = torch.empty(0)  # fresh memory for each step would be fetched page by page
         with _hooking:
             if self.head not in _hooked:
                 self.head.register_forward_pre_hook(_catch)
@@ -83,7 +87,7 @@ class OutputProjection:
             banned: a token that is left out, though it counts among all tokens.
 
         Returns:
-            Natural log-probabilities ``(n, width)`` in float32, and the tokens in ascending order, ``(n, width)`` int64.
+            Natural log-probabilities ``(n, width)`` in float32, and their tokens in ascending order, ``(n, width)``.
         """
         found = [self._most_likely(some, width, banned) for some in hidden.split(self._rows)]
         return torch.cat([values for values, _ in found]), torch.cat([ids for _, ids in found])
@@ -91,20 +95,24 @@ class OutputProjection:
     def log_probs(self, hidden: Tensor, tokens: Tensor) -> Tensor:
         """Natural log-probabilities ``(n,)`` in float32 of one token for each of ``(n, d)`` hidden states."""
         found = []
-        for some, ids in zip(hidden.split(self._rows), tokens.split(self._rows), strict=True):
-            logits, normaliser = self._logits(some)
+        fill = rounded_up(len(tokens)) - len(tokens)
+        hidden, padded = pad(hidden, (0, 0, 0, fill)), pad(tokens, (0, fill))
+        for some, ids in zip(hidden.split(self._rows), padded.split(self._rows), strict=True):
+            logits, _, normaliser = self._logits(some)
             rows = torch.arange(len(ids), device=ids.device)
             found.append(logits[ids // self._block, rows, ids % self._block] - normaliser)
-        return torch.cat(found)
+        return torch.cat(found)[: len(tokens)]
 
     def _most_likely(self, hidden: Tensor, width: int, banned: int | None) -> tuple[Tensor, Tensor]:
-        logits, normaliser = self._logits(hidden)
+        logits, best, normaliser = self._logits(hidden)
         rows = len(hidden)
         runs = logits.view(logits.shape[0], rows, -1, _RUN)  # (blocks, n, runs of a block, 64)
         if banned is not None:
             # Above the places after the last token, which must not be found.
-            logits[banned // self._block, :, banned % self._block] = torch.finfo(logits.dtype).min
-        best = runs.amax(-1).transpose(0, 1).flatten(1)  # (n, runs)
+            block, at = divmod(banned, self._block)
+            logits[block, :, at] = torch.finfo(logits.dtype).min
+            best[block, :, at // _RUN] = runs[block, :, at // _RUN].amax(-1)
+        best = best.transpose(0, 1).flatten(1)  # (n, runs)
         # The likeliest tokens are in as many runs at most, those with the highest maxima.
         chosen = best.topk(min(width, best.shape[1]), sorted=False).indices  # (n, k)
         per_block = runs.shape[2]
@@ -116,18 +124,19 @@ class OutputProjection:
         ids, by_id = ids.sort(1)
         return values.gather(1, by_id) - normaliser[:, None], ids
 
-    def _logits(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Float32 logits of few rows, ``(blocks, n, block)``, and the log-sum-exp of each row, ``(n,)``.
+    def _logits(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Float32 logits of few rows, ``(blocks, n, block)``, the maxima of their runs, and each row's log-sum-exp.
 
         The next call overwrites the logits. Tokens after the vocabulary's last have minus infinity.
         """
         weight, count, size, rows = self.head.weight, self._blocks, self._block, len(hidden)
-        if self._memory is None:
-            self._memory = hidden.new_empty(count * self._rows * size, dtype=torch.float32)
-            self._terms = hidden.new_empty(self._rows * size, dtype=torch.float32)
-        logits = self._memory[: count * rows * size].view(count, rows, size)
-        terms = self._terms[: rows * size].view(rows, size)
+        needed = (count + 1) * rows * size
+        if self._memory.numel() < needed:
+            self._memory = hidden.new_empty(needed, dtype=torch.float32)
+        memory = self._memory[:needed].view(count + 1, rows, size)
+        logits, terms = memory[:-1], memory[-1]
         logits[-1, :, self.vocabulary - (count - 1) * size :] = -torch.inf
+        best = hidden.new_empty(count, rows, size // _RUN, dtype=torch.float32)
         # Powers of 2, because torch's exp takes four times as long on some processors.
         top = hidden.new_full((rows, 1), -torch.inf, dtype=torch.float32)
         total = torch.zeros_like(top)
@@ -140,9 +149,10 @@ class OutputProjection:
                 into.copy_(hidden @ part)
             if self.bias is not None:
                 into += self.bias[block * size : (block + 1) * size]
-            higher = torch.maximum(top, logits[block].amax(1, keepdim=True) * _LOG2_E)
+            torch.amax(logits[block].view(rows, -1, _RUN), -1, out=best[block])
+            higher = torch.maximum(top, best[block].amax(1, keepdim=True) * _LOG2_E)
             total *= torch.exp2(top - higher)
             top = higher
             torch.add(-top, logits[block], alpha=_LOG2_E, out=terms)
             total += terms.exp2_().sum(1, keepdim=True)
-        return logits, (top + total.log2())[:, 0] / _LOG2_E
+        return logits, best, (top + total.log2())[:, 0] / _LOG2_E

@@ -15,6 +15,7 @@ from .decoding import DecodingSettings as DecodingSettings
 from .doubts import Doubts as Doubts
 from .errors import QualsError as QualsError
 from .explanation_page import html_page as html_page
+from .groups import Choices as Choices
 from .inputs import checked_texts as checked_texts
 from .loading import load_checkpoint as load_checkpoint
 from .markup import word_bars as word_bars
@@ -23,6 +24,7 @@ from .pairs import Pair as Pair
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
 from .results import ScoredPair
+from .row_cache import row_cache as row_cache
 from .rows import read_rows as read_rows
 from .scorer import QualsScorer
 from .source_metric import SourceMetric

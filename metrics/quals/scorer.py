@@ -22,7 +22,9 @@ from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
 from .source_scorer import SourceScorer
 from .typography import plain
 
-_PASSES = 4  # sources are read in this part of ``batch_tokens``: they are padded less, and their values stay in the cache
+_PASSES = (
+    4  # sources are read in this part of ``batch_tokens``: they are padded less, and their values stay in the cache
+)
 
 
 class QualsScorer(SourceScorer[QualsResult]):
@@ -293,6 +295,8 @@ class QualsScorer(SourceScorer[QualsResult]):
         return teacher_forced(self.qagen.model, self._encode(texts), places, [target for _, target in rows])
 
     def _encode(self, sequences: Sequence[Sequence[int]]) -> EncodedTexts:
-        ids, mask = encode_texts(sequences, self.qagen.model.config.pad_token_id, self.device)
+        ids, mask = encode_texts(
+            sequences, self.qagen.model.config.pad_token_id, self.device, most=self.max_source_tokens
+        )
         with torch.inference_mode():
             return encode(self.qagen.model, ids, mask)

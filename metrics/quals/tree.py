@@ -1,6 +1,6 @@
 """The tree of some sequences' prefixes, so that a decoder computes what they share once, in one pass.
 
-The nodes of a tree lie in one decoder row. Each attends to its ancestors alone, and has the position that its depth gives.
+The nodes of a tree lie in one decoder row. Each attends to its ancestors alone, and its position is its depth.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from .attention import nodes_at_depths
+from .matmul import rounded_up
 
 _depths: ContextVar[Tensor | None] = ContextVar("quals_depths", default=None)
 _hooked: WeakSet[torch.nn.Module] = WeakSet()
@@ -66,7 +67,7 @@ def pack(trees: Sequence[PrefixTree], pad_token_id: int) -> tuple[Tensor, Tensor
     Returns:
         Tokens ``(B, L)`` int64, depths ``(B, L)`` int64, and whom each node attends to, ``(B, 1, L, L)`` bool.
     """
-    rows, longest = len(trees), max(map(len, trees))
+    rows, longest = len(trees), rounded_up(max(map(len, trees)))
     tokens = np.full((rows, longest), pad_token_id)
     depths = np.zeros((rows, longest), int)
     attended = np.zeros((rows, 1, longest, longest), bool)
