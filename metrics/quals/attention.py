@@ -30,7 +30,7 @@ _SCORES = 2**19  # numbers in a piece of attention scores: they stay in the proc
 NAME = f"quals_shared_{__name__.replace('.', '_')}"
 
 _row_texts: ContextVar[Tensor | None] = ContextVar("quals_row_texts", default=None)
-_depths: ContextVar[Tensor | None] = ContextVar("quals_node_depths", default=None)
+_depths: ContextVar[_Depths | None] = ContextVar("quals_node_depths", default=None)
 
 
 @contextmanager
@@ -49,10 +49,26 @@ def rows_of_texts(row_texts: Tensor) -> Iterator[None]:
         _row_texts.reset(token)
 
 
+class _Depths:
+    """Depths of tree nodes, ``(B, L)``, and the bias that they have instead of the latest one by distance."""
+
+    def __init__(self, depths: Tensor) -> None:
+        self._depths = depths
+        self._known: tuple[Tensor, Tensor] | None = None
+
+    def bias(self, by_distance: Tensor) -> Tensor:
+        """T5's ``(1, H, L, L)``, mostly one for all layers, as ``(B, H, L, L)``."""
+        if self._known is None or self._known[0] is not by_distance:
+            depths = self._depths
+            own = by_distance[0][:, depths[:, :, None], depths[:, None]].transpose(0, 1)
+            self._known = by_distance, own.contiguous()
+        return self._known[1]
+
+
 @contextmanager
 def nodes_at_depths(depths: Tensor) -> Iterator[None]:
     """Inside this context a decoder's relative positions are those of tree nodes at ``depths``, ``(B, L)`` int64."""
-    token = _depths.set(depths)
+    token = _depths.set(_Depths(depths))
     try:
         yield
     finally:
@@ -85,8 +101,8 @@ def _shared_attention(
     rows, heads, length, width = query.shape
     texts = key.shape[0]
     depths, bias = _depths.get(), kwargs.get("position_bias")
-    if depths is not None and bias is not None and module.is_causal:  # T5's bias is by distance: (1, H, L, L)
-        kwargs["position_bias"] = bias[0][:, depths[:, :, None], depths[:, None]].transpose(0, 1)  # (B, H, L, L)
+    if depths is not None and bias is not None and module.is_causal:
+        kwargs["position_bias"] = depths.bias(bias)
     if rows == texts:  # self-attention, or one row a text
         return _attend(module, query, key, value, attention_mask, **kwargs)
 
