@@ -75,7 +75,7 @@ Args:
     weighting (str): "tokens" is the paper's mean over all tokens of a pair; "answer" leaves out the question;
         "balanced" gives question and answer equal weight. Defaults to "tokens".
     batch_tokens (int): most tokens that the encoder or the decoder takes in one pass, which bounds memory and changes
-        scores by rounding alone. Defaults to 4,096 on a CPU, else 32,768.
+        scores by rounding alone. Defaults to 1,024 on a CPU, else 32,768.
     device (str): "cuda", "mps", "cpu", ... By default the model stays where it is; it is first loaded on the first of
         these that is there.
     dtype (str): "float32", "bfloat16" or "float16", of the computation. Defaults to "float32".

@@ -22,9 +22,7 @@ from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
 from .source_scorer import SourceScorer
 from .typography import plain
 
-_PASSES = (
-    4  # sources are read in this part of ``batch_tokens``: they are padded less, and their values stay in the cache
-)
+_TREE = 1024  # tokens of the pairs in a tree at most, because each of its nodes is compared with all others
 
 
 class QualsScorer(SourceScorer[QualsResult]):
@@ -40,7 +38,7 @@ class QualsScorer(SourceScorer[QualsResult]):
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
         dtype: dtype of the computation, ``"float32"`` or ``"bfloat16"`` for example, or torch's own of that name.
         batch_tokens: most tokens, padding included, that the encoder or the decoder takes in one pass (a longer text is
-            a pass of its own); None is 4,096 on a CPU, else 32,768.
+            a pass of its own); None is 1,024 on a CPU, else 32,768.
         chunk: number of summaries that are read, sorted by length, scored and given out together.
         num_groups: sequences generated per summary.
         diversity: penalty in nats for a token that an earlier group chose at the same step.
@@ -67,6 +65,7 @@ class QualsScorer(SourceScorer[QualsResult]):
     NAME = "QUALS"
     VERSION = "2"
     CHUNK = 256
+    BATCH_TOKENS = 1024
 
     def __init__(
         self,
@@ -233,14 +232,13 @@ class QualsScorer(SourceScorer[QualsResult]):
     def _score_windows(self, windows: Windows, queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
         """Log-probabilities of each source's pairs, those of the window in which the pair is most likely."""
         best: list[list[tuple[float, ...]]] = [[()] * len(queue) for queue in queues]
-        budget = max(1, self.batch_tokens // _PASSES)
         jobs: list[tuple[int, Sequence[int], range]] = []  # a source, a window of it, and which of its pairs
         for source, ids in zip(windows.owners, windows.input_ids, strict=True):
             sizes = [len(pair.token_ids) for pair in queues[source]]
-            jobs += [(source, ids, range(len(sizes))[few]) for few in sliced(sizes, budget)]
+            jobs += [(source, ids, range(len(sizes))[few]) for few in sliced(sizes, min(self.batch_tokens, _TREE))]
         batches = token_budget_batches(
             [len(ids) for _, ids, _ in jobs],
-            budget,
+            self.batch_tokens,
             rows=[1] * len(jobs),
             widths=[sum(len(queues[source][place].token_ids) for place in places) for source, _, places in jobs],
         )

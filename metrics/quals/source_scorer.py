@@ -22,7 +22,7 @@ from .typography import TYPOGRAPHY, plain
 Result = TypeVar("Result")
 Model = TypeVar("Model")
 
-_BATCH_TOKENS, _BATCH_TOKENS_ON_DEVICE = 4096, 32768
+_BATCH_TOKENS_ON_DEVICE = 32768
 
 
 class SourceScorer(ABC, Generic[Result]):
@@ -34,7 +34,8 @@ class SourceScorer(ABC, Generic[Result]):
     Args:
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
         dtype: dtype of the computation: ``"float32"``, ``"bfloat16"``, ``"float16"``, or torch's own of that name.
-        batch_tokens: most tokens, padding included, in one pass of a model; None is 4,096 on a CPU, else 32,768.
+        batch_tokens: most tokens, padding included, in one pass of a model; None is ``BATCH_TOKENS`` on a CPU, else
+            32,768.
         long_sources: ``"windows"`` reads all of a long source in overlapping windows, ``"truncate"`` its beginning.
         chunk: number of summaries that are read, scored and given out together; None is ``CHUNK``.
 
@@ -62,6 +63,7 @@ class SourceScorer(ABC, Generic[Result]):
     NAME: ClassVar[str]
     VERSION: ClassVar[str]  # of the computation: changes when scores do
     CHUNK: ClassVar[int] = 64
+    BATCH_TOKENS: ClassVar[int] = 4096  # on a CPU
 
     def __init__(
         self,
@@ -118,7 +120,7 @@ class SourceScorer(ABC, Generic[Result]):
     @property
     def batch_tokens(self) -> int:
         """Most tokens, padding included, in one pass of a model."""
-        return self._asked_batch_tokens or (_BATCH_TOKENS if self.device.type == "cpu" else _BATCH_TOKENS_ON_DEVICE)
+        return self._asked_batch_tokens or (self.BATCH_TOKENS if self.device.type == "cpu" else _BATCH_TOKENS_ON_DEVICE)
 
     @property
     def settings(self) -> dict[str, Any]:

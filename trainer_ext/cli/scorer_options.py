@@ -35,7 +35,7 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
     add("--revision", help="branch, tag or commit of a Hub model")
     add("--device", help="device to compute on, such as cuda, mps or cpu; the first that is there if not given")
     add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="type of the computation")
-    add("--batch-tokens", type=int, help="most tokens in one pass of the model; 4096 on a CPU, else 32768")
+    add("--batch-tokens", type=int, help="most tokens in one pass of the model; 1024 on a CPU, else 32768")
     add("--num-groups", type=int, default=60, help="number of question-answer pairs generated per summary")
     add("--diversity", type=float, default=0.5, help="penalty in nats for a token that an earlier pair chose")
     add("--max-pairs", type=int, default=10, help="most pairs that a summary is scored by")
