@@ -30,8 +30,8 @@ from .scorer import QualsScorer
 from .source_metric import SourceMetric
 from .source_scorer import SourceScorer as SourceScorer
 from .special_tokens import spelled_as_text as spelled_as_text
-from .typography import plain as plain
 from .tree import PrefixTree as PrefixTree
+from .typography import plain as plain
 from .words import scored_words as scored_words
 
 _CITATION = """\
