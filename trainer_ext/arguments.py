@@ -2,81 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, fields
 
 from quals.errors import OptionError
 from transformers import Seq2SeqTrainingArguments, TrainingArguments
 
 from trainer_ext.losses import LOSSES, ContrastiveLoss, make_loss
 from trainer_ext.mining import SamplingSettings, Selection
-from trainer_ext.mining.selection import RULES
 from trainer_ext.objective import Objective
-
-RANKERS = ("quals", "rouge")  # rankers that a name is enough for
-
-
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+from trainer_ext.options import RANKERS, MiningOptions, option
 
 
 @dataclass
-class ContrastiveOptions:
+class ContrastiveOptions(MiningOptions):
     """What :class:`~trainer_ext.ContrastiveSeq2SeqTrainer` adds to the training arguments.
 
     Each field's help says what it does. The fields hold values only: the functions below turn them into the loss, the
     sampling settings and the selection.
     """
 
-    mine_candidates: bool = _option(
+    mine_candidates: bool = option(
         True,
         "mine before training: sample summaries from the model, rank them, and keep the worst as negatives. A training "
         "set that has the column candidate_labels is never mined",
     )
-    num_candidates: int = _option(6, "number of summaries sampled per document")
-    sampling_top_k: int = _option(50, "number of likeliest tokens to sample from; 0 is all tokens")
-    sampling_top_p: float = _option(1.0, "probability that the likeliest tokens to sample from add up to, above 0 to 1")
-    sampling_temperature: float = _option(1.0, "temperature of the sampling; lower is more cautious")
-    sampling_batch_tokens: int = _option(8192, "source tokens times candidates per call of generate, at most")
-    max_mined_documents: int | None = _option(None, "number of documents to mine, drawn at random; None is all")
-    ranker: str = _option("quals", "name of the ranker: quals or rouge. Pass any other ranker to the trainer itself")
-    ranker_checkpoint: str | None = _option(None, "QAGen of QUALS: a folder or Hub name; None is the embedded one")
-    selection: str | None = _option(
-        None,
-        f"rule that selects documents: {', '.join(RULES)}. None is two_sided for mined candidates (one_sided where the "
-        "ranker compares with the reference), and all rows of a training set that has candidates",
-    )
-    selection_fraction: float = _option(0.3, "share of the documents that each side of the rule takes, above 0 to 1")
-    selection_num_extremes: int = _option(
-        1, "number of best summaries used as targets and of worst as negatives, by the rule per_document"
-    )
-    selection_margin: float = _option(
-        0.0, "score by which targets must lead negatives, at least, by the rule per_document"
-    )
-    num_negatives: int | None = _option(
-        None, "number of worst candidates kept per document; None is 1, and all of them for the loss margin"
-    )
-    contrastive_loss: str = _option("unlikelihood", f"name of the contrastive loss: {', '.join(LOSSES)}")
-    contrastive_weight: float = _option(1.0, "weight of the contrastive loss, 0 or more")
-    mle_weight: float = _option(1.0, "weight of the targets' likelihood, 0 or more")
-    contrastive_margin: float | None = _option(None, "margin of the losses margin and hinge; None is the loss's own")
-    contrastive_beta: float | None = _option(None, "beta of the loss preference; None is the loss's own")
-    contrastive_gamma: float | None = _option(None, "gamma of the loss preference; None is the loss's own")
-    contrastive_length_penalty: float | None = _option(
+    contrastive_loss: str = option("unlikelihood", f"name of the contrastive loss: {', '.join(LOSSES)}")
+    contrastive_weight: float = option(1.0, "weight of the contrastive loss, 0 or more")
+    mle_weight: float = option(1.0, "weight of the targets' likelihood, 0 or more")
+    contrastive_margin: float | None = option(None, "margin of the losses margin and hinge; None is the loss's own")
+    contrastive_beta: float | None = option(None, "beta of the loss preference; None is the loss's own")
+    contrastive_gamma: float | None = option(None, "gamma of the loss preference; None is the loss's own")
+    contrastive_length_penalty: float | None = option(
         None, "length penalty of the losses margin, hinge and preference; None is the loss's own"
     )
-    mle_epochs: float = _option(0.0, "epochs of training by likelihood before the mining, for a model not fine-tuned")
-    mle_learning_rate: float = _option(3e-5, "learning rate of these epochs")
-    # Not called source_prefix: run_summarization.py has an option of that name for itself.
-    mining_source_prefix: str | None = _option(
-        None,
-        "prefix of the model's inputs that is not part of the source, such as 'summarize: '; None is the common "
-        "beginning of the training set's inputs, or the prefix that the model's config names",
-    )
-    source_column: str | None = _option(None, "column with the sources as text; None decodes input_ids")
-    reference_column: str | None = _option(None, "column with the references as text; None decodes labels")
-    mining_folder: str | None = _option(None, "folder for mined candidates; None is _mining/ in the output folder")
-    card_documents: int = _option(
+    mle_epochs: float = option(0.0, "epochs of training by likelihood before the mining, for a model not fine-tuned")
+    mle_learning_rate: float = option(3e-5, "learning rate of these epochs")
+    card_documents: int = option(
         50, "number of evaluation documents whose summaries the model card measures, before and after; 0 is none"
     )
 
@@ -98,9 +59,9 @@ class ContrastiveSeq2SeqTrainingArguments(ContrastiveOptions, Seq2SeqTrainingArg
         OptionError: an option is out of range.
     """
 
-    learning_rate: float = _option(3e-6, "learning rate; the paper takes a tenth of the one that fine-tuned the model")
-    num_train_epochs: float = _option(2.0, "epochs of contrastive training")
-    label_smoothing_factor: float = _option(0.1, "label smoothing of the targets' likelihood, 0 to below 1")
+    learning_rate: float = option(3e-6, "learning rate; the paper takes a tenth of the one that fine-tuned the model")
+    num_train_epochs: float = option(2.0, "epochs of contrastive training")
+    label_smoothing_factor: float = option(0.1, "label smoothing of the targets' likelihood, 0 to below 1")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -155,7 +116,7 @@ def make_objective(
     return Objective(loss, options.contrastive_weight, options.mle_weight, label_smoothing)
 
 
-def make_sampling(options: ContrastiveOptions, seed: int = 0, max_length: int | None = None) -> SamplingSettings:
+def make_sampling(options: MiningOptions, seed: int = 0, max_length: int | None = None) -> SamplingSettings:
     """The settings of the sampling; ``max_length`` is in tokens, and None leaves it to the model."""
     return SamplingSettings(
         num_candidates=options.num_candidates,
@@ -170,11 +131,11 @@ def make_sampling(options: ContrastiveOptions, seed: int = 0, max_length: int | 
 
 def make_selection(options: ContrastiveOptions) -> Selection:
     """Which documents and candidates to keep."""
-    keeps_all = options.num_negatives is None and options.contrastive_loss == "margin"
+    all_or_one = None if options.contrastive_loss == "margin" else 1
     return Selection(
         rule=options.selection or "auto",
         fraction=options.selection_fraction,
-        num_negatives=None if keeps_all else options.num_negatives or 1,
+        num_negatives=all_or_one if options.num_negatives is None else options.num_negatives,
         margin=options.selection_margin,
         num_extremes=options.selection_num_extremes,
     )

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 from trainer_ext.losses import LOSSES
-from trainer_ext.mining.selection import RULES
+from trainer_ext.options import RULES
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from pkgutil import resolve_name
 
-from trainer_ext.cli.recipe_options import add_recipe_arguments, recipe_of
+from trainer_ext.cli.field_options import add_fields, from_options
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
 from trainer_ext.recipes.reader.recipe import ReaderRecipe
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command = models.add_parser(
             name, help=summary, description=_sentence(summary), formatter_class=parser.formatter_class
         )
-        add_recipe_arguments(command, recipe)
+        add_fields(command, recipe)
     base = models.add_parser("base", help=_BASE, description=_sentence(_BASE), formatter_class=parser.formatter_class)
     add = base.add_argument
     add("--model", required=True, help="folder or Hub name of a BERT encoder, or of a T5")
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
     if name == "base":
         folder = _base(arguments)
     else:
-        recipe = recipe_of(arguments, _RECIPES[name][0])
+        recipe = from_options(arguments, _RECIPES[name][0])
         # Imported here, so that the help does not wait for torch.
         folder = resolve_name(f"trainer_ext.recipes.{name}.train:train_{name}")(recipe)
     print(f"Written to {folder}")

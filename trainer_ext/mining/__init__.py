@@ -17,7 +17,6 @@ from trainer_ext.io.progress import inform
 from trainer_ext.mining.columns import CANDIDATES, require_dataset, with_columns
 from trainer_ext.mining.generation import generate_summaries, special_tokens
 from trainer_ext.mining.preparation import (
-    STEPS,
     checked_steps,
     full_documents,
     random_documents,
@@ -34,6 +33,7 @@ from trainer_ext.mining.store import ALONE, Workers, WorkFolder
 from trainer_ext.mining.summarizer import check_summarizer
 from trainer_ext.mining.summary import MiningSummary, summarize
 from trainer_ext.mining.texts import candidate_texts
+from trainer_ext.options import STEPS
 
 __all__ = [
     "STEPS",

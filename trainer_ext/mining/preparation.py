@@ -18,10 +18,10 @@ from trainer_ext.mining.rankers import FunctionRanker
 from trainer_ext.mining.sampling import SamplingSettings, sampling_config
 from trainer_ext.mining.selection import Selection
 from trainer_ext.mining.texts import find_prefix, folded, reference_texts, source_texts
+from trainer_ext.options import STEPS
 from trainer_ext.rouge import rouge_scorer
 
 _TEXTS = 1000  # that tell a prefix
-STEPS = ("sample", "score", "select")
 
 
 def checked_steps(steps: Sequence[str]) -> tuple[str, ...]:

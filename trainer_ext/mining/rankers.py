@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from trainer_ext.mining.fingerprint import object_fingerprint
 from trainer_ext.mining.metric_ranker import MetricRanker
 from trainer_ext.mining.ranker import Ranker
+from trainer_ext.options import RANKERS
 from trainer_ext.rouge import rouge_scorer
 
 if TYPE_CHECKING:
@@ -111,8 +113,8 @@ def resolve_ranker(ranker: Any, **options: Any) -> Ranker:
     """The ranker that is meant.
 
     Args:
-        ranker: ``"quals"``, ``"rouge"``, a :class:`quals.QualsScorer`, a metric from ``evaluate.load``, a function
-            ``(sources, summaries, references) -> scores``, or a ranker.
+        ranker: a name in ``trainer_ext.options.RANKERS``, a :class:`quals.QualsScorer`, a metric from
+            ``evaluate.load``, a function ``(sources, summaries, references) -> scores``, or a ranker.
         options: passed to :class:`quals.QualsScorer` for ``"quals"``, and to ``compute`` for a metric.
 
     Raises:
@@ -121,21 +123,22 @@ def resolve_ranker(ranker: Any, **options: Any) -> Ranker:
     import evaluate
     from quals import QualsScorer
 
-    if ranker == "quals":
+    meant = resolve_name(RANKERS[ranker]) if isinstance(ranker, str) and ranker in RANKERS else ranker
+    if meant is QualsRanker:
         return QualsRanker(**options)
-    if isinstance(ranker, evaluate.EvaluationModule):
-        return MetricRanker(ranker, **options)
+    if isinstance(meant, evaluate.EvaluationModule):
+        return MetricRanker(meant, **options)
     if options:
         raise ValueError(f"The ranker {ranker!r} takes no options, and got {', '.join(options)}: leave them out.")
-    if isinstance(ranker, Ranker):
-        return ranker
-    if isinstance(ranker, QualsScorer):
-        return QualsRanker(ranker)
-    if ranker == "rouge":
-        return RougeRanker()
-    if callable(ranker):
-        return FunctionRanker(ranker)
+    if isinstance(meant, type) and issubclass(meant, Ranker):
+        return meant()
+    if isinstance(meant, Ranker):
+        return meant
+    if isinstance(meant, QualsScorer):
+        return QualsRanker(meant)
+    if callable(meant):
+        return FunctionRanker(meant)
     raise ValueError(
-        f"The ranker is {ranker!r}: give 'quals', 'rouge', a metric from evaluate.load, or a function (sources, "
-        "summaries, references) -> scores."
+        f"The ranker is {ranker!r}: give {', '.join(map(repr, RANKERS))}, a metric from evaluate.load, or a function "
+        "(sources, summaries, references) -> scores."
     )

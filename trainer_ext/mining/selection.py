@@ -24,8 +24,8 @@ from trainer_ext.mining.columns import (
     with_columns,
 )
 from trainer_ext.mining.texts import candidate_texts, folded, reference_texts
+from trainer_ext.options import RULES
 
-RULES = ("auto", "two_sided", "one_sided", "per_document", "all")
 _REFERENCE = -1  # place of the reference in a document's pool: the last
 
 

@@ -56,6 +56,21 @@ class MiningSummary:
             for name, value in asdict(self).items()
         }
 
+    def table(self) -> list[tuple[str, str]]:
+        """Names and values for people; what is not known is left out."""
+        lines = [("documents", str(self.documents))]
+        if self.empty:
+            lines += [("left out", f"{self.empty} documents without words in source or reference")]
+        if self.candidates:
+            coverage = "" if math.isnan(self.coverage) else f" (with a score: {self.coverage:.1%})"
+            lines += [("candidates", f"{self.candidates}{coverage}")]
+        lines += [("mean score", f"{self.mean_candidate_score:.4f}, of the worst {self.mean_worst_score:.4f}")]
+        lines += [("references", f"{self.mean_reference_score:.4f}"), ("ROUGE-L", f"{self.rouge_l:.3f}")]
+        if self.rule:
+            lines += [("rule", self.rule), ("selected", f"{self.selected} rows, {self.negatives} candidates")]
+            lines += [("their score", f"{self.mean_negative_score:.4f}, of targets {self.mean_target_score:.4f}")]
+        return [(name, value) for name, value in lines if not value.startswith("nan")]
+
 
 def summarize(
     mined: Dataset,

@@ -80,7 +80,7 @@ class Recipe:
                 raise OptionError(f"{name} is {value!r}: give {allowed}.")
 
 
-def settings(recipe: type[Recipe]) -> dict[str, dict[str, Any]]:
+def settings(recipe: type[Any]) -> dict[str, dict[str, Any]]:
     """Each field's metadata, together with what the classes above say of it."""
     merged: dict[str, dict[str, Any]] = {setting.name: {} for setting in fields(recipe)}
     for cls in reversed(recipe.__mro__):

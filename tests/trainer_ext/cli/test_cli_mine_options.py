@@ -12,8 +12,8 @@ from typing import Any
 
 from trainer_ext.arguments import ContrastiveOptions
 from trainer_ext.cli import mine
-from trainer_ext.mining import SamplingSettings, Selection
-from trainer_ext.mining.selection import RULES
+from trainer_ext.mining import SamplingSettings, Selection, resolve_ranker
+from trainer_ext.options import RANKERS, RULES
 
 
 def parsed(*options: str) -> dict[str, Any]:
@@ -25,16 +25,19 @@ def parsed(*options: str) -> dict[str, Any]:
 def test_an_option_has_the_name_and_the_default_of_the_trainers() -> None:
     trainers = {item.name: item.default for item in fields(ContrastiveOptions)}
     given = {name: value for name, value in parsed().items() if name in trainers}
-    assert len(given) >= 14
-    own = {"selection": "auto", "num_negatives": 1, "mining_source_prefix": ""}  # None means these in the trainer
+    assert len(given) >= 13
+    own = {"num_negatives": 1, "mining_source_prefix": ""}  # None means these in the trainer
     assert given == {name: own.get(name, trainers[name]) for name in given}
     for settings, prefix in ((SamplingSettings, "sampling_"), (Selection, "selection_")):
         for name, parameter in inspect.signature(settings).parameters.items():
-            option = {"rule": "selection", "max_length": "generation_max_length"}.get(name, prefix + name)
-            assert parsed().get(option, parsed().get(name)) == parameter.default
+            if name != "rule":  # not given, and auto then
+                option = "generation_max_length" if name == "max_length" else prefix + name
+                assert parsed().get(option, parsed().get(name)) == parameter.default
     assert parsed("--num-negatives", "all")["num_negatives"] is None
     for rule in RULES:
         assert parsed("--selection", rule)["selection"] == rule
+    for ranker in RANKERS:
+        assert parsed("--ranker", ranker)["ranker"] == resolve_ranker(ranker).name
 
 
 def test_old_names_of_options_work_and_are_not_shown() -> None:
@@ -57,7 +60,7 @@ def test_old_names_of_options_work_and_are_not_shown() -> None:
     mine.add_arguments(parser)
     for option, (name, value) in old.items():
         assert parsed(option, str(value))[name] == value
-        assert parsed()[name] != value
+        assert parsed().get(name) != value
         assert f"{option} " not in parser.format_help()
 
 

@@ -10,7 +10,8 @@ from datasets import Dataset
 from support.mining_data import columns
 
 from trainer_ext.mining import Selection, select_candidates
-from trainer_ext.mining.selection import RULES, effective_rule
+from trainer_ext.mining.selection import effective_rule
+from trainer_ext.options import RULES
 
 NAN = math.nan
 
