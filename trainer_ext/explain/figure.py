@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 FIGURE_SUFFIXES = (".png", ".svg")
 
-_PAIRS = 3
-_WIDTH, _LEFT, _ROOM = 8.0, 0.55, 7.25  # inches, as all lengths here; the words' line has _ROOM
-_BARS, _TITLE, _WORDS, _LINE = 0.85, 0.34, 0.4, 0.2  # heights of bars, title, words and a line of text
+_PAIRS, _LONGEST = 3, 24  # pairs in the picture, letters shown of a word
+_WIDTH, _ROOM, _LETTER, _LINE, _STRIP = 8.0, 7.2, 0.078, 0.24, 1.5  # inches: picture, words, letter, text line, bars
 _SCALE = "A bar shows how unexpected a word is: its negative log-probability in nats."
-_LETTER, _PAD, _LONGEST = 0.078, 0.14, 24  # width of a letter, room around a word, letters shown of a word
-_DPI = 160
 _LIGHT = {"ink": "#1b1f24", "muted": "#5b636d", "paper": "#ffffff", "tint": "#eef1f4", "line": "#dfe3e8"}
 _LIGHT |= {"summary": BLUE, "source": ORANGE, "mark": "#fbd9a8"}
 _DARK = {"ink": "#e8eaed", "muted": "#a3abb5", "paper": "#0d1117", "tint": "#20262e", "line": "#343b44"}
@@ -45,88 +42,69 @@ def write_figure(result: QualsResult, path: Path, dark: bool = False) -> None:
     import matplotlib
     from matplotlib.font_manager import fontManager
 
-    installed = {font.name for font in fontManager.ttflist}
+    colors, installed = _DARK if dark else _LIGHT, {font.name for font in fontManager.ttflist}
     settings: dict[Any, Any] = {"svg.hashsalt": "quals", "text.parse_math": False, "font.size": 9}
-    settings["font.family"] = ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
+    settings |= {"font.family": ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]}
+    settings |= {"text.color": colors["ink"], "axes.labelcolor": colors["muted"], "grid.color": colors["line"]}
     kind = path.suffix.lower().removeprefix(".")
     with matplotlib.rc_context(settings), warnings.catch_warnings(), replacing(path) as file:
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")  # a box for a letter that no font has is enough
-        figure = _figure(result, _DARK if dark else _LIGHT)
-        figure.savefig(file, format=kind, dpi=_DPI, metadata={"Date": None} if kind == "svg" else None)
+        figure = _figure(result, colors)
+        figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
 
 
 def _figure(result: QualsResult, colors: dict[str, str]) -> Any:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     pairs = result.worst_first[:_PAIRS]
     strips = [(pair, part, line) for pair in pairs for part, line in enumerate(_lines(scored_words(pair)))]
-    heights = [_BARS + _WORDS + (0 if part else _TITLE) for _, part, _ in strips]
     sentences = [judgement(result.pairs), *result.notes, _SCALE] if pairs else [NO_PAIRS, *result.notes]
-    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 105)]
+    notes = [line for sentence in sentences for line in textwrap.wrap(sentence, 105)]
     summary = textwrap.wrap(printable(result.summary), 92, max_lines=4, placeholder=" \N{HORIZONTAL ELLIPSIS}")
-    head = _LINE * (len(lines) + 1.2 * len(summary) + (3.6 if pairs else 2.2))
-    height = head + sum(heights)
-    figure = Figure(figsize=(_WIDTH, height), facecolor=colors["paper"])
-    longest = depth(pairs)
-    _header(_axes(figure, 0.0, head, _ROOM), result, lines, summary, colors)
-    top = head
-    for (pair, part, line), taken in zip(strips, heights, strict=True):
-        axes = _axes(figure, top + (0 if part else _TITLE), _BARS, line[-1][0] + line[-1][1])
+    head = _LINE * (len(notes) + len(summary) + 3)
+    layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.12)
+    figure = Figure((_WIDTH, head + _STRIP * len(strips)), facecolor=colors["paper"], layout=layout)
+    top, *rows = figure.subplots(1 + len(strips), 1, squeeze=False, height_ratios=[head] + [_STRIP] * len(strips))[:, 0]
+    _header(top, result, notes, summary, colors)
+    for axes, (pair, part, line) in zip(rows, strips, strict=True):
         if not part:
             said = printable(f"{pair.question} \N{RIGHTWARDS ARROW} {pair.answer}")
             title = f"{with_minus(signed(pair.score))} {said}"
-            axes.set_title(
-                textwrap.shorten(title, 88, placeholder="..."),
-                loc="left",
-                fontsize=10,
-                weight="bold",
-                color=colors["ink"],
-            )
-        _bars(axes, line, longest, colors)
-        top += taken
+            axes.set_title(textwrap.shorten(title, 88, placeholder="..."), loc="left", fontsize=10, weight="bold")
+        _bars(axes, line, depth(pairs), colors)
     return figure
 
 
-def _axes(figure: Any, top: float, height: float, width: float) -> Any:
-    """Axes from ``top`` down, with inches as the unit of x."""
-    whole = figure.get_size_inches()[1]
-    box = (_LEFT / _WIDTH, 1 - (top + height) / whole, width / _WIDTH, height / whole)
-    axes = figure.add_axes(box, xlim=(0, width), facecolor="none")
-    axes.spines[:].set_visible(False)
-    return axes
-
-
-def _header(axes: Any, result: QualsResult, lines: list[str], summary: list[str], colors: dict[str, str]) -> None:
-    """The score, one sentence on it, the summary with its unsupported words marked, and the legend."""
+def _header(axes: Any, result: QualsResult, notes: list[str], summary: list[str], colors: dict[str, str]) -> None:
+    """The score, sentences on it, the summary with its unsupported words marked, and the legend."""
     from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
     from matplotlib.patches import Patch
 
-    def text(words: str, size: float = 9, color: str = "ink", **options: Any) -> Any:
-        return TextArea(words, textprops={"size": size, "color": colors[color], **options})
-
+    axes.set_axis_off()
     marks = {result.summary[word.start : word.end] for word in unsupported_words(result.summary, result.pairs)}
     marked: dict[str, Any] = {"weight": "bold", "bbox": {"facecolor": colors["mark"], "edgecolor": "none", "pad": 1.5}}
     title = with_minus(headline(result.score, result.pairs)) if result.pairs else "QUALS undefined"
-    rows = [text(title, 14, weight="bold"), *(text(line, color="muted") for line in lines)]
+    rows: list[Any] = [TextArea(title, textprops={"size": 14, "weight": "bold"})]
+    rows += [TextArea(note, textprops={"color": colors["muted"]}) for note in notes]
     for line in summary:
-        words = [text(word, 10, **(marked if word.strip(".,;:!?\"'()") in marks else {})) for word in line.split(" ")]
+        looks = [(word, marked if word.strip(".,;:!?\"'()") in marks else {}) for word in line.split(" ")]
+        words: list[Any] = [TextArea(word, textprops={"size": 10, **look}) for word, look in looks]
         rows.append(HPacker(children=words, pad=0, sep=3.5))
-    place: dict[str, Any] = {"pad": 0, "borderpad": 0, "frameon": False, "bbox_transform": axes.transAxes}
     child = VPacker(children=rows, pad=0, sep=5)
-    axes.add_artist(AnchoredOffsetbox("upper left", child=child, bbox_to_anchor=(-0.03, 0.95), **place))
-    axes.set_axis_off()
+    axes.add_artist(AnchoredOffsetbox("upper left", child=child, pad=0, borderpad=0, frameon=False))
     if result.pairs:
         names = {"summary": "given the summary", "source": "given the source"}
-        names["mark"] = "far less likely given the source"
-        style = {"fontsize": 9, "labelcolor": colors["ink"], "handlelength": 0.9, "handleheight": 0.9}
+        names |= {"mark": "far less likely given the source"}
         handles = [Patch(color=colors[color], label=name) for color, name in names.items()]
-        where = {"loc": "lower left", "bbox_to_anchor": (-0.035, 0), "frameon": False, "borderpad": 0}
-        axes.legend(handles=handles, ncols=3, columnspacing=1.4, **style, **where)
+        axes.legend(
+            handles=handles, ncols=3, loc="lower left", frameon=False, borderaxespad=0, borderpad=0, handlelength=1
+        )
 
 
 def _lines(words: Sequence[ScoredWord]) -> list[list[tuple[float, float, ScoredWord]]]:
     """The words in lines that fit, each with its left edge and its width; a long pair breaks before its arrow."""
-    widths = [max(0.36, _LETTER * min(_LONGEST, len(word.text)) + _PAD) for word in words]
+    widths = [max(0.36, _LETTER * min(_LONGEST, len(word.text)) + 0.14) for word in words]
     is_long = sum(widths) > _ROOM
     lines: list[list[tuple[float, float, ScoredWord]]] = []
     left = math.inf
@@ -145,20 +123,16 @@ def _bars(axes: Any, line: list[tuple[float, float, ScoredWord]], longest: int, 
     for side, name in ((-0.07, "summary"), (0.07, "source")):
         values = [min(longest, -getattr(word, name)) for _, _, word in line]
         axes.bar([x + side for x in middles], values, width=0.13, color=colors[name], zorder=2)
-    for left, width, word in line:
-        if word.is_answer and not word.is_mark:
-            axes.axvspan(left, left + width, color=colors["tint"], zorder=0)
-    step = grid_step(longest)
-    axes.set_ylim(0, longest)
-    axes.set_yticks(range(0, longest + 1, step))
-    axes.grid(axis="y", color=colors["line"], linewidth=0.6, zorder=1)
-    axes.axhline(0, color=colors["muted"], linewidth=0.8, zorder=3)
+    axes.set(xlim=(0, _ROOM), ylim=(0, longest), ylabel="nats", facecolor="none")
+    axes.set_yticks(range(0, longest + 1, grid_step(longest)))
     axes.set_xticks(middles, [textwrap.shorten(word.text, _LONGEST) or word.text[:_LONGEST] for _, _, word in line])
-    axes.tick_params(length=0, labelcolor=colors["muted"], labelsize=8)
-    axes.set_ylabel("nats", color=colors["muted"], fontsize=8, labelpad=3)
-    for label, (_, _, word) in zip(axes.get_xticklabels(), line, strict=True):
-        label.set(color=colors["muted" if word.is_mark else "ink"], fontsize=9)
+    axes.grid(axis="y", linewidth=0.6, zorder=1)
+    axes.tick_params(length=0, labelcolor=colors["muted"])
+    axes.spines[:].set_visible(False)
+    for label, (left, width, word) in zip(axes.get_xticklabels(), line, strict=True):
+        label.set_color(colors["muted" if word.is_mark else "ink"])
         if word.is_answer and not word.is_mark:
             label.set_weight("bold")
+            axes.axvspan(left, left + width, color=colors["tint"], zorder=0)
         if word.is_deciding:
             label.set_bbox({"facecolor": colors["mark"], "edgecolor": "none", "pad": 1.5})
