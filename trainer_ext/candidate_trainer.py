@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler, SequentialSampler
-from transformers import PreTrainedModel, Seq2SeqTrainer, TrainingArguments
+from transformers import Seq2SeqTrainer
 from transformers.trainer_pt_utils import find_batch_size
 from transformers.trainer_utils import has_length
 
 from trainer_ext.arguments import contrastive_options, make_objective
 from trainer_ext.checks import check_metrics, check_model
-from trainer_ext.collator import COLUMNS, Collator, contrastive_collator
+from trainer_ext.collator import COLUMNS, contrastive_collator
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, has_candidates
 from trainer_ext.evaluation import inputs_for
 from trainer_ext.losses import ContrastiveLoss, likelihoods
@@ -53,36 +54,13 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
     eval_dataset: Any
     processing_class: Any
 
-    def __init__(
-        self,
-        model: PreTrainedModel | nn.Module | None = None,
-        args: TrainingArguments | None = None,
-        data_collator: Collator | None = None,
-        train_dataset: Any = None,
-        eval_dataset: Any = None,
-        processing_class: Any = None,
-        model_init: Callable[..., PreTrainedModel] | None = None,
-        compute_loss_func: Callable[..., Tensor] | None = None,
-        *others: Any,
-        contrastive_loss: ContrastiveLoss | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            model,
-            args,
-            data_collator,
-            train_dataset,
-            eval_dataset,
-            processing_class,
-            model_init,
-            compute_loss_func,
-            *others,
-            **kwargs,
-        )
+    def __init__(self, *given: Any, contrastive_loss: ContrastiveLoss | None = None, **options: Any) -> None:
+        bound = inspect.signature(Seq2SeqTrainer.__init__).bind(self, *given, **options).arguments
+        super().__init__(*given, **options)
         self.contrastive_loss = contrastive_loss
         self._read_options()
-        self.data_collator = contrastive_collator(data_collator, self.model, processing_class)
-        self._has_candidates = has_candidates(train_dataset)
+        self.data_collator = contrastive_collator(bound.get("data_collator"), self.model, self.processing_class)
+        self._has_candidates = has_candidates(self.train_dataset)
         self._shares_encoder_states = False  # in attention, between the rows of one source
         self._own_loss_called = False  # whether compute_loss of this class ran, and not only a subclass's
         self._steps, self._evaluation = Monitor(self.args.device), Monitor(self.args.device)
@@ -146,8 +124,8 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         batches = list(islice(epoch_iterator, num_batches))
         if not batches or batches[0].get("labels") is None:
             return batches, None
-        counts = [Counts.of(batch["labels"], batch.get(CANDIDATE_LABELS)).stacked() for batch in batches]
-        total = torch.stack(counts).sum(0).to(device)  # (3,)
+        counts = [torch.stack(Counts.of(batch["labels"], batch.get(CANDIDATE_LABELS))) for batch in batches]
+        total = torch.stack(counts).float().sum(0).to(device)  # (3,)
         return batches, self._over_ranks(total)
 
     def compute_loss_context_manager(self) -> ExitStack[bool | None]:
@@ -182,7 +160,7 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         self._own_loss_called = True
         total = None  # counts of the optimiser step, from get_batch_samples
         if isinstance(num_items_in_batch, Tensor) and num_items_in_batch.shape == (3,):
-            total = Counts.unstacked(num_items_in_batch)
+            total = Counts(*num_items_in_batch)
         if CANDIDATE_LABELS in inputs:
             loss = self._contrastive_loss(model, inputs, total, self._steps)
             return (loss, {"loss": loss}) if return_outputs else loss

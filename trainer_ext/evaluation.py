@@ -14,6 +14,7 @@ from accelerate.utils import gather_object
 from quals import QualsScorer
 from quals.errors import DataError, OptionError
 from quals.results import mean_score
+from quals.rows import as_json
 
 from trainer_ext.dataset import IGNORED
 from trainer_ext.io.progress import inform
@@ -67,7 +68,8 @@ class SummaryQuality:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN is None."""
-        return {name: None if value != value else value for name, value in asdict(self).items()}
+        values: dict[str, Any] = as_json(asdict(self))
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SummaryQuality:
@@ -83,14 +85,12 @@ def measure_summaries(
 ) -> SummaryQuality:
     """QUALS, ROUGE and length of summaries."""
     results = scorer.score(sources, summaries)
-    overlap = rouge(summaries, references)
+    overlap: dict[str, Any] = dict(rouge(summaries, references))
     return SummaryQuality(
         documents=len(results),
         quals=mean_score([result.score for result in results]),
         coverage=sum(bool(result.pairs) for result in results) / len(results),
-        rouge1=overlap["rouge1"],
-        rouge2=overlap["rouge2"],
-        rougeL=overlap["rougeL"],
+        **overlap,
         length=sum(len(summary.split()) for summary in summaries) / len(summaries),
         signature=scorer.signature,
     )

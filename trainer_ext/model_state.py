@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from transformers import TrainingArguments, enable_full_determinism, set_seed, trainer_utils
+from transformers import TrainingArguments, enable_full_determinism, set_seed
 
 
 @contextmanager
@@ -44,15 +44,6 @@ def _in_autocast(model: Any) -> bool:
     while forward is not None and getattr(forward, "__func__", forward) is not own:
         forward = getattr(forward, "__wrapped__", None)
     return forward is not None
-
-
-def align_special_tokens(model: Any, processing_class: Any) -> None:
-    """Copy the tokenizer's special tokens into the model's configs, as ``Trainer.train`` does when it starts.
-
-    Candidates depend on these tokens, so a resumed run must see the same ones as an uninterrupted run.
-    """
-    if processing_class is not None and hasattr(model, "config"):
-        trainer_utils.align_special_tokens(model, processing_class)
 
 
 def seed_everything(args: TrainingArguments) -> None:

@@ -13,19 +13,16 @@ from trainer_ext.objective import Counts
 
 logger = logging.getLogger(__name__)
 
-_SUMS = (
-    "mle",
-    "contrastive",
-    "contrastive_units",
-    "positive_log_prob",
-    "positive_tokens",
-    "negative_log_prob",
-    "negative_tokens",
-    "margin",
-    "candidates",
-    "right",
-    "comparisons",
-)
+# Each metric is one sum over another.
+_RATIOS = {
+    "mle_loss": ("mle", "positive_tokens"),
+    "contrastive_loss": ("contrastive", "contrastive_units"),
+    "positive_log_likelihood": ("positive_log_prob", "positive_tokens"),
+    "negative_log_likelihood": ("negative_log_prob", "negative_tokens"),
+    "log_likelihood_margin": ("margin", "candidates"),
+    "ranking_accuracy": ("right", "comparisons"),
+}
+_SUMS = list(dict.fromkeys(name for ratio in _RATIOS.values() for name in ratio))
 
 
 class Monitor:
@@ -41,20 +38,20 @@ class Monitor:
         candidates = batch.present[:, 1:]  # (B, K)
         better, _ = batch.comparisons()  # (B, 1 + K, 1 + K)
         right = (means[:, :, None] > means[:, None, :]) & better
-        sums = [
-            mle,
-            contrastive,
-            counts.negative_tokens if per_token else counts.documents,
-            batch.log_probs[:, 0].sum(),
-            counts.positive_tokens,
-            batch.log_probs[:, 1:].sum(),
-            counts.negative_tokens,
-            (means[:, :1] - means[:, 1:]).masked_fill(~candidates, 0.0).sum(),
-            candidates.sum(),
-            right.sum(),
-            better.sum(),
-        ]
-        self._sums += torch.stack([value.float() for value in sums])  # (11,)
+        sums = {
+            "mle": mle,
+            "positive_tokens": counts.positive_tokens,
+            "contrastive": contrastive,
+            "contrastive_units": counts.negative_tokens if per_token else counts.documents,
+            "positive_log_prob": batch.log_probs[:, 0].sum(),
+            "negative_log_prob": batch.log_probs[:, 1:].sum(),
+            "negative_tokens": counts.negative_tokens,
+            "margin": (means[:, :1] - means[:, 1:]).masked_fill(~candidates, 0.0).sum(),
+            "candidates": candidates.sum(),
+            "right": right.sum(),
+            "comparisons": better.sum(),
+        }
+        self._sums += torch.stack([sums[name].float() for name in _SUMS])  # (11,)
 
     def metrics(self, reduce: Callable[[Tensor], Tensor] = lambda sums: sums) -> dict[str, float]:
         """Metrics since the last call.
@@ -73,15 +70,7 @@ class Monitor:
         """
         values = dict(zip(_SUMS, reduce(self._sums).tolist(), strict=True))
         self._sums = torch.zeros_like(self._sums)
-        ratios = {
-            "mle_loss": ("mle", "positive_tokens"),
-            "contrastive_loss": ("contrastive", "contrastive_units"),
-            "positive_log_likelihood": ("positive_log_prob", "positive_tokens"),
-            "negative_log_likelihood": ("negative_log_prob", "negative_tokens"),
-            "log_likelihood_margin": ("margin", "candidates"),
-            "ranking_accuracy": ("right", "comparisons"),
-        }
-        return {name: values[top] / values[below] for name, (top, below) in ratios.items() if values[below]}
+        return {name: values[top] / values[below] for name, (top, below) in _RATIOS.items() if values[below]}
 
 
 class CollapseWatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,8 +12,7 @@ from trainer_ext.dataset import IGNORED
 from trainer_ext.losses import ContrastiveLoss, Likelihoods
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """What the objective divides by: counts of one batch, or of all batches and ranks of an optimiser step.
 
     Attributes:
@@ -32,15 +32,6 @@ class Counts:
             return cls(positive, torch.zeros_like(positive), torch.zeros_like(positive))
         tokens = (candidate_labels != IGNORED).sum((1, 2))  # (B,)
         return cls(positive, tokens.sum(), (tokens > 0).sum())
-
-    def stacked(self) -> Tensor:
-        """``(3,)`` float32, for sums over batches and ranks."""
-        return torch.stack([self.positive_tokens, self.negative_tokens, self.documents]).float()
-
-    @classmethod
-    def unstacked(cls, counts: Tensor) -> Counts:
-        """The inverse of :meth:`stacked`."""
-        return cls(*counts.unbind())
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 from quals import QualsScorer
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments, trainer_utils
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from trainer_ext.arguments import make_sampling, make_selection
@@ -41,7 +41,7 @@ from trainer_ext.mining import (
 )
 from trainer_ext.mining.fingerprint import summarizer_fingerprint
 from trainer_ext.mle import train_by_likelihood
-from trainer_ext.model_state import align_special_tokens, forget_preparation, seed_everything, without_autocast
+from trainer_ext.model_state import forget_preparation, seed_everything, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.one_pass import base_model, shared_states
 
@@ -199,7 +199,9 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
             self.model = self.model_wrapped = self.call_model_init(trial)
             if self.place_model_on_device:
                 self._move_model_to_device(self.model, self.args.device)
-        align_special_tokens(self.model, self.processing_class)
+        if self.processing_class is not None and hasattr(self.model, "config"):
+            # Trainer's loop does this too; candidates depend on it, so a resumed run must see the same tokens.
+            trainer_utils.align_special_tokens(self.model, self.processing_class)
 
     def _rows_and_ranker(self, dataset: Any) -> tuple[Any, Ranker | None]:
         """The rows to train on and None, if they have candidates; else the rows to mine, and the ranker."""

@@ -14,8 +14,8 @@ from transformers import PreTrainedTokenizerBase
 
 from benchmarks.common.summarizers import load
 from benchmarks.paper.processes import pool_of, release_others, wait_for_others
+from trainer_ext.io.chunks import ALONE
 from trainer_ext.mining import SamplingSettings, Workers, mine
-from trainer_ext.mining.store import ALONE
 
 RANKERS = ("rouge", "quals")
 

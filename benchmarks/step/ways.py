@@ -84,7 +84,7 @@ def make_step(way: str, model: PreTrainedModel, batch: dict[str, Tensor]) -> Cal
     else:
         kind = ContrastiveSeq2SeqTrainer if way == "ours" else TwoPasses
         trainer = kind(model, ContrastiveSeq2SeqTrainingArguments(**common, label_smoothing_factor=0.0))
-        counts = Counts.of(batch["labels"], batch["candidate_labels"]).stacked()
+        counts = torch.stack(Counts.of(batch["labels"], batch["candidate_labels"])).float()
     trainer.create_optimizer()
     optimizer: Any = trainer.optimizer
 

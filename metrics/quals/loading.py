@@ -113,7 +113,8 @@ def load_checkpoint(
 
 
 @contextmanager
-def _without_reports() -> Iterator[None]:
+def without_reports() -> Iterator[None]:
+    """Inside, transformers logs errors only."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(max(verbosity, ERROR))
     try:
@@ -169,7 +170,7 @@ def _without_bars() -> Iterator[None]:
     calls every T5 with an output projection of its own a mistake. A download still shows its bars. Where the user has
     set HF_HUB_DISABLE_PROGRESS_BARS, to 0 or 1, that decides.
     """
-    with LOADING, _without_reports():
+    with LOADING, without_reports():
         if not logging.is_progress_bar_enabled() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:
             yield
             return
@@ -288,13 +289,13 @@ def _candidates(here: Path, package: str) -> Iterator[Path]:
 
 
 # Parts of a config that say how it was stored or run, not what it computes.
-_NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
+NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
 
 
 def model_fingerprint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
     """Hash of weights (as float16), config and tokenizer, 12 hexadecimal digits; the same wherever they lie."""
     digest = hashlib.sha256()
-    config = {name: value for name, value in model.config.to_diff_dict().items() if name not in _NOT_THE_MODEL}
+    config = {name: value for name, value in model.config.to_diff_dict().items() if name not in NOT_THE_MODEL}
     digest.update(json.dumps(config, sort_keys=True, default=str).encode())
     digest.update(json.dumps(_tokenizer_rules(tokenizer), sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):

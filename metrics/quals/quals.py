@@ -148,34 +148,10 @@ class Quals(SourceMetric):
         sources: list[str],
         explain: bool = False,
         token_log_probs: bool = False,
-        num_groups: int = 60,
-        diversity: float = 0.5,
-        max_pairs: int = 10,
-        min_tokens: int = 8,
-        max_tokens: int = 60,
-        long_sources: str = "windows",
-        max_source_tokens: int | None = None,
-        window_overlap: int | None = None,
-        weighting: str = "tokens",
-        batch_tokens: int | None = None,
-        device: str | None = None,
-        dtype: str = "float32",
         progress: bool | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
-        scorer = self._scorer(
-            device=device,
-            dtype=dtype,
-            num_groups=num_groups,
-            diversity=diversity,
-            max_pairs=max_pairs,
-            min_tokens=min_tokens,
-            max_tokens=max_tokens,
-            long_sources=long_sources,
-            max_source_tokens=max_source_tokens,
-            window_overlap=window_overlap,
-            weighting=weighting,
-            batch_tokens=batch_tokens,
-        )
+        scorer = self._scorer(**self._scorer_options(options))
 
         def explained(pair: ScoredPair) -> dict[str, Any]:
             return pair.to_dict(token_log_probs)

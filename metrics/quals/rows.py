@@ -130,7 +130,7 @@ def json_value(value: Any, column: str, number: int) -> Any:
         DataError: JSON has no form for it, or it is nested too deep; the message names the row and the column.
     """
     try:
-        return _json_value(value)
+        return as_json(value)
     except TypeError as error:
         raise DataError(
             f"Row {number}: column {column!r} holds {error}, which JSON has no form for; write parquet."
@@ -228,7 +228,12 @@ def _delimiter(file: TextIO, suffix: str) -> str:
     return ";" if len(header) == 1 and ";" in header[0] else ","  # Excel writes ; where a comma is the decimal sign
 
 
-def _json_value(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """A value as strict JSON has it, see :func:`json_value`.
+
+    Raises:
+        TypeError: JSON has no form for it.
+    """
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, (str, int)):
@@ -236,7 +241,7 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, (date, datetime, time)):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): _json_value(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_json_value(item) for item in value]
+        return [as_json(item) for item in value]
     raise TypeError(type(value).__name__)

@@ -85,7 +85,11 @@ class SourceMetric(evaluate.Metric, ABC):
         Raises:
             TypeError: there is no such option.
         """
-        bound = inspect.signature(self._compute).bind([], [], **options)
+        parameters = list(inspect.signature(self._compute).parameters.values())
+        if parameters[-1].kind is inspect.Parameter.VAR_KEYWORD:  # it takes whatever the scorer takes
+            scorers = inspect.signature(self._scorer_class).parameters
+            parameters[-1:] = [scorers[name] for name in scorers if name not in ("checkpoint", "revision", "chunk")]
+        bound = inspect.Signature(parameters).bind([], [], **options)
         bound.apply_defaults()
         left_out = ("predictions", "sources", *self._call_options)
         return {name: value for name, value in bound.arguments.items() if name not in left_out}

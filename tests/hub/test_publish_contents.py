@@ -10,7 +10,7 @@ from support.hub_server import FakeHub
 from support.publishing import REPO, publish, refusal
 from support.trained import CARD
 
-from trainer_ext.publishing import model_repository
+from trainer_ext.publishing.model import model_repository
 
 
 def test_where_a_model_was_loaded_from_is_not_published(summarizer: Path, hub: FakeHub) -> None:

@@ -13,7 +13,10 @@ from support.hub_server import FakeHub
 from support.publishing import REPO, publish, refusal
 from support.trained import CARD, PUBLISHED
 
-from trainer_ext.publishing import Hub, PublishError, Repository, model_repository
+from trainer_ext.publishing.failures import PublishError
+from trainer_ext.publishing.hub import Hub
+from trainer_ext.publishing.model import model_repository
+from trainer_ext.publishing.repository import Repository
 
 
 def test_a_dry_run_shows_all_and_asks_nobody(

@@ -87,79 +87,63 @@ def extend_card(path: Path, facts: ContrastiveFacts, dataset: str | Sequence[str
 
 
 def _section(facts: ContrastiveFacts) -> str:
-    parts = ["## Training for factual consistency\n", _training(facts), _measured(facts), _loading(facts)]
-    return "\n".join(part for part in parts if part) + "\n"
-
-
-def _training(facts: ContrastiveFacts) -> str:
-    objective = facts.objective
-    loss = objective.loss
+    objective, loss = facts.objective, facts.objective.loss
     names: list[str] = [option.name for option in fields(loss)] if is_dataclass(loss) else []
     settings = ", ".join(f"{name} {getattr(loss, name):g}" for name in names)
     described = f"{type(loss).__name__.lower()}{f' ({settings})' if settings else ''}"
-    lines = [
-        "Trained with `ContrastiveSeq2SeqTrainer`, towards target summaries and away from inaccurate candidates",
-        "([Nan et al. 2021](https://arxiv.org/abs/2105.04623)).",
-        "",
-        f"- Contrastive loss: {described}, weight {objective.weight:g}; weight of the targets' likelihood "
-        f"{objective.mle_weight:g}, label smoothing {objective.label_smoothing:g}.",
-    ]
-    if facts.mining is None:
-        lines.append("- Candidates: given with the training set.")
-    else:
-        lines.append(f"- Candidates: sampled from the model itself, ranked by {facts.mining.ranker}.")
+    candidates = "- Candidates: given with the training set."
+    if facts.mining is not None:
+        lines = [f"- Candidates: sampled from the model itself, ranked by {facts.mining.ranker}."]
         lines += [f"- {_readable(key)}: {_number(value)}" for key, value in facts.mining.to_dict().items()]
-    return "\n".join(lines) + "\n"
+        candidates = "\n".join(lines)
+    prefix = f"{facts.source_prefix!r} + " if facts.source_prefix else ""
+    return f"""\
+## Training for factual consistency
+
+Trained with `ContrastiveSeq2SeqTrainer`, towards target summaries and away from inaccurate candidates
+([Nan et al. 2021](https://arxiv.org/abs/2105.04623)).
+
+- Contrastive loss: {described}, weight {objective.weight:g}; weight of the targets' likelihood \
+{objective.mle_weight:g}, label smoothing {objective.label_smoothing:g}.
+{candidates}
+
+{_measured(facts.quality_before, facts.quality_after)}\
+```python
+from transformers import AutoTokenizer, {facts.model_class}
+
+folder = "path/to/this/folder"
+model = {facts.model_class}.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+inputs = tokenizer({prefix}text, truncation=True, return_tensors="pt")
+print(tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)[0])
+```
+
+"""
 
 
-def _measured(facts: ContrastiveFacts) -> str:
-    before, after = facts.quality_before, facts.quality_after
+def _measured(before: SummaryQuality | None, after: SummaryQuality | None) -> str:
     if before is None or after is None:
         return ""
-    rows = [
+    rows = "\n".join(
         f"| {label} | {getattr(before, key):.{digits}f} | {getattr(after, key):.{digits}f} |"
         for label, key, digits in _ROWS
-    ]
-    return "\n".join(
-        [
-            f"Measured on {after.documents} documents of the evaluation set, before and after contrastive training:",
-            "",
-            "| | before | after |",
-            "|---|---:|---:|",
-            *rows,
-            "",
-            f"QUALS scores: `{after.signature}`; compare only scores with the same signature.",
-            *_cut_sources(after),
-            "",
-        ]
     )
+    cut = ""
+    if after.longest_source is not None:
+        cut = (
+            f"Sources were read as the model reads them, {after.longest_source:,} tokens at most: in a longer "
+            "document,\nwhat a summary says of the rest counts as unsupported.\n"
+        )
+    return f"""\
+Measured on {after.documents} documents of the evaluation set, before and after contrastive training:
 
+| | before | after |
+|---|---:|---:|
+{rows}
 
-def _cut_sources(quality: SummaryQuality) -> list[str]:
-    if quality.longest_source is None:
-        return []
-    return [
-        f"Sources were read as the model reads them, {quality.longest_source:,} tokens at most: in a longer document,",
-        "what a summary says of the rest counts as unsupported.",
-    ]
-
-
-def _loading(facts: ContrastiveFacts) -> str:
-    return "\n".join(
-        [
-            "```python",
-            f"from transformers import AutoTokenizer, {facts.model_class}",
-            "",
-            'folder = "path/to/this/folder"',
-            f"model = {facts.model_class}.from_pretrained(folder)",
-            "tokenizer = AutoTokenizer.from_pretrained(folder)",
-            f"inputs = tokenizer({f'{facts.source_prefix!r} + ' if facts.source_prefix else ''}text, truncation=True, "
-            'return_tensors="pt")',
-            "print(tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)[0])",
-            "```",
-            "",
-        ]
-    )
+QUALS scores: `{after.signature}`; compare only scores with the same signature.
+{cut}
+"""
 
 
 def _readable(key: str) -> str:

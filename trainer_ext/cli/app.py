@@ -8,7 +8,6 @@ It is the page that the metric's Space shows. Only this machine can reach it, un
 from __future__ import annotations
 
 import argparse
-from importlib.util import find_spec
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from quals.errors import MissingExtraError
+    from quals.errors import require_extra
 
-    if find_spec("gradio") is None:
-        raise MissingExtraError('The page needs gradio, which is not installed: pip install ".[app]" in a clone.')
+    require_extra("app", "gradio")
     from quals.page import launch
     from starlette.middleware import Middleware
 

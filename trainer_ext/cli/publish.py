@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
-    from trainer_ext.publishing import Hub, Published, Repository
+    from trainer_ext.publishing.hub import Hub, Published
+    from trainer_ext.publishing.repository import Repository
 
 _UNKNOWN_COMMIT = "0" * 40  # as long as the commit that is known only after the QAGen is published
 
@@ -49,7 +50,6 @@ def _publish_metric(arguments: argparse.Namespace) -> None:
 
     from trainer_ext.publishing.hub import Hub
     from trainer_ext.publishing.metric import metric_folder, qagen_repository, space_repository
-    from trainer_ext.publishing.report import plan
 
     folder: Path = arguments.checkpoint or metric_folder() / EMBEDDED
     qagen_id: str = (
@@ -59,7 +59,7 @@ def _publish_metric(arguments: argparse.Namespace) -> None:
     space = space_repository(arguments.repo_id, qagen_id, _UNKNOWN_COMMIT)
     qagen = qagen_repository(qagen_id, folder)
     if arguments.dry_run:
-        say(f"{plan(qagen)}\n{plan(space)}\nnote: the Space names the commit of {qagen_id}, which is not known yet")
+        say(f"{qagen.plan()}\n{space.plan()}\nnote: the Space names the commit of {qagen_id}, which is not known yet")
         return
     hub = Hub()
     published = _publish(hub, qagen, arguments.private)
@@ -73,19 +73,16 @@ def _publish_model(arguments: argparse.Namespace) -> None:
     """Publish a trained summarizer: the files of the model and its card, and nothing else that lies in the folder."""
     from trainer_ext.publishing.hub import Hub
     from trainer_ext.publishing.model import model_repository
-    from trainer_ext.publishing.report import plan
 
     repository = model_repository(arguments.repo_id, arguments.folder)
     if arguments.dry_run:
-        say(plan(repository))
+        say(repository.plan())
         return
     _publish(Hub(), repository, arguments.private)
 
 
 def _publish(hub: Hub, repository: Repository, private: bool) -> Published:
-    from trainer_ext.publishing.report import outcome, plan
-
-    say(plan(repository))
+    say(repository.plan())
     published = hub.publish(repository, private or None)
-    say(outcome(repository, published))
+    say(published.outcome(repository))
     return published

@@ -9,22 +9,21 @@ Example: quals score summaries.jsonl --source-column document --output scored.js
 from __future__ import annotations
 
 import argparse
-import hashlib
 import math
 import statistics
-import sys
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
+from trainer_ext.io.hashing import hash_json
 from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
-    from quals import QualsResult, QualsScorer
+    from quals import QualsResult
 
-    from trainer_ext.io.partial_results import PartialResults
+    from trainer_ext.io.chunks import ChunkStore, WorkFolder
     from trainer_ext.io.tables import Rows
 
 _LOWEST = 3  # rows named in the table
@@ -57,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.io.progress import Progress
+    from trainer_ext.io.chunks import ALONE, WorkFolder, run_chunks
     from trainer_ext.io.tables import WRITABLE, check_output, check_rows, column_names, write_table
 
     output: Path | None = arguments.output
@@ -73,25 +72,25 @@ def run(arguments: argparse.Namespace) -> None:
     if taken:
         raise ValueError(f"The input has a column {taken[0]!r} already, which the output adds: rename it in the input.")
     scorer = make_scorer(arguments, _CHUNK)
-    partial = _partial(output, scorer, sources, summaries, [explain, arguments.token_log_probs]) if output else None
-    results = _finished(partial, arguments.resume, len(places)) if partial else []
-    rest = slice(len(results), None)
-    scored = scorer.iter_score(sources[rest], summaries[rest]) if len(results) < len(places) else iter(())
-    lines = len(places) > 1 and not sys.stderr.isatty()  # the scorer has a bar for terminals
-    with Progress("Scoring", "row", len(places), len(results), bar=False, lines=lines) as progress:
-        while chunk := list(islice(scored, scorer.chunk)):
-            finished = [_columns(result, explain, arguments.token_log_probs) for result in chunk]
-            results.extend(finished)
-            if partial:
-                partial.append(finished)
-            progress.add(len(finished))
-    if output and partial:
+    work = WorkFolder(output.with_name(output.name + ".partial") if output else None)
+    texts = hash_json(sources=list(sources), summaries=list(summaries))
+    made_from = {"signature": scorer.signature, "texts": texts, "columns": [explain, arguments.token_log_probs]}
+    store = _store(work, made_from, arguments.resume, len(places))
+
+    def score(number: int) -> list[dict[str, Any]]:
+        part = slice(number * _CHUNK, (number + 1) * _CHUNK)
+        scored = scorer.score(sources[part], summaries[part], progress=False)
+        return [_columns(result, explain, arguments.token_log_probs) for result in scored]
+
+    sizes = [min(_CHUNK, len(places) - first) for first in range(0, len(places), _CHUNK)]
+    results = list(chain.from_iterable(run_chunks(store, sizes, score, ALONE, "Scoring", unit="row")))
+    if output:
         added: dict[str, list[Any]] = {name: [None] * len(rows) for name in features}
         for place, result in zip(places, results, strict=True):
             for name in features:
                 added[name][place] = result[name]
         write_table(output, rows, added, features)
-        partial.remove()
+        work.remove_used()
     say(_table(results, places, len(rows), scorer.signature, output))
     if explain and not output:
         _print_pairs(results, places)
@@ -125,34 +124,28 @@ def _read(arguments: argparse.Namespace) -> tuple[Rows, list[int], list[str], li
     return [{"source": source, "summary": summary}], [0], [source], [summary]
 
 
-def _partial(
-    output: Path, scorer: QualsScorer, sources: Sequence[str], summaries: Sequence[str], form: list[bool]
-) -> PartialResults:
-    """The finished part of ``output``, under these settings, texts and columns."""
-    from trainer_ext.io.partial_results import PartialResults
-
-    digest = hashlib.sha256()
-    for text in (*sources, *summaries):
-        encoded = text.encode("utf-8")
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return PartialResults(output, {"signature": scorer.signature, "input": digest.hexdigest(), "form": form})
-
-
-def _finished(partial: PartialResults, resume: bool, total: int) -> list[dict[str, Any]]:
-    """The results that an earlier run finished.
+def _store(work: WorkFolder, made_from: dict[str, Any], resume: bool, total: int) -> ChunkStore:
+    """The store of what was made from just this.
 
     Raises:
-        ValueError: there are some without ``resume``, or they belong to another run.
+        ValueError: an earlier run finished some rows without ``resume``, or rows of other work.
     """
-    results = partial.load()
-    if results and not resume:
+    from trainer_ext.io.chunks import ALONE
+
+    before = {path.parent for path in work.path.glob("*/chunk-*.json")} if work.path else set()
+    store = work.open("scores", made_from, ALONE)
+    if before - {store.folder}:
         raise ValueError(
-            f"{partial.path} holds {len(results)} of {total} rows of an unfinished run: add --resume to continue it, "
-            "or delete the file to start anew."
+            f"{work.path} holds results of another run, with other texts, settings or columns: repeat that run with "
+            "--resume, give this one another --output, or delete the folder."
         )
-    if results:
-        print(f"continuing after {len(results)} of {total} rows", file=sys.stderr)
-    return results
+    kept = min(total, _CHUNK * len(list(store.folder.glob("chunk-*.json")))) if store.folder else 0
+    if kept and not resume:
+        raise ValueError(
+            f"{work.path} holds {kept} of {total} rows of an unfinished run: add --resume to continue it, or delete "
+            "the folder to start anew."
+        )
+    return store
 
 
 def _columns(result: QualsResult, explain: bool, token_log_probs: bool) -> dict[str, Any]:

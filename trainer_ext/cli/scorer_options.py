@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quals import QualsScorer
-
-_OPTIONS = (
-    "checkpoint",
-    "revision",
-    "device",
-    "dtype",
-    "batch_tokens",
-    "num_groups",
-    "diversity",
-    "max_pairs",
-    "min_tokens",
-    "max_tokens",
-    "long_sources",
-    "max_source_tokens",
-    "window_overlap",
-    "weighting",
-)
 
 
 def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +51,8 @@ def make_scorer(arguments: argparse.Namespace, chunk: int | None = None) -> Qual
     from quals import QualsScorer
 
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
-    return QualsScorer(**{name: getattr(arguments, name) for name in _OPTIONS}, chunk=chunk)
+    known = signature(QualsScorer).parameters
+    return QualsScorer(**{name: value for name, value in vars(arguments).items() if name in known}, chunk=chunk)
 
 
 def text_argument(value: str, option: str) -> str:

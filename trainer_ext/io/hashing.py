@@ -12,6 +12,11 @@ def hash_json(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=plain).encode()).hexdigest()
 
 
+def checksum(value: Any) -> str:
+    """64 hexadecimal digits over a plain JSON value, in which the order of names matters: to see what was altered."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
 def plain(value: Any) -> Any:
     """Sets in order, for JSON; what else JSON does not know, as its text."""
     return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from trainer_ext.io.atomic import replacing
+from trainer_ext.io.hashing import checksum
 
 
 class KeyedFile:
@@ -56,7 +56,7 @@ class KeyedFile:
             ValueError: the value holds NaN or infinity, which JSON cannot hold.
             OSError: the file could not be written; the old one is unchanged.
         """
-        contents = {"key": self.key, "value": value, "sha256": _checksum(self.key, value)}
+        contents = {"key": self.key, "value": value, "sha256": checksum([self.key, value])}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as file:
             file.write((json.dumps(contents, indent=2, allow_nan=False) + "\n").encode())
@@ -65,11 +65,7 @@ class KeyedFile:
         """What the file holds; None if it is missing or damaged."""
         try:
             contents = json.loads(self.path.read_bytes())
-            checked = contents["sha256"] == _checksum(contents["key"], contents["value"])
+            checked = contents["sha256"] == checksum([contents["key"], contents["value"]])
         except (FileNotFoundError, ValueError, RecursionError, KeyError, TypeError):
             return None
         return contents if checked else None
-
-
-def _checksum(key: Any, value: Any) -> str:
-    return hashlib.sha256(json.dumps([key, value]).encode()).hexdigest()

@@ -53,7 +53,7 @@ class Progress:
         done: units that were done before.
         calls: number of calls of :meth:`add` to come, each as long as another; None if they are as long as their units.
         bar: whether to show a bar; None shows one on a terminal.
-        lines: whether to log. Lines about what is left come once a minute, and only where there is no bar.
+        lines: whether to log, of more than one unit. Lines about what is left come once a minute, and only without bar.
 
     Example:
         >>> with Progress("Counting", "sheep", total=3, bar=False, lines=False) as progress:
@@ -76,7 +76,7 @@ class Progress:
         self.name, self.unit, self.total, self.done = name, unit, total, done
         # tqdm: None shows a bar on a terminal only.
         self._bar = tqdm(total=total, initial=done, desc=name, unit=unit, disable=None if bar is None else not bar)
-        self._lines, self._before, self._calls, self._called = lines, done, calls, 0
+        self._lines, self._before, self._calls, self._called = lines and total > 1, done, calls, 0
 
     def __enter__(self) -> Progress:
         self._start = self._said = time.monotonic()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -204,6 +203,8 @@ def _write_rows(
 def _write_parquet(file: BinaryIO, rows: Rows, added: Mapping[str, Sequence[Any]], features: Mapping[str, Any]) -> None:
     import datasets
 
+    from trainer_ext.io.progress import without_noise
+
     try:
         if not isinstance(rows, datasets.Dataset):
             rows = datasets.Dataset.from_dict({name: [row.get(name) for row in rows] for name in column_names(rows)})
@@ -211,22 +212,9 @@ def _write_parquet(file: BinaryIO, rows: Rows, added: Mapping[str, Sequence[Any]
         if added:
             extra = datasets.Dataset.from_dict(dict(added), features=datasets.Features(features))
             table = datasets.concatenate_datasets([table, extra], axis=1)
-        with _no_progress_bars():
+        with without_noise():
             table.to_parquet(file)
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:  # pyarrow's errors are such
         raise DataError(
             f"Parquet cannot hold what is in a column ({str(error).splitlines()[0]}); write JSON lines."
         ) from error
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    import datasets
-
-    were_off = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not were_off:
-            datasets.enable_progress_bars()

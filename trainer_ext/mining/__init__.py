@@ -13,6 +13,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from trainer_ext.io.chunks import ALONE, Workers, WorkFolder
 from trainer_ext.io.progress import inform
 from trainer_ext.mining.columns import CANDIDATES, require_dataset, with_columns
 from trainer_ext.mining.generation import generate_summaries, special_tokens
@@ -29,7 +30,6 @@ from trainer_ext.mining.rankers import resolve_ranker
 from trainer_ext.mining.sampling import PAPER, SamplingSettings, sample_candidates
 from trainer_ext.mining.scoring import score_candidates
 from trainer_ext.mining.selection import DEFAULT, Selection, effective_rule, select_candidates
-from trainer_ext.mining.store import ALONE, Workers, WorkFolder
 from trainer_ext.mining.summarizer import check_summarizer
 from trainer_ext.mining.summary import MiningSummary, summarize
 from trainer_ext.mining.texts import candidate_texts

@@ -12,13 +12,11 @@ import torch
 from datasets import Dataset
 from datasets.fingerprint import Hasher
 from datasets.utils._dill import Pickler
+from quals.loading import NOT_THE_MODEL
 
 from trainer_ext.io.hashing import hash_json, plain
 from trainer_ext.mining.columns import batches
 from trainer_ext.mining.generation import kept_generation_settings
-
-# Parts of a config that say how it was stored or run, not what it computes.
-_NOT_THE_MODEL = ("transformers_version", "dtype", "torch_dtype", "_name_or_path", "architectures", "use_cache")
 
 
 def summarizer_fingerprint(model: torch.nn.Module) -> str:
@@ -35,7 +33,7 @@ def summarizer_fingerprint(model: torch.nn.Module) -> str:
     adapters = getattr(model, "peft_config", None) or {}
     return hash_json(
         weights=digest.hexdigest(),
-        config={name: value for name, value in config.to_dict().items() if name not in _NOT_THE_MODEL},
+        config={name: value for name, value in config.to_dict().items() if name not in NOT_THE_MODEL},
         generation=kept_generation_settings(model),
         adapters={name: adapter.to_dict() for name, adapter in adapters.items()},
         active=str(getattr(model, "active_adapter", None)) if adapters else None,

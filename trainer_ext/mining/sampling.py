@@ -17,6 +17,7 @@ from quals.inputs import whole_number
 from transformers import GenerationConfig
 
 from trainer_ext.dataset import CANDIDATE_LABELS
+from trainer_ext.io.chunks import ALONE, Workers, WorkFolder, run_chunks
 from trainer_ext.io.progress import without_noise
 from trainer_ext.mining.columns import LABELS, is_number, label_ids, with_columns
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
@@ -30,7 +31,6 @@ from trainer_ext.mining.generation import (
     source_lengths,
     sources_at,
 )
-from trainer_ext.mining.store import ALONE, Workers, WorkFolder, run_chunks
 
 VERSION = 1  # of the computation: changes when samples do
 

@@ -10,10 +10,10 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from trainer_ext.dataset import CANDIDATE_SCORES, REFERENCE_SCORE
+from trainer_ext.io.chunks import ALONE, Workers, WorkFolder, run_chunks
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining.columns import with_columns
 from trainer_ext.mining.rankers import resolve_ranker
-from trainer_ext.mining.store import ALONE, Workers, WorkFolder, run_chunks
 from trainer_ext.mining.texts import candidate_texts, reference_texts, source_texts
 
 VERSION = 1  # of the computation: changes when scores do

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from datasets import Dataset
+from quals.rows import as_json
 
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES
 from trainer_ext.mining.columns import candidate_scores, reference_scores, values
@@ -51,10 +52,8 @@ class MiningSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN is None."""
-        return {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in asdict(self).items()
-        }
+        values: dict[str, Any] = as_json(asdict(self))
+        return values
 
     def table(self) -> list[tuple[str, str]]:
         """Names and values for people; what is not known is left out."""

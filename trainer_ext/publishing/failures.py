@@ -8,6 +8,7 @@ from json import JSONDecodeError
 
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
+from huggingface_hub.utils import logging
 
 _UNCHANGED = "What stood there before is unchanged."
 _UNKNOWN = "Whether the commit arrived is not known: it arrives whole or not at all."
@@ -18,6 +19,17 @@ _MALFORMED = (KeyError, TypeError, AttributeError, ValueError)  # huggingface_hu
 
 class PublishError(OSError):
     """Publishing stopped; the message says where, why, what it left behind and what to do."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within, huggingface_hub logs errors only: what matters of its warnings is told in our own words."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 @contextmanager
@@ -83,24 +95,21 @@ def _one_line(text: str) -> str:
 
 
 def _of_status(status: int, retry_after: str, namespace: str, endpoint: str) -> tuple[str, str]:
-    if status == 401:
-        return (
+    wait = f"{retry_after} seconds" if retry_after.isdigit() else "some minutes"
+    known = {
+        401: (
             "the Hub does not accept the token",
             f"Make one with write access at {endpoint}/settings/tokens and give it with `hf auth login`, or as "
             "HF_TOKEN, which comes first.",
-        )
-    if status == 403:
-        return (
+        ),
+        403: (
             f"the token may not do this in {namespace}",
             f"Take a token with write access to {namespace}, or name a repository in a namespace of your own.",
-        )
-    if status == 404:
-        return "there is no such repository, or the token may not see it", "Check its name and HF_ENDPOINT."
-    if status in (409, 412):
-        return "something else is changing it at the same time", f"Look at what changed there, then {_AGAIN}."
-    if status == 429:
-        wait = f"{retry_after} seconds" if retry_after.isdigit() else "some minutes"
-        return "the Hub got too many requests", f"Wait {wait}, then {_AGAIN}."
-    if status >= 500:
-        return "the Hub had an error of its own", f"Wait some minutes, then {_AGAIN}."
-    return "the Hub refused", f"Correct what it names, then {_AGAIN}."
+        ),
+        404: ("there is no such repository, or the token may not see it", "Check its name and HF_ENDPOINT."),
+        409: ("something else is changing it at the same time", f"Look at what changed there, then {_AGAIN}."),
+        429: ("the Hub got too many requests", f"Wait {wait}, then {_AGAIN}."),
+        500: ("the Hub had an error of its own", f"Wait some minutes, then {_AGAIN}."),
+    }
+    refused = ("the Hub refused", f"Correct what it names, then {_AGAIN}.")
+    return known.get({412: 409}.get(status, min(status, 500)), refused)

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 from quals.errors import DataError, OptionError
 
-from trainer_ext.publishing.failures import explained
-from trainer_ext.publishing.quiet import quiet
+from trainer_ext.publishing.failures import explained, quiet
 from trainer_ext.publishing.repository import Repository
 
 _MADE_BY_THE_HUB = (".gitattributes",)
@@ -38,6 +36,14 @@ class Published:
     before: str
     removed: tuple[str, ...]
     private: bool
+
+    def outcome(self, repository: Repository) -> str:
+        """What became of it in words, with the commit to go back to."""
+        if self.commit == self.before:
+            return f"{repository}: nothing has changed, it stays at {self.commit}: {self.url}"
+        lines = [f"{repository}: published as {self.commit}, before {self.before}: {self.url}"]
+        lines += [f"removed: {', '.join(self.removed)}"] if self.removed else []
+        return "\n".join([*lines, f"changes: {self.url}/commit/{self.commit}"])
 
 
 class Hub:
@@ -79,7 +85,7 @@ class Hub:
             PublishError: the Hub could not be reached or refused; the old version is whole.
         """
         info, there = self._state(repository, private)
-        url = f"{self._api.endpoint}/{'spaces/' if repository.kind == 'space' else ''}{repository.repo_id}"
+        url = f"{self._api.endpoint}/{repository.page}"
         if private and not info.private:
             raise DataError(
                 f"{repository} is there already and public: --private makes new repositories private only. Change it "
@@ -98,41 +104,16 @@ class Hub:
 
     def _state(self, repository: Repository, private: bool | None) -> tuple[Any, list[str]]:
         """What the Hub knows of the repository, which is made if it is not there, and the files in it."""
-        # It is looked for first, because not every token that may write may create.
-        info = self._found(repository) or self._created(repository, private)
+        kind = repository.kind
+        sdk = "gradio" if kind == "space" else None
+        with self._trying(f"Creating {repository}", repository.namespace):
+            # exist_ok also lets tokens pass that may write to the repository and not create one.
+            self._api.create_repo(repository.repo_id, repo_type=kind, private=private, space_sdk=sdk, exist_ok=True)
         with self._trying(f"Looking up {repository}", repository.namespace):
+            info: Any = self._api.repo_info(repository.repo_id, repo_type=kind)
             if not re.fullmatch("[0-9a-f]{40}", info.sha):
                 raise ValueError(f"its commit is {info.sha!r}")
             return info, [entry.rfilename for entry in info.siblings]
-
-    def _found(self, repository: Repository) -> Any:
-        """What the Hub knows of the repository; None if it is not there."""
-        with self._trying(f"Looking up {repository}", repository.namespace):
-            try:
-                return self._api.repo_info(repository.repo_id, repo_type=repository.kind)
-            except HfHubHTTPError as error:
-                # The Hub may say 401 of what is not there.
-                if isinstance(error, RepositoryNotFoundError) or error.response.status_code == 404:
-                    return None
-                raise
-
-    def _created(self, repository: Repository, private: bool | None) -> Any:
-        with self._trying(f"Creating {repository}", repository.namespace):
-            try:
-                self._api.create_repo(
-                    repository.repo_id,
-                    repo_type=repository.kind,
-                    private=private,
-                    space_sdk="gradio" if repository.kind == "space" else None,
-                )
-            except HfHubHTTPError as error:
-                # 409: somebody created it meanwhile, or the Hub is busy; the next look tells.
-                found = self._found(repository) if error.response.status_code == 409 else None
-                if found is None:
-                    raise
-                return found
-        with self._trying(f"Looking up {repository}", repository.namespace):
-            return self._api.repo_info(repository.repo_id, repo_type=repository.kind)
 
     def _commit(self, repository: Repository, parent: str, removed: tuple[str, ...], gitignore: bool) -> str:
         repo_id, kind, files = repository.repo_id, repository.kind, repository.files

@@ -51,13 +51,12 @@ def qagen_repository(repo_id: str, folder: Path) -> Repository:
     return repository
 
 
-def space_repository(repo_id: str, qagen_repo_id: str, commit: str, folder: Path | None = None) -> Repository:
+def space_repository(repo_id: str, qagen_repo_id: str, commit: str) -> Repository:
     """The Space of the metric.
 
     Args:
         repo_id: its name, which must end in the name of the metric's file.
         qagen_repo_id, commit: the QAGen that it loads.
-        folder: the metric's code; None is that of the installed package.
 
     Raises:
         DataError: there is no card, which only a clone of the repository has, or the name cannot be one.
@@ -68,7 +67,7 @@ def space_repository(repo_id: str, qagen_repo_id: str, commit: str, folder: Path
             f"--repo-id is {repo_id!r}: evaluate.load looks there for a file of the Space's name, and the metric's is "
             f"{_MODULE}.py. Name it {repo_id.split('/')[0]}/{_MODULE}."
         )
-    folder = metric_folder() if folder is None else folder
+    folder = metric_folder()
     card = folder.parents[1] / _CARD
     if not card.is_file():
         raise DataError(f"There is no {card}, the Space's card: publish from a clone, after pip install -e . in it.")

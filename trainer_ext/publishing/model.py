@@ -13,8 +13,8 @@ from huggingface_hub import ModelCard
 from quals.errors import DataError
 from safetensors import SafetensorError, safe_open
 
+from trainer_ext.publishing.failures import quiet
 from trainer_ext.publishing.private import check_base_model
-from trainer_ext.publishing.quiet import quiet
 from trainer_ext.publishing.reload import check_reload
 from trainer_ext.publishing.repository import Repository, checked_repo_id
 from trainer_ext.publishing.selection import CARD, select_files

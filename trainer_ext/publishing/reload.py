@@ -23,23 +23,20 @@ def check_reload(folder: Path, architecture: str | None) -> None:
         CheckpointError: weights are missing, or transformers cannot load the folder.
     """
     import transformers
+    from quals.loading import without_reports
 
-    from trainer_ext.publishing.quiet import quiet
+    from trainer_ext.publishing.failures import quiet
 
     model_class = getattr(transformers, architecture or "", None)
     if model_class is None or find_spec("accelerate") is None:
         return
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
     try:
-        with quiet():
+        with quiet(), without_reports():
             _, info = model_class.from_pretrained(
                 folder, device_map="meta", use_safetensors=True, output_loading_info=True, trust_remote_code=False
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{folder} cannot be loaded ({error}): save the model again.") from error
-    finally:
-        transformers.logging.set_verbosity(verbosity)
     if missing := sorted(info["missing_keys"]):
         raise CheckpointError(
             f"{folder} lacks {', '.join(missing[:3])}, which would be drawn at random wherever the model is loaded. "

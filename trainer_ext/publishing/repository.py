@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from huggingface_hub import constants
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from quals.errors import OptionError
 
@@ -50,8 +51,21 @@ class Repository:
     def namespace(self) -> str:
         return self.repo_id.split("/")[0]
 
+    @property
+    def page(self) -> str:
+        """Its address on the Hub, without the Hub's own."""
+        return f"spaces/{self.repo_id}" if self.kind == "space" else self.repo_id
+
     def __str__(self) -> str:
         return f"{self.kind} {self.repo_id}"
+
+    def plan(self) -> str:
+        """Where it goes, every file with its size, what is left out and why, and what the publisher should know."""
+        lines = [f"{self} ({constants.ENDPOINT}/{self.page})"]
+        lines += [f"{readable_size(file.size):>12}  {file.path}" for file in self.files]
+        lines += [f"{readable_size(sum(file.size for file in self.files)):>12}  in {len(self.files)} files"]
+        lines += [f"left out: {path} ({reason})" for path, reason in self.left_out]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
 def checked_repo_id(repo_id: str, option: str) -> str:

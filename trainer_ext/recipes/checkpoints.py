@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
-from trainer_ext.io.atomic import replacing
+from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.recipes.recipe import Recipe
 
 _NOTE = "recipe.json"
@@ -60,42 +60,28 @@ def prepare_checkpoints(recipe: Recipe, data: Sequence[Any]) -> str | None:
         OptionError: the checkpoints are of another recipe, or of other data under the same name.
     """
     folder = checkpoints_folder(recipe)
-    # A note of an earlier version lacks the options that came later, so options that are not given are left out.
-    settings = {name: value for name, value in _given(asdict(recipe)).items() if name not in _AFTER_TRAINING}
+    # An earlier version's note lacks the options that came later, so options that are not given are left out.
+    given = {name: value for name, value in asdict(recipe).items() if value is not None}
+    settings = {name: value for name, value in given.items() if name not in _AFTER_TRAINING}
     settings["data"] = hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()
-    settings = json.loads(json.dumps(settings))
-    note = folder / _NOTE
+    note = KeyedFile(folder / _NOTE, settings)
     if not recipe.resume:
-        note.unlink(missing_ok=True)
+        note.path.unlink(missing_ok=True)
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     last = last_whole_checkpoint(folder)
-    if last is not None and _noted(note) != settings:
+    if last is not None and note.read() is None:
         raise OptionError(
             f"{folder} holds checkpoints of another recipe: give the same options and data, another --output-dir, "
             "or --no-resume to begin anew."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(note) as file:
-        file.write((json.dumps(settings, indent=2) + "\n").encode())
+    note.write("The checkpoints beside this file are of this key.")
     return last
 
 
 def checkpoints_folder(recipe: Recipe) -> Path:
     """Where a training keeps its checkpoints, and what it makes of its data."""
     return Path(recipe.output_dir) / "checkpoints"
-
-
-def _noted(note: Path) -> dict[str, Any] | None:
-    """The settings that a folder's checkpoints are of; None where that is not known."""
-    try:
-        return _given(json.loads(note.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, RecursionError, AttributeError):  # missing, damaged, or not an object
-        return None
-
-
-def _given(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value is not None}
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:

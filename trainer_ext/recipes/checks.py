@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
-from quals.errors import DataError, MissingExtraError, OptionError
+from quals.errors import DataError, OptionError, require_extra
 
 from trainer_ext.recipes.recipe import Recipe
 
@@ -18,8 +17,7 @@ def check_recipe(recipe: Recipe) -> None:
         DataError: the validation or the test file shares rows with what is trained on.
         OptionError: the output folder is a file.
     """
-    if find_spec("accelerate") is None:
-        raise MissingExtraError('Training needs accelerate, which is not installed: pip install ".[train]" in a clone.')
+    require_extra("train", "accelerate")
     for name, use in ((recipe.validation_file, "validate"), (getattr(recipe, "test_file", None), "test")):
         if name is not None and any(_share_rows(name, trained) for trained in recipe.train_files):
             raise DataError(f"{name} would both train and {use}: give another file for one of them.")

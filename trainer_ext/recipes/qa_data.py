@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from quals.errors import DataError
 from quals.inputs import check_characters
-
-_FORMS = "Give SQuAD JSON or JSON lines."
+from quals.rows import read_rows
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Passage:
 def read_passages(name: str, split: str = "train", unanswerable: bool = False) -> list[Passage]:
     """Read question-answer data from a local file, or from a data set that the ``datasets`` library knows.
 
-    A file is SQuAD's nested JSON, or JSON lines. A row holds ``context`` and either ``qas`` (a list of ``question``
-    with ``answers``) or ``question`` with ``answers`` or ``answer``. Answers may be strings, objects with ``text`` and
-    ``answer_start``, or SQuAD's ``{"text": [...], "answer_start": [...]}``. Rows that share a context become one
-    passage. ``title`` (or ``story``) marks neighbours of one article.
+    A file is SQuAD's nested JSON, or rows (:func:`quals.rows.read_rows`), such as JSON lines. A row holds ``context``
+    and either ``qas`` (a list of ``question`` with ``answers``) or ``question`` with ``answers`` or ``answer``. Answers
+    may be strings, objects with ``text`` and ``answer_start``, or SQuAD's ``{"text": [...], "answer_start": [...]}``.
+    Rows that share a context become one passage. ``title`` (or ``story``) marks neighbours of one article.
 
     Args:
         name: a path, or the name of a data set; ``?FIELD=VALUE&FIELD=VALUE`` behind it keeps the rows whose fields
@@ -93,36 +93,18 @@ def _parsed(name: str) -> tuple[str, dict[str, str]]:
     return source, {field: value for field, _, value in parts}
 
 
-def _file_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _file_rows(path: Path) -> list[dict[str, Any]]:
+    articles = None
+    with suppress(ValueError, RecursionError, TypeError, LookupError):  # rows, and not SQuAD's nested form
+        articles = json.loads(path.read_text(encoding="utf-8"))["data"]
+    if articles is None:
+        return read_rows(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from error
-    try:
-        whole = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        whole = None
-    if isinstance(whole, dict) and "data" in whole:  # SQuAD's nested form
-        try:
-            rows = [
-                {"title": article.get("title", ""), **paragraph}
-                for article in whole["data"]
-                for paragraph in article["paragraphs"]
-            ]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path} has 'data' as SQuAD does, but not articles with 'paragraphs'. {_FORMS}") from error
-        yield from rows
-        return
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would split inside JSON strings
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{path}, line {number} is not JSON ({error}). {_FORMS}") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number} is not a JSON object. {_FORMS}")
-        yield row
+        return [{"title": article.get("title", ""), **part} for article in articles for part in article["paragraphs"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} has 'data' as SQuAD does, but not articles with 'paragraphs'. Give SQuAD JSON or JSON lines."
+        ) from error
 
 
 def _dataset_rows(name: str, split: str) -> Iterable[dict[str, Any]]:

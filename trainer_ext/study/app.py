@@ -42,7 +42,7 @@ def make_app(study: Study, hostnames: Collection[str] = ()) -> ASGIApp:
 
     Args:
         study: the study to serve; it stays open.
-        hostnames: see :class:`~trainer_ext.study.guard.Guard`.
+        hostnames: see :class:`~trainer_ext.study.guard.HostNames`.
     """
     routes = [Route(path, _asset(name)) for path, name in _ASSETS.items()]
     routes += [
@@ -55,7 +55,7 @@ def make_app(study: Study, hostnames: Collection[str] = ()) -> ASGIApp:
     app.router.redirect_slashes = False
     app.state.study = study
     # Around the whole application: as its middleware it would stand within the one that answers a defect of ours.
-    return Guard(app, hostnames)
+    return Guard(app, hostnames, "quals study serve --hostname")
 
 
 def _asset(name: str) -> Any:

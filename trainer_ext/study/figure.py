@@ -14,8 +14,6 @@ from trainer_ext.study.report import Report, Result, attention_notes, chance, wi
 
 FIGURE_SUFFIXES = (".png", ".svg")
 
-_WIDTH, _ROW, _HEAD = 8.0, 0.8, 0.75  # inches
-_NOTE = 0.2  # height of a line of notes
 _NARROW = 0.06  # a part below this share has no room for its number
 _LONGEST_NAME = 24  # characters of one system's name
 _INK, _MUTED, _NEUTRAL = "#1b1f24", "#626a73", "#dfe3e8"
@@ -35,19 +33,15 @@ def write_figure(report: Report, path: Path) -> None:
     kind = path.suffix.lower().removeprefix(".")
     settings: Any = {"svg.hashsalt": "quals", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
     notes = _notes(report)
-    rows = _ROW * len(report.results)
-    foot = _NOTE * (len(notes) + 3.5)
-    height = _HEAD + rows + foot
+    height = 0.8 * len(report.results) + 0.2 * len(notes) + 1.6  # inches
     with matplotlib.rc_context(settings), replacing(path) as file:
-        figure = Figure(figsize=(_WIDTH, height), facecolor="white")
+        figure = Figure((8, height), facecolor="white", layout="constrained")
         shares, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-        figure.subplots_adjust(left=0.21, right=0.97, top=1 - _HEAD / height, bottom=foot / height, wspace=0.1)
         for row, result in enumerate(report.results):
             _shares(shares, row, result)
             _difference(differences, row, report, result)
-        _describe(figure, shares, differences, report, height)
-        for number, note in enumerate(notes):
-            figure.text(0.02, (foot - 0.6 - _NOTE * number) / height, note, fontsize=8.5, color=_MUTED, va="top")
+        _describe(figure, shares, differences, report)
+        figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8.5, color=_MUTED)
         figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
 
 
@@ -82,19 +76,19 @@ def _difference(axes: Any, row: int, report: Report, result: Result) -> None:
     axes.text(0, row - 0.28, f"{said}, {chance(result)}", ha="center", va="center", color=_INK, backgroundcolor="white")
 
 
-def _describe(figure: Any, shares: Any, differences: Any, report: Report, height: float) -> None:
+def _describe(figure: Any, shares: Any, differences: Any, report: Report) -> None:
     """Title, legend and axes."""
     from matplotlib.patches import Patch
 
     first, second = (_short(name) for name in report.systems)
-    figure.text(0.02, 1 - 0.25 / height, f"{first} against {second}", fontsize=12, weight="bold", color=_INK)
     words = ((BLUE, f"{first} better"), (_NEUTRAL, "equal"), (ORANGE, f"{second} better"))
     handles = [Patch(color=color, label=word) for color, word in words]
-    figure.legend(handles=handles, ncols=3, loc="upper left", bbox_to_anchor=(0.01, 1 - 0.38 / height), frameon=False)
-    shares.set(xlim=(0, 1), xlabel="documents", yticks=range(len(report.results)))
-    shares.set_yticklabels([textwrap.fill(result.name, 16) for result in report.results])
-    shares.set_ylim(len(report.results) - 0.5, -0.5)
-    shares.set_xticks([])
+    title: Any = {"title": f"{first} against {second}", "title_fontproperties": {"size": 12, "weight": "bold"}}
+    figure.legend(handles=handles, ncols=3, loc="outside upper left", frameon=False, alignment="left", **title)
+    names = [textwrap.fill(result.name, 16) for result in report.results]
+    shares.set(xlim=(0, 1), xlabel="documents", xticks=[])
+    shares.set_yticks(range(len(names)), names)
+    shares.set_ylim(len(names) - 0.5, -0.5)
     differences.set(
         xlim=(-1.1, 1.1), xlabel="share better less share worse, 95% interval", xticks=[-1, -0.5, 0, 0.5, 1]
     )

@@ -25,50 +25,8 @@ _HEADERS = {
 }
 
 
-class Guard:
-    """Refuse requests for another host's name or from another site's page, and add the security headers.
-
-    Args:
-        app: what answers the others.
-        hostnames: names by which the server may be called, besides localhost and every numeric address.
-    """
-
-    def __init__(self, app: ASGIApp, hostnames: Collection[str]) -> None:
-        self._app = app
-        self._hostnames = hostnames
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
-            await send(message)
-
-        problem = self._problem(Headers(scope=scope))
-        if problem is None:
-            await self._app(scope, receive, send_with_headers)
-        else:
-            status, text = problem
-            await JSONResponse({"error": text}, status)(scope, receive, send_with_headers)
-
-    def _problem(self, headers: Headers) -> tuple[int, str] | None:
-        """Status and reason of a refusal."""
-        host = headers.get("host", "")
-        if not is_own_host(host, self._hostnames):
-            return 421, "This server does not answer to that host name; `quals study serve --hostname` allows one."
-        origin = headers.get("origin")
-        if origin is not None and _netloc(origin) != host.lower():
-            return 403, "This request comes from a page of another site."
-        if headers.get("sec-fetch-site", "none") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
-            return 403, "This request comes from a page of another site."
-        return None
-
-
 class HostNames:
-    """Refuse requests for another host's name, for a server that needs no more of a guard.
+    """Refuse requests for another host's name.
 
     Args:
         app: what answers the others.
@@ -80,11 +38,37 @@ class HostNames:
         self._app, self._hostnames, self._option = app, hostnames, option
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not is_own_host(Headers(scope=scope).get("host", ""), self._hostnames):
-            text = f"This server does not answer to that host name; `{self._option}` allows one."
-            await JSONResponse({"error": text}, 421)(scope, receive, send)
-        else:
+        problem = self._problem(Headers(scope=scope)) if scope["type"] == "http" else None
+        if problem is None:
             await self._app(scope, receive, send)
+        else:
+            status, text = problem
+            await JSONResponse({"error": text}, status)(scope, receive, send)
+
+    def _problem(self, headers: Headers) -> tuple[int, str] | None:
+        """Status and reason of a refusal."""
+        if is_own_host(headers.get("host", ""), self._hostnames):
+            return None
+        return 421, f"This server does not answer to that host name; `{self._option}` allows one."
+
+
+class Guard(HostNames):
+    """Refuse requests for another host's name or from another site's page, and add the security headers."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await super().__call__(scope, receive, send_with_headers)
+
+    def _problem(self, headers: Headers) -> tuple[int, str] | None:
+        origin = headers.get("origin")
+        is_foreign = origin is not None and _netloc(origin) != headers.get("host", "").lower()
+        crosses = headers.get("sec-fetch-site", "none") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
+        foreign = (403, "This request comes from a page of another site.") if is_foreign or crosses else None
+        return super()._problem(headers) or foreign
 
 
 def is_own_host(host: str, hostnames: Collection[str]) -> bool:

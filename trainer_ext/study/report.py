@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from quals.rows import as_json
 
 from trainer_ext.study import ATTRIBUTES
 from trainer_ext.study.judgements import Judgement, Rater, read_judgements, read_raters
@@ -108,7 +109,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: numbers that are undefined are None."""
-        values: dict[str, Any] = _defined(asdict(self))
+        values: dict[str, Any] = as_json(asdict(self))
         return values
 
 
@@ -229,17 +230,12 @@ def _tally(counts: Counts, draws: Counts | None) -> Tally:
     share = shares(counts)
     drawn: Floats = shares(counts[draws]) if draws is not None else np.full((0, 3), math.nan)  # (resamples, 3)
     sums = counts.sum(axis=0)
+    named: dict[str, Any] = {}
+    for name, at in {"better": BETTER, "equal": EQUAL, "worse": WORSE}.items():
+        named |= {name: int(sums[at]), f"{name}_share": float(share[at]), f"{name}_interval": interval(drawn[:, at])}
     return Tally(
+        **named,
         total=int(sums.sum()),
-        better=int(sums[BETTER]),
-        equal=int(sums[EQUAL]),
-        worse=int(sums[WORSE]),
-        better_share=float(share[BETTER]),
-        equal_share=float(share[EQUAL]),
-        worse_share=float(share[WORSE]),
-        better_interval=interval(drawn[:, BETTER]),
-        equal_interval=interval(drawn[:, EQUAL]),
-        worse_interval=interval(drawn[:, WORSE]),
         difference=float(share[BETTER] - share[WORSE]),
         difference_interval=interval(drawn[:, BETTER] - drawn[:, WORSE]),
     )
@@ -323,13 +319,3 @@ def _number(value: float, form: str) -> str:
 def _cell(text: str) -> str:
     """A name in a table: one line without mark-up."""
     return "".join(f"\\{letter}" if letter in "\\|*_`<>[]&" else letter for letter in " ".join(text.split()))
-
-
-def _defined(values: Any) -> Any:
-    if isinstance(values, float):
-        return values if math.isfinite(values) else None
-    if isinstance(values, dict):
-        return {name: _defined(value) for name, value in values.items()}
-    if isinstance(values, (list, tuple)):
-        return [_defined(value) for value in values]
-    return values

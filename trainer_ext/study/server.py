@@ -65,7 +65,7 @@ def serve(
         study: the study to serve.
         host: the address to listen on.
         port: the port to listen on; 0 is any free one.
-        hostnames: see :class:`~trainer_ext.study.guard.Guard`.
+        hostnames: see :class:`~trainer_ext.study.guard.HostNames`.
         ready: called with the address for browsers as soon as connections are taken.
         patience: seconds to wait for the head of a request.
 

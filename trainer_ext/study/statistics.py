@@ -71,10 +71,10 @@ def alpha(counts: Counts) -> float:
     return float(krippendorff.alpha(value_counts=pairable, level_of_measurement="ordinal"))
 
 
-def interval(values: Floats, level: float = 0.95) -> Interval:
-    """Percentile interval of the bootstrapped values that are not NaN; NaNs if all are."""
+def interval(values: Floats) -> Interval:
+    """95% percentile interval of the bootstrapped values that are not NaN; NaNs if all are."""
     known = values[~np.isnan(values)]
     if not len(known):
         return math.nan, math.nan
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)

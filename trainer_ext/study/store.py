@@ -129,7 +129,8 @@ class Study:
             for setting in _SETTINGS:
                 self._writer.execute(f"PRAGMA {setting}")
             self._reader.execute("PRAGMA query_only = ON")
-            [(problem,)] = self._reader.execute("PRAGMA quick_check(1)").fetchall()
+            self._reader.row_factory = sqlite3.Row
+            [[problem]] = self._reader.execute("PRAGMA quick_check(1)").fetchall()
             if problem != "ok":
                 raise sqlite3.DatabaseError(" ".join(problem.split()))
         except (ValueError, sqlite3.Error) as error:
@@ -258,9 +259,7 @@ class Study:
             self._writer.execute(statement, values)
 
     def _fetch(self, statement: str, *values: str | int) -> list[Mapping[str, Any]]:
-        cursor = self._reader.execute(statement, values)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        return [dict(row) for row in self._reader.execute(statement, values)]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -155,7 +155,7 @@ def broken_off(arguments: list[str], chunks: int) -> None:
     """Run the command until so many chunks are on disk, and end its process there."""
     code = (
         "import os, sys\n"
-        "from trainer_ext.mining.store import ChunkStore\n"
+        "from trainer_ext.io.chunks import ChunkStore\n"
         "whole, left = ChunkStore.write, [int(sys.argv.pop(1))]\n"
         "def write(*arguments):\n"
         "    whole(*arguments)\n"

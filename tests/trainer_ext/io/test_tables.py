@@ -17,7 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from trainer_ext.io.atomic import replacing
-from trainer_ext.io.partial_results import PartialResults
+from trainer_ext.io.chunks import ChunkStore
 from trainer_ext.io.tables import check_output, read_table, rows_with_texts, text_column, write_table
 
 STRANGE = ["2020-01-01", 'a "quoted", text\nin two lines', "NA", "", "\u2028 emoji \U0001f94a \u05e9\u05dc\u05d5\u05dd"]
@@ -217,59 +217,12 @@ def test_a_full_disk_changes_nothing(small_disk: Path, suffix: str) -> None:
     assert list(small_disk.iterdir()) == [target]
 
 
-def test_partial_results_drop_a_torn_chunk_and_go_on(tmp_path: Path) -> None:
-    output = tmp_path / "out.jsonl"
-    first = PartialResults(output, {"a": 1})
-    assert first.load() == []
-    first.append([{"n": 0}, {"n": 1}])
-    first.append([{"n": 2}])
-    whole = first.path.read_bytes()
-    for size in range(len(whole)):
-        first.path.write_bytes(whole[:size])
-        again = PartialResults(output, {"a": 1})
-        results = again.load()
-        assert results in ([], [{"n": 0}, {"n": 1}])
-        again.append([{"n": n} for n in range(len(results), 3)])
-        assert PartialResults(output, {"a": 1}).load() == [{"n": 0}, {"n": 1}, {"n": 2}]
-
-
-def test_partial_results_of_another_key_are_neither_used_nor_lost(tmp_path: Path) -> None:
-    results = PartialResults(tmp_path / "out.jsonl", {"a": 1})
-    results.append([{"n": 0}])
-    with pytest.raises(ValueError, match="another run"):
-        PartialResults(tmp_path / "out.jsonl", {"a": 2}).load()
-    assert results.load() == [{"n": 0}]
-
-
-def test_partial_results_are_not_doubled_by_a_second_writer(tmp_path: Path) -> None:
-    one, two = (PartialResults(tmp_path / "out.jsonl", {}) for _ in range(2))
-    one.append([{"n": 0}])
-    two.append([{"n": 0}])
-    assert PartialResults(tmp_path / "out.jsonl", {}).load() == [{"n": 0}]
-
-
 def test_a_full_disk_keeps_the_finished_chunks(small_disk: Path) -> None:
-    partial = PartialResults(small_disk / "out.jsonl", {})
-    partial.append([{"n": 0}])
-    with pytest.raises(OSError, match="1 finished rows are kept in it: make room, then start again with --resume"):
-        partial.append([{"text": os.urandom(500).hex()} for _ in range(200)])
-    assert PartialResults(small_disk / "out.jsonl", {}).load() == [{"n": 0}]
-
-
-def test_partial_results_notice_an_altered_chunk(tmp_path: Path) -> None:
-    partial = PartialResults(tmp_path / "out.jsonl", {"a": 1})
-    for number in range(3):
-        partial.append([{"quals": -0.5 - number}])
-    header, *chunks = partial.path.read_bytes().splitlines(keepends=True)
-    for altered in (
-        chunks[1].replace(b"-1.5", b"-0.1"),
-        chunks[1].replace(b'"first": 1', b'"first": 1.0'),
-        b'{"first": 1, "results": [{"quals": 0.0}]}\n',
-        b"[" * 100_000 + b"\n",
-    ):
-        partial.path.write_bytes(header + chunks[0] + altered + chunks[2])
-        assert PartialResults(tmp_path / "out.jsonl", {"a": 1}).load() == [{"quals": -0.5}]
-        assert partial.path.read_bytes() == header + chunks[0]
+    store = ChunkStore(small_disk)
+    store.write(0, [{"n": 0}])
+    with pytest.raises(OSError, match=r"left behind\. Finished chunks are kept: make room, then start the same run"):
+        store.write(1, [{"text": os.urandom(500).hex()} for _ in range(200)])
+    assert ChunkStore(small_disk).read(0) == [{"n": 0}]
 
 
 def test_what_killed_runs_left_beside_an_output_is_removed_once_it_is_old(tmp_path: Path) -> None:

@@ -161,10 +161,10 @@ def test_a_nested_file_that_is_not_squad_is_refused(tmp_path: Path, article: Any
         read_passages(str(path))
 
 
-@pytest.mark.parametrize(("line", "why"), [("{", "is not JSON"), ("[1]", "is not a JSON object"), ("3", "object")])
+@pytest.mark.parametrize(("line", "why"), [("{", "is not JSON"), ("[1]", "is a list"), ("3", "is a int")])
 def test_a_line_that_is_no_row_is_named(file: Path, line: str, why: str) -> None:
     file.write_text(json.dumps(flat(answer="Paris")) + "\n\n" + line + "\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=rf"data\.jsonl, line 3 .*{why}.*Give SQuAD JSON or JSON lines"):
+    with pytest.raises(ValueError, match=rf"data\.jsonl, line 3: .*{why}.*; give one"):
         read_passages(str(file))
 
 

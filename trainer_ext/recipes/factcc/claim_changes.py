@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,19 +53,16 @@ class Edit:
 Change = Callable[["Span", random.Random, Strangers], "Edit | None"]
 
 
-def swap_names(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
-    """One named entity replaced by another of the same kind from the document."""
-    return _swap_entity(sentence, _NAMES, rng)
-
-
-def swap_numbers(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
-    """One number replaced by another of the same kind from the document."""
-    return _swap_entity(sentence, _NUMBERS, rng)
-
-
-def swap_dates(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
-    """One date or time replaced by another from the document."""
-    return _swap_entity(sentence, _DATES, rng)
+def swap_entity(sentence: Span, rng: random.Random, strangers: Strangers, labels: tuple[str, ...]) -> Edit | None:
+    """One entity with one of these labels replaced by another with the same label from the document."""
+    swaps = [
+        (entity, other.text)
+        for entity in sentence.ents
+        if entity.label_ in labels
+        for other in sentence.doc.ents
+        if other.label_ == entity.label_ and not same_entity(entity.text, other.text)
+    ]
+    return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
 def bring_stranger(sentence: Span, rng: random.Random, strangers: Strangers) -> Edit | None:
@@ -125,26 +123,15 @@ def exchange_names(sentence: Span, rng: random.Random, strangers: Strangers) -> 
 
 
 CHANGES: dict[str, Change] = {
-    "names": swap_names,
-    "numbers": swap_numbers,
-    "dates": swap_dates,
+    "names": partial(swap_entity, labels=_NAMES),
+    "numbers": partial(swap_entity, labels=_NUMBERS),
+    "dates": partial(swap_entity, labels=_DATES),
     "strangers": bring_stranger,
     "pronouns": swap_pronoun,
     "negation": negate,
 }
 # The changes of FactCC's paper and one more, which summarizers make too.
 ALL_CHANGES = {**CHANGES, "roles": exchange_names}
-
-
-def _swap_entity(sentence: Span, labels: tuple[str, ...], rng: random.Random) -> Edit | None:
-    swaps = [
-        (entity, other.text)
-        for entity in sentence.ents
-        if entity.label_ in labels
-        for other in sentence.doc.ents
-        if other.label_ == entity.label_ and not same_entity(entity.text, other.text)
-    ]
-    return _with_entity(sentence, *rng.choice(swaps)) if swaps else None
 
 
 def _with_entity(sentence: Span, entity: Span, other: str) -> Edit:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from quals.rows import as_json
 from transformers import AutoConfig, TrainerState
 
 from trainer_ext.recipes.cards import evaluations, origins, passes, precision, write_card_files
@@ -64,12 +65,7 @@ Measured on data that were not trained on. F1 is SQuAD's token F1.
 It reads {recipe.max_tokens} tokens of question and passage at once, and knows the kind of text and of question it was
 trained on.
 """
-    write_card_files(folder, card, {name: _plain(quality) for name, quality in measured.items()})
-
-
-def _plain(quality: ReaderQuality) -> dict[str, float | None]:
-    """Its figures for JSON, with null instead of NaN."""
-    return {name: None if math.isnan(value) else value for name, value in asdict(quality).items()}
+    write_card_files(folder, card, as_json({name: asdict(quality) for name, quality in measured.items()}))
 
 
 def _share(value: float) -> str:

@@ -9,31 +9,27 @@ from support.parsed import ENTITIES, WORDS, first, parsed, tried
 
 from trainer_ext.recipes.factcc.claim_changes import (
     CHANGES,
-    Change,
     bring_stranger,
     exchange_names,
     negate,
     same_entity,
-    swap_dates,
-    swap_names,
-    swap_numbers,
     swap_pronoun,
 )
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    ("kind", "expected"),
     [
-        (swap_names, {"Bob met Bob in 1999", "Carl met Bob in 1999", "Ann met Ann in 1999", "Ann met Carl in 1999"}),
-        (swap_dates, {"Ann met Bob in 2005"}),
-        (swap_numbers, {"Ann met Bob in 1999"}),
+        ("names", {"Bob met Bob in 1999", "Carl met Bob in 1999", "Ann met Ann in 1999", "Ann met Carl in 1999"}),
+        ("dates", {"Ann met Bob in 2005"}),
+        ("numbers", {"Ann met Bob in 1999"}),
     ],
 )
-def test_entities_are_swapped_for_others_of_their_kind(change: Change, expected: set[str]) -> None:
+def test_entities_are_swapped_for_others_of_their_kind(kind: str, expected: set[str]) -> None:
     sentence = first(parsed(WORDS, entities=ENTITIES))
-    found = tried(change, sentence, range(30))
+    found = tried(CHANGES[kind], sentence, range(30))
     assert {" ".join(text.split()[:5]) for text in found} == expected
-    if change is swap_numbers:
+    if kind == "numbers":
         assert found == {"Ann met Bob in 1999 and paid 40 euros ."}
 
 
@@ -58,7 +54,7 @@ def test_an_entity_is_not_swapped_for_another_name_of_it() -> None:
         ["Obama", "spoke", ".", "Barack", "Obama", "left", "."],
         entities=["B-PERSON", "O", "O", "B-PERSON", "I-PERSON", "O", "O"],
     )
-    assert swap_names(first(document), random.Random(0), {}) is None
+    assert CHANGES["names"](first(document), random.Random(0), {}) is None
 
 
 @pytest.mark.parametrize(
@@ -114,13 +110,13 @@ def test_what_may_mean_the_same(one: str, other: str, same: bool) -> None:
 def test_an_article_is_not_said_twice_and_sentences_begin_large() -> None:
     words = ["The", "BBC", "met", "Ann", ".", "Later", "the", "Times", "came", "."]
     entities = ["B-ORG", "I-ORG", "O", "O", "O", "O", "B-ORG", "I-ORG", "O", "O"]
-    swapped = tried(swap_names, first(parsed(words, entities=entities)), range(5))
+    swapped = tried(CHANGES["names"], first(parsed(words, entities=entities)), range(5))
     assert swapped == {"The Times met Ann ."}
     words, entities = (
         ["So", "the", "BBC", "met", "Ann", ".", "Then", "the", "Times", "came", "."],
         ["O", "O", "B-ORG", *"OOOO", "B-ORG", "I-ORG", "O", "O"],
     )
-    assert tried(swap_names, first(parsed(words, entities=entities)), range(5)) == {"So the Times met Ann ."}
+    assert tried(CHANGES["names"], first(parsed(words, entities=entities)), range(5)) == {"So the Times met Ann ."}
 
 
 def test_the_kinds_of_change() -> None:

@@ -9,16 +9,16 @@ import spacy
 from spacy.tokens import Doc, Span
 from support.parsed import LONG, first, long_sentence
 
-from trainer_ext.recipes.factcc.claim_changes import Change, Edit, negate, swap_names
+from trainer_ext.recipes.factcc.claim_changes import CHANGES, Change, Edit, negate
 from trainer_ext.recipes.factcc.claim_texts import ClaimText, claim_text, omissible_tokens
 
 
 @pytest.mark.parametrize(
     ("words", "spaces", "change", "expected", "changed"),
     [
-        ("Ann met Bob .", [True, True, False, False], swap_names, "Ann met Ann.", "Ann."),
-        ("( Ann ) met Bob Ray .", [False, False, True, True, True, False, False], swap_names, "(Bob Ray) met Bob Ray.",
-         "(Bob Ray)"),
+        ("Ann met Bob .", [True, True, False, False], CHANGES["names"], "Ann met Ann.", "Ann."),
+        ("( Ann ) met Bob Ray .", [False, False, True, True, True, False, False], CHANGES["names"],
+         "(Bob Ray) met Bob Ray.", "(Bob Ray)"),
         ("Ann is here .", [True, True, False, False], negate, "Ann is not here.", "is not"),
         ("Ann is n't here .", [True, False, True, False, False], negate, "Ann is here.", "is"),
         ("Ann is nt here .", [True, False, True, False, False], negate, None, None),

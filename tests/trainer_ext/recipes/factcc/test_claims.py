@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from support.parsed import ENTITIES, LONG, WORDS, first, long_sentence, parsed, tried
 
-from trainer_ext.recipes.factcc.claim_changes import swap_names
+from trainer_ext.recipes.factcc.claim_changes import CHANGES
 from trainer_ext.recipes.factcc.claims import Claim, make_claims, with_noise
 
 
@@ -104,7 +104,7 @@ def test_a_last_sentence_that_was_cut_off_is_left_out() -> None:
 def test_what_the_document_says_too_is_no_change() -> None:
     words = ["Ann", "scored", "in", "London", ".", "Bob", "scored", "in", "London", "."]
     document = parsed(words, entities=["B-PERSON", *"OOOO", "B-PERSON", *"OOOO"])
-    assert tried(swap_names, first(document), range(3)) == {"Bob scored in London ."}
+    assert tried(CHANGES["names"], first(document), range(3)) == {"Bob scored in London ."}
     assert claims([document]) == []
 
 

@@ -13,10 +13,10 @@ from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from support.mining_data import FEW, documents, summarizer
 
+from trainer_ext.io.chunks import ChunkStore, WorkFolder, run_chunks
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining import SamplingSettings, Workers, sample_candidates
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
-from trainer_ext.mining.store import ChunkStore, WorkFolder, run_chunks
 
 CONTENT = [[[1, 2, 3], []], [None, 0.1, -1e-300, "é\u2028\ud800"]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from typing import Any
 from quals.errors import OptionError
 
 from trainer_ext.io.atomic import json_line, replacing
-from trainer_ext.io.hashing import hash_json
+from trainer_ext.io.hashing import checksum, hash_json
 from trainer_ext.io.lock import locked
 from trainer_ext.io.progress import Progress, inform
 
@@ -99,8 +98,11 @@ class ChunkStore:
         if self.folder is None:
             self._memory[number] = content
             return
-        with replacing(self.path(number)) as file:
-            file.write(json_line({**self._label(number, content), "content": content}))
+        try:
+            with replacing(self.path(number)) as file:
+                file.write(json_line({**self._label(number, content), "content": content}))
+        except OSError as error:
+            raise OSError(f"{error} Finished chunks are kept: make room, then start the same run again.") from error
 
     @contextmanager
     def held(self, workers: Workers) -> Iterator[None]:
@@ -128,8 +130,8 @@ class ChunkStore:
         return (self.folder or Path()) / f"chunk-{number:06d}.json"
 
     def _label(self, number: int, content: Any) -> dict[str, Any]:
-        digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-        return {"store": self.folder.name if self.folder else "", "chunk": number, "sha256": digest}
+        name = self.folder.name if self.folder else ""
+        return {"store": name, "chunk": number, "sha256": checksum(content)}
 
 
 class WorkFolder:
@@ -208,18 +210,20 @@ def run_chunks(
     progress: bool | None = None,
     first: int = 0,
     check: Callable[[list[Any]], None] = lambda contents: None,
+    unit: str = "document",
 ) -> list[Any]:
     """Results of all chunks, in order: those in the store, and the others computed, this rank's here.
 
     Args:
         store: where results go, and come from.
-        sizes: documents of each chunk, for the progress bar.
+        sizes: units in each chunk, for the progress bar.
         compute: result of a chunk by its number, as plain JSON values.
         workers: who computes which chunk.
         description: text beside the bar.
         progress: show a bar; None shows one on a terminal. Only rank 0 has one, for its own share.
         first: number of chunks that are computed before all others, and shown to ``check``; 0 is none.
         check: is given the contents of these, in every process the same. What it raises ends the work.
+        unit: of what chunks hold, in the singular.
 
     Raises:
         OSError: another run fills the store, a chunk could not be written, or another rank's cannot be seen.
@@ -230,9 +234,9 @@ def run_chunks(
         total, done = sum(sizes[number] for number in share), sum(sizes[number] for number in finished)
         main = workers.rank == 0
         if main and finished:
-            inform(f"{description}: {done:,} of {total:,} documents are on disk in {store.folder}.")
+            inform(f"{description}: {done:,} of {total:,} {unit}s are on disk in {store.folder}.")
         calls, shown = len(share) - len(finished), progress if main else False
-        with Progress(description, "document", total, done, calls, bar=shown, lines=main) as bar:
+        with Progress(description, unit, total, done, calls, bar=shown, lines=main) as bar:
 
             def finish(numbers: range) -> None:
                 for number in numbers:
