@@ -58,4 +58,5 @@ def test_its_numbers_are_those_of_the_benchmarks() -> None:
 def test_the_space_installs_what_the_package_needs() -> None:
     needed = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8").split("dependencies = [")[1].split("]")[0]
     listed = (FOLDER / "requirements.txt").read_text(encoding="utf-8").split()
-    assert listed == re.findall(r'"(.*?)"', needed)
+    # filelock guards the folders that quals score and mining keep their work in: the Space has none.
+    assert listed == [name for name in re.findall(r'"(.*?)"', needed) if not name.startswith("filelock")]

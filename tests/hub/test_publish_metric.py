@@ -118,7 +118,7 @@ def test_the_files_are_what_evaluate_asks_for_and_what_a_space_needs(
     contents = hub.contents("space", SPACE)
     imports = get_imports(str(FOLDER / "quals.py"))
     code = {f"{name}.py" for kind, name, _, _ in imports if kind == "internal"} | {"quals.py"}
-    app = {"page.py", "page_files.py", "page_view.py", "example_texts.py"}  # without app.py
+    app = {"page.py", "page_files.py", "page_view.py", "page_visitors.py", "example_texts.py"}  # without app.py
     assert set(contents) == {".gitattributes", "README.md", "requirements.txt", *code, *app}
     card = contents["README.md"].decode()
     assert f'evaluate.load("{SPACE}")' in card

@@ -121,7 +121,7 @@ def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
     package = tmp_path / "lonely"
     package.mkdir()
-    for name in ("attention", "checkpoint", "errors", "loading", "published", "special_tokens"):
+    for name in ("attention", "checkpoint", "errors", "loading", "matmul", "published", "special_tokens"):
         shutil.copy(source / f"{name}.py", package)
     (package / "__init__.py").touch()
     script = (

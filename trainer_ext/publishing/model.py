@@ -102,7 +102,9 @@ def read_card(path: Path) -> ModelCard:
         with quiet():  # a card may well have no head
             return ModelCard.load(path)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        # huggingface_hub calls the field model_index, and ends with advice that is meant for callers of its own.
+        reason = str(error).partition(" Pass `ignore_metadata_errors")[0].replace("model_index", "model-index")
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else reason
         raise DataError(f"The head of the card {path} cannot be read ({reason}): correct it.") from error
 
 
