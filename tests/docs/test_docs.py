@@ -48,6 +48,15 @@ def test_the_training_guide_runs_from_top_to_bottom(tmp_path: Path, monkeypatch:
     assert names["arguments"].ranker == "quals"  # type: ignore[attr-defined]
 
 
+def test_the_reward_of_the_trl_page_is_as_the_page_says(embedded: Path) -> None:
+    names: dict[str, object] = {}
+    for block in blocks(REPOSITORY / "docs" / "trl.md", "python"):
+        exec(block, names)
+    right, wrong, empty = names["rewards"]  # type: ignore[misc]
+    assert right > wrong
+    assert empty is None
+
+
 @pytest.mark.parametrize("file", DOCS, ids=lambda file: f"{file.parent.name}/{file.name}")
 def test_links_within_the_repository_lead_somewhere(file: Path) -> None:
     for target, place in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", file.read_text(encoding="utf-8")):

@@ -12,6 +12,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
+    LlamaConfig,
+    LlamaForCausalLM,
     PegasusConfig,
     PegasusForConditionalGeneration,
     PreTrainedModel,
@@ -112,6 +114,27 @@ def tiny_model(kind: str, seed: int = 0) -> PreTrainedModel:
         model = model_class(config)
     model.config.qagen_separator = "<sep>"
     return model.eval()
+
+
+CHAT = (
+    "{% for message in messages %}<sep> {{ message['role'] }} {{ message['content'] }} </s>{% endfor %}"
+    "{% if add_generation_prompt %}<sep> assistant {% endif %}"
+)
+
+
+def save_tiny_causal(folder: Path, chat: bool = True, seed: int = 0) -> Path:
+    """A tiny random Llama, which reads 128 tokens, with a chat template or without one."""
+    torch.manual_seed(seed)
+    sizes = {"vocab_size": len(WORDS) + 5, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    ids = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.4}
+    LlamaForCausalLM(LlamaConfig(**sizes, **heads, **ids, max_position_embeddings=128)).save_pretrained(folder)
+    tokenizer = tiny_tokenizer()
+    tokenizer.model_max_length = 128
+    if chat:
+        tokenizer.chat_template = CHAT
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def save_tiny_qagen(folder: Path, kind: str = "bart", seed: int = 0) -> Path:

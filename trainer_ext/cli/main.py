@@ -19,6 +19,7 @@ _COMMANDS = {
     "explain": "show one summary's question-answer pairs in the terminal, as a picture or a page",
     "app": "serve a page to paste a document and a summary into, as the metric's Space does",
     "mine": "sample summaries from a model, score them, select the worst for contrastive training",
+    "rerank": "sample several summaries of each document and keep the best by a ranker, without any training",
     "study": "let people judge two systems' summaries side by side, blinded, and report what they found",
     "publish": "publish the metric, or a trained summarizer, to the Hugging Face Hub",
     "install": 'let evaluate.load("quals") find this package from any folder',

@@ -1,5 +1,8 @@
 """Sample summaries from a fine-tuned summarizer, score them, and select documents and their worst samples for training.
 
+With a decoder-only model the output holds preference pairs for TRL: prompt, chosen and rejected, in the conversational
+form where the model has a chat template; the rule is per_document if none is given.
+
 If the run is killed, start it again with the same arguments: it goes on where it stopped.
 
 Example: quals mine articles.jsonl --model my-summarizer --output mined.jsonl
@@ -12,19 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from trainer_ext.cli.field_options import add_fields, from_options
+from trainer_ext.cli.sampling_options import add_sampling_arguments
 from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer
 from trainer_ext.io.terminal import say
 from trainer_ext.options import STEPS, MiningOptions
 
 # The trainer's fields that are options here too, each with the option's earlier name.
-_SAMPLING = {
-    "num_candidates": None,
-    "sampling_top_k": "--top-k",
-    "sampling_top_p": "--top-p",
-    "sampling_temperature": "--temperature",
-    "sampling_batch_tokens": "--sampling-tokens",
-    "max_mined_documents": "--max-documents",
-}
 _SELECTION = {
     "ranker": None,
     "selection": "--rule",
@@ -45,17 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mining-folder", type=Path, help="folder of the finished work until the end; OUTPUT.mining if not given")
     add("--work-dir", type=Path, help=argparse.SUPPRESS)  # the old option: a folder around OUTPUT.mining
     group = parser.add_argument_group("model and sampling")
-    add = group.add_argument
-    add("--model", help="folder or Hub name of the fine-tuned summarizer")
-    add("--mining-source-prefix", default="", help="text that the model expects before a source, such as 'summarize: '")
-    add("--source-prefix", dest="mining_source_prefix", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    add("--max-source-length", type=int, help="most tokens of a source; what the model reads if not given")
-    add("--max-target-length", type=int, help="most tokens of a reference; what the model reads if not given")
-    text = "most tokens of a sample; the generation config's or the longest reference's if not given"
-    add("--generation-max-length", type=int, help=text)
-    add("--max-length", dest="generation_max_length", type=int, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    add("--seed", type=int, default=42, help="random seed of the samples and of --max-mined-documents")
-    add_fields(group, MiningOptions, _SAMPLING)
+    add_sampling_arguments(group)
+    text = "most tokens of a reference; what the model reads if not given"
+    group.add_argument("--max-target-length", type=int, help=text)
+    group.add_argument("--seed", type=int, default=42, help="random seed of the samples and of --max-mined-documents")
+    add_fields(group, MiningOptions, {"max_mined_documents": "--max-documents"})
     group = parser.add_argument_group("ranker and selection")
     add_fields(group, MiningOptions, _SELECTION)
     text = "number of worst samples that a document keeps, or 'all'"
@@ -72,10 +62,12 @@ def run(arguments: argparse.Namespace) -> None:
     from quals.rows import REFERENCE_COLUMNS, SOURCE_COLUMNS
 
     from trainer_ext.arguments import ContrastiveOptions, make_sampling, make_selection
-    from trainer_ext.io.tables import WRITABLE, check_output, check_rows, named_column, read_table
-    from trainer_ext.mining import WorkFolder, mine
+    from trainer_ext.io.tables import WRITABLE, check_output, check_rows, named_column, read_table, write_table
+    from trainer_ext.mining import WorkFolder, mine, select_candidates
     from trainer_ext.mining.columns import CANDIDATES
+    from trainer_ext.mining.generation import is_decoder_only
     from trainer_ext.mining.preparation import checked_steps
+    from trainer_ext.mining.prompts import pair_selection, preference_pairs
     from trainer_ext.mining.summarizer import load_summarizer
     from trainer_ext.mining.table import REFERENCE, SOURCE, MiningTable, with_tokens
 
@@ -97,10 +89,15 @@ def run(arguments: argparse.Namespace) -> None:
     default = (arguments.work_dir or output.parent) / (output.name + ".mining")
     work = WorkFolder(arguments.mining_folder or default)
     work.require_writable()
+    pairs = False
     if "sample" in ordered:
         model, tokenizer = load_summarizer(arguments.model, arguments.device, "--device")
-        lengths = arguments.max_source_length, arguments.max_target_length
+        lengths = arguments.max_source_length, arguments.max_target_length, sampling.max_length
         dataset = with_tokens(dataset, model, tokenizer, arguments.mining_source_prefix, *lengths)
+        pairs = is_decoder_only(model) and "select" in ordered
+    if pairs:
+        selection = pair_selection(selection, reference is not None)
+    alone = pairs and reference is None  # the chosen summaries need a column first
     mined, summary = mine(
         model,
         dataset,
@@ -108,14 +105,20 @@ def run(arguments: argparse.Namespace) -> None:
         ranker=ranker,
         sampling=sampling,
         selection=selection,
-        steps=ordered,
+        steps=ordered[:-1] if alone else ordered,
         source_column=SOURCE,
         reference_column=REFERENCE if reference else None,
         candidate_column=CANDIDATES,
         folder=work,
         max_documents=options.max_mined_documents,
     )
-    table.write(output, mined, "select" in ordered and selection.rule == "per_document")
+    if alone:
+        mined = select_candidates(mined.add_column(REFERENCE, [""] * len(mined)), selection, reference_column=REFERENCE)
+    if pairs and tokenizer is not None:
+        mined = preference_pairs(mined, REFERENCE, bool(tokenizer.chat_template))
+        write_table(output, mined, {}, {})
+    else:
+        table.write(output, mined, "select" in ordered and selection.rule == "per_document")
     work.remove_used()
     lines = [*summary.table(), ("ranker", summary.signature), ("written to", f"{output} ({len(mined)} rows)")]
     say("\n".join(f"{name:<13}{value}" for name, value in lines if value))

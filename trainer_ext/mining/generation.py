@@ -48,6 +48,11 @@ def kept_generation_settings(model: torch.nn.Module) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value is not None}
 
 
+def is_decoder_only(model: Any) -> bool:
+    """Whether the model generates by going on with a prompt, as Llama and GPT do."""
+    return not getattr(model.config, "is_encoder_decoder", False)
+
+
 def special_tokens(model: torch.nn.Module) -> set[int]:
     """Ids that do not stand for text: padding, begin and end, the decoder's start."""
     kept = kept_generation_settings(model)
@@ -151,23 +156,40 @@ def generate_labels(
     which is put there: ``... </s> en_XX``.
 
     Args:
-        model: an encoder-decoder.
+        model: an encoder-decoder, or a decoder-only model, whose sources are prompts.
         sources: ``input_ids`` and what else the model reads per token, without padding, see :func:`sources_at`.
         config: how to decode.
     """
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
-    pad = ends[0] or 0 if config.pad_token_id is None else config.pad_token_id
+    pad = pad_token(config.to_dict())
     device = next(model.parameters()).device
     ids, mask = encode_texts(sources["input_ids"], pad, device)  # (B, S)
     others = {name: encode_texts(rows, 0, device)[0] for name, rows in sources.items() if name != "input_ids"}
     generate: Any = model.generate
+    prompted = is_decoder_only(model)
+    if prompted:  # goes on where the prompt ends, so that the padding comes first
+        lengths = mask.sum(1).tolist()
+        ids, mask, *rest = (
+            torch.stack([row.roll(-length) for row, length in zip(rows, lengths, strict=True)])
+            for rows in (ids, mask, *others.values())
+        )
+        others = dict(zip(others, rest, strict=True))
     with torch.no_grad(), fast_products(model):
         rows = generate(input_ids=ids, attention_mask=mask, **others, generation_config=config).tolist()  # (B * K, T)
+    if prompted:
+        rows = [row[ids.shape[1] - 1 :] for row in rows]  # the prompt's last token is the start
     labels = [_labels(row, set(ends), pad) for row in rows]
-    if _starts_with_the_last(model):
+    if not prompted and _starts_with_the_last(model):
         labels = [ids + row[:1] * (ids[-1:] != row[:1]) for ids, row in zip(labels, rows, strict=True)]
     count = config.num_return_sequences or 1
     return [labels[first : first + count] for first in range(0, len(labels), count)]
+
+
+def pad_token(settings: Mapping[str, Any]) -> int:
+    """The padding that generation settings name; where they name none, the end."""
+    end, pad = settings.get("eos_token_id"), settings.get("pad_token_id")
+    first = end[0] if isinstance(end, list) else end
+    return int(first or 0 if pad is None else pad)
 
 
 def generate_summaries(

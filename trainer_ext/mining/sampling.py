@@ -25,8 +25,10 @@ from trainer_ext.mining.generation import (
     evaluating,
     generate_labels,
     generating_with,
+    is_decoder_only,
     kept_generation_settings,
     length_chunks,
+    pad_token,
     source_columns,
     source_lengths,
     sources_at,
@@ -47,8 +49,9 @@ class SamplingSettings:
         top_k: number of likeliest tokens that a token is drawn from; 0 draws from all.
         top_p: probability that the tokens drawn from, the fewest possible, have together.
         temperature: divisor of the logits; below 1 is more cautious.
-        max_length: most tokens of a sample, the decoder's start counted as ``generate`` counts it. None takes the
-            generation config's, or if it has none the longest reference's.
+        max_length: most tokens of a sample, the decoder's start counted as ``generate`` counts it; of a decoder-only
+            model, the prompt not counted. None takes the generation config's (its ``max_new_tokens`` if decoder-only),
+            or if it has none the longest reference's.
         batch_tokens: most source tokens in a chunk, padding and candidates counted; a longer source is a chunk of its
             own. Part of what is repeatable: another value draws other samples.
         seed: random seed of the samples.
@@ -96,8 +99,9 @@ def sample_candidates(
     and not on the global random state, which stays as it was.
 
     Args:
-        model: an encoder-decoder, or a PEFT model around one; in evaluation mode meanwhile.
-        dataset: has ``input_ids``, perhaps ``attention_mask`` and what else the model reads, perhaps ``labels``.
+        model: an encoder-decoder, a decoder-only model, or a PEFT model around one; in evaluation mode meanwhile.
+        dataset: has ``input_ids``, which for a decoder-only model are prompts; perhaps ``attention_mask`` and what else
+            the model reads, perhaps ``labels``.
         settings: how to sample.
         folder: keeps finished chunks, so that a killed run goes on; None keeps them in memory.
         workers: the processes that share the work, and then ``folder``.
@@ -107,7 +111,7 @@ def sample_candidates(
         fingerprint: the model's, where it is known; None computes it.
 
     Raises:
-        ValueError: the model is not an encoder-decoder, no maximum length is known, or there is nothing to summarize.
+        ValueError: the model cannot generate, no maximum length is known, or there is nothing to summarize.
         OSError: a chunk could not be written, or another worker's cannot be read.
     """
     config = sampling_config(model, settings, dataset)
@@ -148,14 +152,23 @@ def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset:
     """The generation config for sampling: the model's lengths and tokens, and our search.
 
     Raises:
-        ValueError: the model is not an encoder-decoder, or the maximum length is unknown or below the model's minimum.
+        ValueError: the model cannot generate, or the maximum length is unknown or below the model's minimum.
     """
-    if not getattr(model.config, "is_encoder_decoder", False):
-        raise ValueError(f"{type(model).__name__} is not an encoder-decoder: give a summarizer such as BART or T5.")
+    can_generate = getattr(model, "can_generate", None)
+    if can_generate is None or not can_generate():
+        raise ValueError(
+            f"{type(model).__name__} is not an encoder-decoder, nor a decoder-only model that can generate: give a "
+            "summarizer such as BART, T5 or Llama."
+        )
     kept = kept_generation_settings(model)
     new_tokens, longest = kept.pop("max_new_tokens", None), kept.pop("max_length", None)
+    start = 0 if is_decoder_only(model) else 1
+    if not start:  # these two count the prompt
+        kept.pop("min_length", None)
+        longest = None
+        kept.setdefault("pad_token_id", pad_token(kept))
     if new_tokens is not None:
-        longest = new_tokens + 1
+        longest = new_tokens + start
     if settings.max_length is not None:
         longest = settings.max_length
     if longest is None:
@@ -164,9 +177,9 @@ def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset:
                 "The greatest length of a summary is not known: neither the model's generation config nor labels in "
                 "the data set tell. Set max_length in SamplingSettings, or model.generation_config.max_length."
             )
-        longest = max(map(len, label_ids(dataset)), default=0) + 1
+        longest = max(map(len, label_ids(dataset)), default=0) + start
     longest = max(longest, 2)
-    least = max(kept.get("min_length", 0), kept.get("min_new_tokens", 0) + 1)
+    least = max(kept.get("min_length", 0), kept.get("min_new_tokens", 0) + start)
     if least > longest:
         raise ValueError(
             f"Summaries may have at most {longest} tokens, but the model's generation config asks for at least "
@@ -174,7 +187,7 @@ def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset:
         )
     return GenerationConfig(
         **kept,
-        max_length=longest,
+        **({"max_length": longest} if start else {"max_new_tokens": longest}),
         do_sample=True,
         num_beams=1,
         num_return_sequences=settings.num_candidates,

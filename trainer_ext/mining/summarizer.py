@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from quals.loading import Kind, load_checkpoint, usable_device
-from transformers import AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from trainer_ext.dataset import CANDIDATE_LABELS
 from trainer_ext.mining.columns import LABELS, label_ids, values
@@ -23,8 +23,11 @@ from trainer_ext.rouge import rouge_scorer
 LEAST = 0.1  # mean ROUGE-L F1; fine-tuned summarizers reach 0.2 and more with samples too
 _DOCUMENTS = 200
 _KIND = Kind(
-    "summarizer", "Give the folder or Hub name of an encoder-decoder with its tokenizer, weights as safetensors."
+    "summarizer",
+    "Give the folder or Hub name of an encoder-decoder, or of a decoder-only model, with its tokenizer, weights as "
+    "safetensors.",
 )
+_DECODER_ONLY = ("ForCausalLM", "LMHeadModel")  # how transformers ends the names of classes that go on with a prompt
 
 
 def load_summarizer(
@@ -33,7 +36,7 @@ def load_summarizer(
     """The summarizer, in float32 and in evaluation mode, and its tokenizer.
 
     Args:
-        name: folder or Hub name of an encoder-decoder.
+        name: folder or Hub name of an encoder-decoder, or of a decoder-only model.
         device: where it computes; None is the best there is.
         option: what messages call the device.
 
@@ -41,12 +44,30 @@ def load_summarizer(
         ValueError: there is no such summarizer, or torch cannot use the device.
     """
 
-    def check(config: Any) -> None:
-        if not getattr(config, "is_encoder_decoder", False):
-            raise _KIND.refused(name, "its config.json does not name an encoder-decoder")
+    place, either = usable_device(device, option), _EitherKind(name)
+    return load_checkpoint(either, name, _KIND, either.check, revision=None, device=place, dtype=torch.float32)
 
-    place = usable_device(device, option)
-    return load_checkpoint(AutoModelForSeq2SeqLM, name, _KIND, check, revision=None, device=place, dtype=torch.float32)
+
+class _EitherKind:
+    """Loads the class that a config asks for: an encoder-decoder or a decoder-only model."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._class: Any = AutoModelForSeq2SeqLM
+
+    def check(self, config: Any) -> None:
+        """Choose by the config, or refuse it."""
+        if getattr(config, "is_encoder_decoder", False):
+            return
+        if not any(str(name).endswith(_DECODER_ONLY) for name in config.architectures or []):
+            raise _KIND.refused(
+                self._name, "its config.json does not name an encoder-decoder, nor a decoder-only model that generates"
+            )
+        self._class = AutoModelForCausalLM
+
+    def from_pretrained(self, *arguments: Any, **options: Any) -> Any:
+        """As the class does."""
+        return self._class.from_pretrained(*arguments, **options)
 
 
 def check_summarizer(

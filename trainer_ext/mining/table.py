@@ -17,6 +17,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, REFERENCE_SCORE
 from trainer_ext.io.tables import Rows, column_names, text_column, write_table
 from trainer_ext.mining.columns import CANDIDATES, LABELS, TYPES, fits, values
+from trainer_ext.mining.generation import is_decoder_only
+from trainer_ext.mining.prompts import with_prompts
 
 # Columns of the data set, beside those with names of their own in trainer_ext.dataset.
 ROW, SOURCE, REFERENCE = "row", "source", "reference"
@@ -126,14 +128,18 @@ def with_tokens(
     source_prefix: str = "",
     max_source_length: int | None = None,
     max_target_length: int | None = None,
+    max_length: int | None = None,
 ) -> Dataset:
     """With ``input_ids`` and, if there are references, ``labels``. What looks like a special token is text.
+
+    For a decoder-only model see :func:`trainer_ext.mining.prompts.with_prompts`.
 
     Args:
         dataset: see :meth:`MiningTable.dataset`.
         model, tokenizer: what will read the tokens.
         source_prefix: text that the model expects before a source.
         max_source_length, max_target_length: most tokens, special tokens included; None is what the model reads.
+        max_length: most tokens of a sample, for which a decoder-only model's prompt leaves room.
 
     Raises:
         OptionError: a length has no room for a word.
@@ -141,6 +147,9 @@ def with_tokens(
     least = tokenizer.num_special_tokens_to_add() + 1
     for name, length in (("max_source_length", max_source_length), ("max_target_length", max_target_length)):
         whole_number(name, least if length is None else length, least)
+    if is_decoder_only(model):
+        reference = REFERENCE if REFERENCE in dataset.column_names else None
+        return with_prompts(dataset, model, tokenizer, SOURCE, reference, source_prefix, max_source_length, max_length)
     limit = longest_input(model, tokenizer)
     options: dict[str, Any] = {"truncation": True, "split_special_tokens": True, "return_attention_mask": False}
     sources = [source_prefix + text for text in dataset[SOURCE]]

@@ -194,9 +194,10 @@ def test_what_cannot_be_sampled_is_refused() -> None:
         sample(summarizer(), Dataset.from_dict({"text": ["a"]}))
     with pytest.raises(ValueError, match=r"needs a datasets\.Dataset"):
         sample(summarizer(), [{"input_ids": [1, 2]}])  # type: ignore[arg-type]
-    model.config.is_encoder_decoder = False
-    with pytest.raises(ValueError, match="not an encoder-decoder"):
-        sample(model, dataset)
+    with pytest.raises(
+        ValueError, match="BartModel is not an encoder-decoder, nor a decoder-only model that can gener"
+    ):
+        sample(model.model, dataset)
 
 
 @pytest.mark.parametrize(
