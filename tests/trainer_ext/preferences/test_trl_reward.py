@@ -115,7 +115,7 @@ def test_data_that_do_not_fit_are_refused() -> None:
         reward([""], ["a dog"], article=[None])
     with pytest.raises(DataError, match="2 values for 1 completions"):
         reward([""], ["a dog"], article=["a", "b"])
-    with pytest.raises(DataError, match="A completion is 5: give a text"):
+    with pytest.raises(DataError, match="A completion is '5': give a text"):
         reward([""], [5], article=["a"])
 
 
