@@ -65,9 +65,9 @@ class _EitherKind:
             )
         self._class = AutoModelForCausalLM
 
-    def from_pretrained(self, *arguments: Any, **options: Any) -> Any:
-        """As the class does."""
-        return self._class.from_pretrained(*arguments, **options)
+    def from_pretrained(self, *arguments: Any, trust_remote_code: bool = False, **options: Any) -> Any:
+        """As the class does, and never with a checkpoint's own code."""
+        return self._class.from_pretrained(*arguments, trust_remote_code=False, **options)
 
 
 def check_summarizer(

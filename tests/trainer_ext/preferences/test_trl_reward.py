@@ -15,7 +15,7 @@ from support.mining_data import copied
 from support.tiny import save_tiny_causal
 from transformers import AutoTokenizer
 
-import trainer_ext.trl
+import trainer_ext.trl.reward
 from trainer_ext.mining.rankers import RougeRanker
 from trainer_ext.trl import completion_text, copied_share, quals_reward
 
@@ -23,7 +23,7 @@ SOURCE = "the king of paris won and the queen of london lost in the red city"
 
 
 def test_the_examples_of_the_docstrings() -> None:
-    result = doctest.testmod(trainer_ext.trl)
+    result = doctest.testmod(trainer_ext.trl.reward)
     assert result.failed == 0
     assert result.attempted >= 8
 
