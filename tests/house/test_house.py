@@ -34,6 +34,12 @@ def test_no_folder_is_too_full() -> None:
     assert {folder: files for folder, files in counts.items() if files > MOST_FILES}.keys() <= FLAT
 
 
+def test_test_files_have_different_names() -> None:
+    """pytest imports them by name alone: of two with one name, it reads the first."""
+    names = Counter(path.name for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 @pytest.mark.parametrize("name", PACKAGES)
 def test_all_names_the_public_face(name: str) -> None:
     """What a type checker sees of a package, what ``__all__`` lists and what importing gives are the same names."""
