@@ -37,6 +37,8 @@ class FactCCScorer(SourceScorer[FactCCResult]):
         dtype: dtype of the computation, ``"float32"`` or ``"bfloat16"`` for example, or torch's own of that name.
         batch_tokens: most tokens, padding included, in one pass of the model; None is 4,096 on a CPU, else 32,768.
         chunk: number of summaries that are read, scored and given out together.
+        processes: number of processes that score on a CPU, a chunk each at a time; 1 is this process alone. See
+            :meth:`~quals.source_scorer.SourceScorer.score`.
         slice_characters: most characters that are tokenized together, which bounds memory.
         long_sources: ``"windows"`` reads all of a long source in overlapping windows, and each sentence counts with the
             window that supports it best; a maximum over windows can only raise a score. ``"truncate"`` reads the
@@ -71,12 +73,20 @@ class FactCCScorer(SourceScorer[FactCCResult]):
         dtype: str | torch.dtype = "float32",
         batch_tokens: int | None = None,
         chunk: int | None = None,
+        processes: int = 1,
         slice_characters: int = 2**21,
         long_sources: str = "windows",
         max_tokens: int | None = None,
         window_overlap: int | None = None,
     ) -> None:
-        super().__init__(device=device, dtype=dtype, batch_tokens=batch_tokens, long_sources=long_sources, chunk=chunk)
+        super().__init__(
+            device=device,
+            dtype=dtype,
+            batch_tokens=batch_tokens,
+            long_sources=long_sources,
+            chunk=chunk,
+            processes=processes,
+        )
         whole_number("slice_characters", slice_characters, 1)
         self.classifier = self._loaded(checkpoint, Classifier, partial(load_classifier, revision=revision))
         limit = self.classifier.max_tokens

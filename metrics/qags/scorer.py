@@ -45,6 +45,8 @@ class QAGSScorer(SourceScorer[QAGSResult]):
         batch_tokens: most tokens, padding and beams included, in one pass of a model; None is 4,096 on a CPU, else
             32,768.
         chunk: number of summaries that are read, scored and given out together.
+        processes: number of processes that score on a CPU, a chunk each at a time; 1 is this process alone. See
+            :meth:`~quals.source_scorer.SourceScorer.score`.
         max_answers: most answers of a summary that are asked for.
         beams: questions generated per answer.
         max_questions: most questions that a summary is scored by, likely ones first.
@@ -82,12 +84,20 @@ class QAGSScorer(SourceScorer[QAGSResult]):
         dtype: str | torch.dtype = "float32",
         batch_tokens: int | None = None,
         chunk: int | None = None,
+        processes: int = 1,
         max_answers: int = 10,
         beams: int = 10,
         max_questions: int = 20,
         long_sources: str = "windows",
     ) -> None:
-        super().__init__(device=device, dtype=dtype, batch_tokens=batch_tokens, long_sources=long_sources, chunk=chunk)
+        super().__init__(
+            device=device,
+            dtype=dtype,
+            batch_tokens=batch_tokens,
+            long_sources=long_sources,
+            chunk=chunk,
+            processes=processes,
+        )
         whole_number("max_answers", max_answers, 1)
         whole_number("max_questions", max_questions, 1)
         whole_number("beams", beams, 2)

@@ -21,6 +21,7 @@ from .loading import load_checkpoint as load_checkpoint
 from .markup import word_bars as word_bars
 from .matmul import fast_products as fast_products
 from .pairs import Pair as Pair
+from .processes import processes_of as processes_of
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
 from .results import ScoredPair
@@ -76,6 +77,8 @@ Args:
         "balanced" gives question and answer equal weight. Defaults to "tokens".
     batch_tokens (int): most tokens that the encoder or the decoder takes in one pass, which bounds memory and changes
         scores by rounding alone. Defaults to 1,024 on a CPU, else 32,768.
+    processes (int): processes that score on a CPU, 256 summaries each at a time; they start anew with each compute. In
+        a script, that must stand under if __name__ == "__main__". Defaults to 1, this process alone.
     device (str): "cuda", "mps", "cpu", ... By default the model stays where it is; it is first loaded on the first of
         these that is there.
     dtype (str): "float32", "bfloat16" or "float16", of the computation. Defaults to "float32".

@@ -40,6 +40,8 @@ class QualsScorer(SourceScorer[QualsResult]):
         batch_tokens: most tokens, padding included, that the encoder or the decoder takes in one pass (a longer text is
             a pass of its own); None is 1,024 on a CPU, else 32,768.
         chunk: number of summaries that are read, sorted by length, scored and given out together.
+        processes: number of processes that score on a CPU, a chunk each at a time; 1 is this process alone. See
+            :meth:`~quals.source_scorer.SourceScorer.score`.
         num_groups: sequences generated per summary.
         diversity: penalty in nats for a token that an earlier group chose at the same step.
         max_pairs: most pairs that a summary is scored by.
@@ -76,6 +78,7 @@ class QualsScorer(SourceScorer[QualsResult]):
         dtype: str | torch.dtype = "float32",
         batch_tokens: int | None = None,
         chunk: int | None = None,
+        processes: int = 1,
         num_groups: int = 60,
         diversity: float = 0.5,
         max_pairs: int = 10,
@@ -86,7 +89,14 @@ class QualsScorer(SourceScorer[QualsResult]):
         window_overlap: int | None = None,
         weighting: str = "tokens",
     ) -> None:
-        super().__init__(device=device, dtype=dtype, batch_tokens=batch_tokens, long_sources=long_sources, chunk=chunk)
+        super().__init__(
+            device=device,
+            dtype=dtype,
+            batch_tokens=batch_tokens,
+            long_sources=long_sources,
+            chunk=chunk,
+            processes=processes,
+        )
         whole_number("num_groups", num_groups, 1)
         if not isinstance(diversity, int | float) or not math.isfinite(diversity) or diversity < 0:
             raise OptionError(f"diversity is {diversity!r}: give 0 or more nats.")

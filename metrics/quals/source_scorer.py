@@ -7,7 +7,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, ClassVar, Generic, TypeVar
+from operator import attrgetter
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from tqdm.auto import tqdm
@@ -15,14 +16,22 @@ from transformers import PreTrainedTokenizerBase
 
 from .batching import LONG_SOURCES
 from .doubts import Doubts
+from .errors import OptionError
 from .inputs import one_of, paired_texts, whole_number
 from .loading import DTYPES, dtype_name, require_loaded_as, usable_device
+from .processes import processes_of
 from .typography import TYPOGRAPHY, plain
 
 Result = TypeVar("Result")
 Model = TypeVar("Model")
 
 _BATCH_TOKENS_ON_DEVICE = 32768
+
+
+class _Chunk(NamedTuple):
+    given: list[tuple[str, str]]
+    plain: list[tuple[str, str]]  # in plain typography
+    rows: list[tuple[str, str]]  # of these the different ones: equal ones are scored once
 
 
 class SourceScorer(ABC, Generic[Result]):
@@ -38,6 +47,7 @@ class SourceScorer(ABC, Generic[Result]):
             32,768.
         long_sources: ``"windows"`` reads all of a long source in overlapping windows, ``"truncate"`` its beginning.
         chunk: number of summaries that are read, scored and given out together; None is ``CHUNK``.
+        processes: number of processes that score, a chunk each at a time; 1 is this process alone. See :meth:`score`.
 
     Raises:
         OptionError: an option is out of range.
@@ -73,14 +83,22 @@ class SourceScorer(ABC, Generic[Result]):
         batch_tokens: int | None = None,
         long_sources: str = "windows",
         chunk: int | None = None,
+        processes: int = 1,
     ) -> None:
         whole_number("batch_tokens", 1 if batch_tokens is None else batch_tokens, 1)
         whole_number("chunk", 1 if chunk is None else chunk, 1)
+        whole_number("processes", processes, 1)
         one_of("long_sources", long_sources, LONG_SOURCES)
         self.dtype = dtype_name(dtype)
         self.device = usable_device(device)
         self.long_sources = long_sources
         self.chunk = chunk or self.CHUNK
+        self.processes = processes
+        if processes > 1 and self.device.type != "cpu":
+            raise OptionError(
+                f"processes is {processes}, and the model computes on {self.device}, which one process fills: leave "
+                "processes at 1, or give device='cpu'."
+            )
         self._asked_device, self._asked_batch_tokens = device, batch_tokens
         self._told: set[str] = set()  # what doubts about texts were warned of
 
@@ -140,6 +158,13 @@ class SourceScorer(ABC, Generic[Result]):
             sources, summaries: texts; any iterables of the same length, one text at least.
             progress: whether to show a progress bar; None shows one on a terminal.
 
+        With ``processes``, each process computes on its share of this one's threads (``torch.set_num_threads``), and
+        all read one model in shared memory. They start on the first call, which takes some seconds, and stay until the
+        scorer is gone. What is scored together does not depend on their number: results are equal to the last bit where
+        each has as many threads as one process alone, and else to rounding. A chunk is the work of one process: make
+        ``chunk`` small where there are few texts. In a script, the code that scores must stand under
+        ``if __name__ == "__main__":``.
+
         Returns:
             One result per summary, in order. A result depends on its own two texts alone, to rounding: where two
             choices are about equally good, other texts in the batch can tip them.
@@ -147,6 +172,7 @@ class SourceScorer(ABC, Generic[Result]):
         Raises:
             DataError: a text is not a string, there is no text, or there are more sources than summaries or fewer. In
                 lists this is found before anything is scored.
+            ChildProcessError: one of several processes was ended from outside, or none could start.
 
         Warns:
             DoubtfulTextWarning: on the whole the summaries are longer than their sources, a source has no words, or a
@@ -163,15 +189,25 @@ class SourceScorer(ABC, Generic[Result]):
         disable = None if progress is None else not progress  # None: tqdm looks for a terminal
         with tqdm(total=total, desc=self.NAME, unit="summary", disable=disable) as bar:
             read = 0
-            while chunk := list(islice(pairs, self.chunk)):
-                plain_chunk = [(plain(source), plain(summary)) for source, summary in chunk]
-                doubts.look(plain_chunk)
-                rows = list(dict.fromkeys(plain_chunk))  # equal ones are scored once
-                results = dict(zip(rows, self._score_chunk(rows, bar.update), strict=True))
-                read += len(chunk)
+            for chunk, results in self._scored(self._chunks(pairs, doubts), bar.update):
+                read += len(chunk.given)
                 bar.update(read - bar.n)
-                for row, (source, summary) in zip(plain_chunk, chunk, strict=True):
-                    yield self._of_given(results[row], source, summary)
+                known = dict(zip(chunk.rows, results, strict=True))
+                for row, (source, summary) in zip(chunk.plain, chunk.given, strict=True):
+                    yield self._of_given(known[row], source, summary)
+
+    def _chunks(self, pairs: Iterator[tuple[str, str]], doubts: Doubts) -> Iterator[_Chunk]:
+        while given := list(islice(pairs, self.chunk)):
+            texts = [(plain(source), plain(summary)) for source, summary in given]
+            doubts.look(texts)
+            yield _Chunk(given, texts, list(dict.fromkeys(texts)))
+
+    def _scored(
+        self, chunks: Iterator[_Chunk], advance: Callable[[int], Any]
+    ) -> Iterator[tuple[_Chunk, Iterable[Result]]]:
+        if self.processes > 1:
+            return processes_of(self, self.processes).map(chunks, attrgetter("rows"))
+        return ((chunk, self._score_chunk(chunk.rows, advance)) for chunk in chunks)
 
     @abstractmethod
     def _score_chunk(self, rows: list[tuple[str, str]], advance: Callable[[int], Any]) -> Iterable[Result]:
