@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed news.jsonl
     python -m benchmarks.speed news.jsonl --baseline 4b264c3 --long cnndm.jsonl --samples samples.jsonl
+    python -m benchmarks.speed news.jsonl --processes 2
 
 The files have a source (``source`` or ``document``) and a ``summary`` in each line. With ``--baseline`` the working
 tree is compared with another commit instead, on rows of the given files; the samples are what ``quals mine --steps
@@ -25,6 +26,7 @@ from quals.inputs import whole_number
 
 from benchmarks.common.command import command_parser, exit_status
 from benchmarks.speed.baseline import Workload, compare_with_commit, cut
+from benchmarks.speed.many import compare_processes
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques
@@ -67,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=64,
         help="rows per workload of --baseline; mining takes half as many sources",
     )
-    add("--rounds", type=int, default=3, help="number of rounds of --baseline")
+    add("--rounds", type=int, default=3, help="number of rounds of --baseline and --processes")
+    add("--processes", type=int, help="number of processes to compare with one, instead of the plain way")
     arguments = parser.parse_args(argv)
     return exit_status("speed", partial(run, arguments))
 
@@ -82,6 +85,11 @@ def run(arguments: argparse.Namespace) -> None:
         compare_with_commit(
             arguments.baseline, _workloads(arguments), checkpoint=arguments.checkpoint, rounds=arguments.rounds
         )
+        return
+    if arguments.processes is not None:
+        whole_number("--processes", arguments.processes, 2)
+        news = _workloads(arguments)[0].rows
+        compare_processes(arguments.checkpoint, news, arguments.processes, arguments.rounds)
         return
     qags = _qags(arguments)
     texts = read_texts(arguments.texts)

@@ -26,6 +26,7 @@ _NOT_SET, _ONEDNN = "none", "bf16"
 _ERROR = 1e-3  # of products with values about 20: float32's is about 1e-4, bfloat16's 2e-1
 _lock = Lock()
 _inside = 0  # contexts that rely on the setting, which is one for the process
+_told: bool | None = None  # whether it pays, where another process has found out
 
 
 def one_dnn_pays(setting: Any) -> bool:
@@ -115,9 +116,32 @@ def _enter(trial: Callable[[Any], bool]) -> bool:
         return True
 
 
+def precision_here() -> tuple[str, bool] | None:
+    """How this process multiplies, for :func:`multiply_as`; None where torch has no such setting.
+
+    Whether oneDNN pays is a matter of time, so that processes that tried it each for itself could differ in rounding.
+    """
+    with _lock:
+        setting = _setting()
+        if setting is None:
+            return None
+        ours = _inside > 0 and setting.fp32_precision == _ONEDNN
+        users = _NOT_SET if ours else str(setting.fp32_precision)
+        return users, users == _NOT_SET and torch.backends.mkldnn.is_available() and _tried(one_dnn_pays)
+
+
+def multiply_as(precision: tuple[str, bool] | None) -> None:
+    """Have this process multiply as another does, which says so by :func:`precision_here`."""
+    global _told
+    if precision is not None:
+        users, _told = precision
+        if users != _NOT_SET:
+            _setting().fp32_precision = users
+
+
 @lru_cache
 def _tried(trial: Callable[[Any], bool]) -> bool:
-    return trial(_setting())
+    return trial(_setting()) if _told is None else _told
 
 
 def _setting() -> Any:

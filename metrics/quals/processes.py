@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing import get_context
 
+from .matmul import multiply_as, precision_here
+
 Job = TypeVar("Job")
 Done = TypeVar("Done")
 
@@ -80,7 +82,7 @@ class Processes:
         end, self._lifeline = context.Pipe(duplex=False)
         threads = max(1, torch.get_num_threads() // count)
         self._pool = ProcessPoolExecutor(
-            count, context, initializer=_begin, initargs=(skeleton, memory, layout, end, threads)
+            count, context, initializer=_begin, initargs=(skeleton, memory, layout, end, threads, precision_here())
         )
         self._served = False
 
@@ -103,6 +105,11 @@ class Processes:
         except KeyboardInterrupt:
             self.stop()
             raise
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' numbers, once they have started."""
+        return list(self._pool._processes or ())
 
     @property
     def broken(self) -> bool:
@@ -185,7 +192,7 @@ def _shared(scorer: Any) -> tuple[bytes, Tensor, list[Any]]:
 _scorer: Any = None
 
 
-def _begin(skeleton: bytes, memory: Tensor, layout: list[Any], lifeline: Any, threads: int) -> None:
+def _begin(skeleton: bytes, memory: Tensor, layout: list[Any], lifeline: Any, threads: int, precision: Any) -> None:
     """Become a process that scores."""
     import signal
 
@@ -193,6 +200,7 @@ def _begin(skeleton: bytes, memory: Tensor, layout: list[Any], lifeline: Any, th
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     torch.set_num_threads(threads)
+    multiply_as(precision)
     _scorer = _Unpacker(skeleton, memory, layout).load()
 
 

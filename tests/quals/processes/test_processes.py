@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +15,7 @@ import pytest
 import spacy
 from factcc import FactCCScorer
 from qags import QAGSScorer
-from quals import DataError, OptionError, QualsScorer
+from quals import DataError, OptionError, QualsScorer, matmul
 from quals.processes import in_order
 from support.learned import OPTIONS, texts
 from support.overlap import OverlapScorer
@@ -153,3 +155,21 @@ def test_in_order_cancels_what_it_leaves() -> None:
     with pytest.raises(OSError, match="no"):
         next(done)
     assert [future.cancelled() for future in futures] == [False, False, True, True, True]
+
+
+def test_all_processes_multiply_as_the_first_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would find out by itself which way is faster, and round as that does."""
+    for pays in (True, False):
+        monkeypatch.setattr(matmul, "_tried", lambda trial, pays=pays: pays)
+        assert matmul.precision_here() in (None, ("none", pays))
+    code = (
+        "from quals import matmul; import torch; matmul.multiply_as({!r}); s = torch.backends.mkldnn.matmul\n"
+        "print(s.fp32_precision, matmul._tried(lambda setting: None))"
+    )
+    for told, printed in (
+        (("none", True), "none True"),
+        (("none", False), "none False"),
+        (("bf16", False), "bf16 False"),
+    ):
+        ran = subprocess.run([sys.executable, "-c", code.format(told)], capture_output=True, text=True, timeout=300)
+        assert ran.stdout.strip() == printed, ran.stderr
