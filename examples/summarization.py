@@ -97,7 +97,7 @@ def read(file: str | None, rows: int | None) -> Dataset:
 def tokenized(
     dataset: Dataset | None, tokenizer: PreTrainedTokenizerBase, data: DataArguments, args: Seq2SeqTrainingArguments
 ) -> Dataset | None:
-    """Token ids of documents and summaries; the texts are dropped."""
+    """Token ids of documents and summaries; their texts are dropped, and mined candidates stay."""
     if dataset is None:
         return None
 
@@ -107,7 +107,7 @@ def tokenized(
         return {**inputs, "labels": labels["input_ids"]}
 
     with args.main_process_first(desc="tokenization"):
-        return dataset.map(encode, batched=True, remove_columns=dataset.column_names)
+        return dataset.map(encode, batched=True, remove_columns=[data.text_column, data.summary_column])
 
 
 if __name__ == "__main__":

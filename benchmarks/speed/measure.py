@@ -55,10 +55,11 @@ def peak_memory(function: Callable[..., None], *arguments: Any) -> float:
 
 def _report_peak(sender: Any, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     function(*arguments)
-    sender.send(_own_peak())
+    sender.send(own_peak())
 
 
-def _own_peak() -> float:
+def own_peak() -> float:
+    """Peak resident bytes of this process."""
     status = Path("/proc/self/status")
     if status.is_file():  # getrusage would count what the parent had when it began this process
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

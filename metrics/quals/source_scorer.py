@@ -125,6 +125,12 @@ class SourceScorer(ABC, Generic[Result]):
         """Whether the models serve for this device: it is theirs, it was asked for, or it is None."""
         return device in (None, self._asked_device, str(self.device))
 
+    def to(self, device: str) -> None:
+        """Move the models to another device; scores there differ in their last digits."""
+        for loaded in self.models.values():
+            getattr(loaded, "model", loaded).to(device)
+        self.device = torch.device(device)
+
     @property
     def models(self) -> dict[str, Any]:
         """The models in memory by the constructor's arguments that take them, for another scorer with other options."""

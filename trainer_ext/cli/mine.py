@@ -11,9 +11,12 @@ Example: quals mine articles.jsonl --model my-summarizer --output mined.jsonl
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from trainer_ext.cli.engine_options import add_engine_arguments, engine
 from trainer_ext.cli.field_options import add_fields, from_options
 from trainer_ext.cli.sampling_options import add_sampling_arguments
 from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer
@@ -50,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_fields(group, MiningOptions, _SELECTION)
     text = "number of worst samples that a document keeps, or 'all'"
     group.add_argument("--num-negatives", type=_count_or_all, default=1, help=text)
+    add_engine_arguments(parser)
     add_scorer_arguments(parser)
     parser.add_argument("--ranker-checkpoint", dest="checkpoint", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
@@ -58,12 +62,17 @@ def run(arguments: argparse.Namespace) -> None:
     steps = [name.strip() for name in arguments.steps.split(",")]
     if "sample" in steps and arguments.model is None:  # said before the imports, which take seconds
         raise ValueError("--model is not given: name the summarizer to sample from, or leave sample out of --steps.")
+    with engine(arguments) as pool:
+        _mine(arguments, steps, pool)
+
+
+def _mine(arguments: argparse.Namespace, steps: Sequence[str], pool: Any) -> None:
     import datasets
     from quals.rows import REFERENCE_COLUMNS, SOURCE_COLUMNS
 
     from trainer_ext.arguments import ContrastiveOptions, make_sampling, make_selection
     from trainer_ext.io.tables import WRITABLE, check_output, check_rows, named_column, read_table, write_table
-    from trainer_ext.mining import WorkFolder, mine, select_candidates
+    from trainer_ext.mining import Workers, WorkFolder, mine, select_candidates
     from trainer_ext.mining.columns import CANDIDATES
     from trainer_ext.mining.generation import is_decoder_only
     from trainer_ext.mining.preparation import checked_steps
@@ -110,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
         reference_column=REFERENCE if reference else None,
         candidate_column=CANDIDATES,
         folder=work,
+        workers=Workers(spread=pool.spread) if pool else Workers(),
         max_documents=options.max_mined_documents,
     )
     if alone:

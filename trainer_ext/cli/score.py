@@ -1,7 +1,7 @@
-"""Score summaries against their sources: a file of many, or one as text.
+"""Score summaries against their sources: a file of many, a folder of files, or one summary as text.
 
 Scores are in nats per token. Higher is better: QUALS is usually at most 0, and near 0 is consistent. If a long run is
-killed, start it again with --resume: it goes on where it stopped.
+killed, start it again with --resume: it goes on where it stopped. Shards, folders and Ray go on without being told.
 
 Example: quals score summaries.jsonl --source-column document --output scored.jsonl
 """
@@ -12,27 +12,25 @@ import argparse
 import math
 import statistics
 from collections.abc import Sequence
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainer_ext.cli.engine_options import add_engine_arguments, engine
 from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
-from trainer_ext.io.hashing import hash_json
 from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
-    from quals import QualsResult
-
-    from trainer_ext.io.chunks import ChunkStore, WorkFolder
-    from trainer_ext.io.tables import Rows
+    from trainer_ext.io.chunks import Workers
+    from trainer_ext.scale.table import Reading, Texts
 
 _LOWEST = 3  # rows named in the table
-_CHUNK = 32  # rows that are scored together, and lost if the run is killed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("file", nargs="?", type=Path, help="JSON lines, JSON, CSV, TSV or parquet file with one summary per row")
+    text = "JSON lines, JSON, CSV, TSV or parquet file with one summary per row, or a folder of such files"
+    add("file", nargs="?", type=Path, help=text)
     add(
         "--source-column",
         help="column of the source texts; by default one with a usual name, such as source or document",
@@ -43,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--source", metavar="TEXT|@FILE", help="source as text, or the file that holds it; instead of a table")
     add("--summary", metavar="TEXT|@FILE", help="summary as text, or the file that holds it")
-    add("--output", type=Path, help="file for the rows with their scores (.jsonl or .parquet), replaced at the end")
+    text = "file for the rows with their scores (.jsonl or .parquet), replaced at the end; for a folder, a folder"
+    add("--output", type=Path, help=text)
     add("--resume", action="store_true", help="continue a killed run that had the same --output")
     add(
         "--skip-invalid",
@@ -52,124 +51,131 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--explain", action="store_true", help="add each row's question-answer pairs")
     add("--token-log-probs", action="store_true", help="add the log-probabilities of each pair's tokens, and the pairs")
+    group = parser.add_argument_group("several processes")
+    text = "score the I-th of N shares of the rows, or of a folder's files, into a folder that all processes see"
+    group.add_argument("--shard", metavar="I/N", help=text)
+    group.add_argument("--join", action="store_true", help="put the shards together, once all are done")
+    text = "score nothing: count rows, and estimate the time from a first part"
+    group.add_argument("--dry-run", action="store_true", help=text)
+    add_engine_arguments(parser)
     add_scorer_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trainer_ext.io.chunks import ALONE, WorkFolder, run_chunks
-    from trainer_ext.io.tables import WRITABLE, check_output, check_rows, column_names, write_table
+    from quals.errors import OptionError
+
+    from trainer_ext.io.chunks import ALONE
+    from trainer_ext.scale.shards import shard
+
+    explain = arguments.explain or arguments.token_log_probs
+    path, output, together = arguments.file, arguments.output, arguments.shard is not None or arguments.join
+    if output is None:
+        for name in ("resume", "shard", "join"):
+            if getattr(arguments, name):
+                raise OptionError(f"--{name} continues a run with an --output: give its name.")
+    if arguments.shard is not None and arguments.join:
+        raise OptionError("--shard makes a part, and --join puts all together: give one after the other.")
+    if together and path is None:
+        raise OptionError("Shards are of a file or a folder: give one.")
+    own = shard(arguments.shard) if arguments.shard is not None else ALONE
+    if path is not None and path.is_dir():
+        _score_folder(arguments, explain, own)
+    else:
+        _score_file(arguments, explain, own)
+
+
+def _score_file(arguments: argparse.Namespace, explain: bool, own: Workers) -> None:
+    from trainer_ext.scale.estimate import estimate
+    from trainer_ext.scale.rows import ScoreRows, added_columns
+    from trainer_ext.scale.shards import joined, note_count, rows_of
+    from trainer_ext.scale.table import CHUNK, Scoring, check_writable
 
     output: Path | None = arguments.output
-    if arguments.resume and output is None:
-        raise ValueError("--resume continues a run with an --output: give its name.")
-    rows, places, sources, summaries = _read(arguments)
+    texts = _texts(arguments, _reading(arguments))
     if output is not None:
-        check_output(output, WRITABLE, [arguments.file] if arguments.file else text_files(arguments))
-        check_rows(output, rows)
-    explain = arguments.explain or arguments.token_log_probs
-    features = _features(explain, arguments.token_log_probs)
-    taken = [name for name in column_names(rows) if name in features] if output else []
-    if taken:
-        raise ValueError(f"The input has a column {taken[0]!r} already, which the output adds: rename it in the input.")
-    scorer = make_scorer(arguments, _CHUNK)
-    work = WorkFolder(output.with_name(output.name + ".partial") if output else None)
-    texts = hash_json(sources=list(sources), summaries=list(summaries))
-    made_from = {"signature": scorer.signature, "texts": texts, "columns": [explain, arguments.token_log_probs]}
-    store = _store(work, made_from, arguments.resume, len(places))
-
-    def score(number: int) -> list[dict[str, Any]]:
-        part = slice(number * _CHUNK, (number + 1) * _CHUNK)
-        scored = scorer.score(sources[part], summaries[part], progress=False)
-        return [_columns(result, explain, arguments.token_log_probs) for result in scored]
-
-    sizes = [min(_CHUNK, len(places) - first) for first in range(0, len(places), _CHUNK)]
-    results = list(chain.from_iterable(run_chunks(store, sizes, score, ALONE, "Scoring", unit="row")))
-    if output:
-        added: dict[str, list[Any]] = {name: [None] * len(rows) for name in features}
-        for place, result in zip(places, results, strict=True):
-            for name in features:
-                added[name][place] = result[name]
-        write_table(output, rows, added, features)
-        work.remove_used()
-    say(_table(results, places, len(rows), scorer.signature, output))
+        inputs = [arguments.file] if arguments.file else text_files(arguments)
+        check_writable(output, texts, added_columns(explain, arguments.token_log_probs), inputs)
+    with engine(arguments) as pool:
+        work = ScoreRows(make_scorer(arguments, CHUNK), explain, arguments.token_log_probs)
+        scoring, workers = Scoring(texts, work, output), _workers(own, pool)
+        if arguments.dry_run:
+            say(_in_columns(estimate([texts], work, workers).lines(pool.size if pool else 1)))
+            return
+        store = scoring.store(arguments.resume or own.apart or arguments.join or pool is not None)
+        if own.apart and store.folder:
+            note_count(store.folder, own)
+            name = f"shard {own.rank + 1} of {own.count}"
+            results = scoring.run(store, workers, f"Scoring, {name}")
+            rows = rows_of(texts, own.share(len(texts.sizes)))
+            say(f"{name}: {rows} are scored and kept in {scoring.folder.path}; --join ends it once all shards are done")
+            return
+        results = joined(texts, store) if arguments.join else scoring.run(store, workers)
+    scoring.write(results)
+    scoring.folder.remove_used()
+    say(_table(results, texts.places, len(texts.rows), work.scorer.signature, output))
     if explain and not output:
-        _print_pairs(results, places)
+        _print_pairs(results, texts.places)
 
 
-def _read(arguments: argparse.Namespace) -> tuple[Rows, list[int], list[str], list[str]]:
-    """All rows, the places of those to score, and their texts."""
-    from quals.rows import REFERENCE_COLUMNS, SOURCE_COLUMNS
+def _score_folder(arguments: argparse.Namespace, explain: bool, own: Workers) -> None:
+    from quals.errors import OptionError
 
-    from trainer_ext.io.tables import named_column, read_table, rows_with_texts, text_column
+    from trainer_ext.io.chunks import ALONE
+    from trainer_ext.scale.estimate import estimate
+    from trainer_ext.scale.folder import FolderScoring, files_in
+    from trainer_ext.scale.rows import ScoreRows
+    from trainer_ext.scale.table import CHUNK
+
+    if arguments.output is None and not arguments.dry_run:
+        raise OptionError(f"{arguments.file} is a folder: give an --output, a folder for the scored files.")
+    if arguments.source is not None or arguments.summary is not None:
+        raise OptionError("Give a folder, or --source and --summary, not both.")
+    with engine(arguments) as pool:
+        work = ScoreRows(make_scorer(arguments, CHUNK), explain, arguments.token_log_probs)
+        reading, workers = _reading(arguments), _workers(ALONE, pool)
+        if arguments.dry_run:
+            tables = map(reading.read, files_in(arguments.file))
+            say(_in_columns(estimate(tables, work, workers).lines(pool.size if pool else 1)))
+            return
+        folder = FolderScoring(arguments.file, arguments.output, reading, work)
+        done = [] if arguments.join else folder.run(workers, own)
+    if own.apart:
+        say(f"shard {own.rank + 1} of {own.count}: {len(done)} files are scored; --join ends it once all are")
+        return
+    done = folder.join()
+    rows, scored = sum(file["rows"] for file in done), sum(file["scored"] for file in done)
+    read = rows - sum(file["left_out"] for file in done)
+    lines = [("files", str(len(done))), ("rows", str(rows))]
+    lines += [("left out", f"{rows - read} without both texts")] * (rows > read)
+    mean = sum(file["mean"] * file["scored"] for file in done if file["scored"]) / scored if scored else math.nan
+    lines += [("scored", f"{scored} (coverage {scored / read:.1%})"), ("mean", f"{mean:.4f} nats per token")]
+    lines += [("signature", work.scorer.signature), ("written to", str(arguments.output))]
+    say(_in_columns(lines))
+
+
+def _workers(own: Workers, pool: Any) -> Workers:
+    return own if pool is None else replace(own, spread=pool.spread)
+
+
+def _reading(arguments: argparse.Namespace) -> Reading:
+    from trainer_ext.scale.table import Reading
+
+    return Reading(arguments.source_column, arguments.summary_column, arguments.skip_invalid)
+
+
+def _texts(arguments: argparse.Namespace, reading: Reading) -> Texts:
+    """What to score: a file's rows, or the two texts."""
+    from trainer_ext.scale.table import Texts
 
     path: Path | None = arguments.file
     if path is not None:
         if arguments.source is not None or arguments.summary is not None:
             raise ValueError("Give a file, or --source and --summary, not both.")
-        given = (arguments.source_column, arguments.summary_column)
-        rows = read_table(path, None if arguments.output or None in given else given)
-        columns = (
-            named_column(rows, given[0], SOURCE_COLUMNS, "--source-column", path),
-            named_column(rows, given[1], REFERENCE_COLUMNS, "--summary-column", path),
-        )
-        places, scored = list(range(len(rows))), rows
-        if arguments.skip_invalid:
-            places = rows_with_texts(rows, columns) or places  # where there is none, the first says what is wrong
-            scored = [rows[place] for place in places]
-        sources = text_column(scored, columns[0], "--source-column", path)
-        return rows, places, sources, text_column(scored, columns[1], "--summary-column", path)
+        return reading.read(path, all_columns=arguments.output is not None)
     if arguments.source is None or arguments.summary is None:
         raise ValueError("There is nothing to score: give a file, or both --source and --summary.")
     source, summary = text_argument(arguments.source, "--source"), text_argument(arguments.summary, "--summary")
-    return [{"source": source, "summary": summary}], [0], [source], [summary]
-
-
-def _store(work: WorkFolder, made_from: dict[str, Any], resume: bool, total: int) -> ChunkStore:
-    """The store of what was made from just this.
-
-    Raises:
-        ValueError: an earlier run finished some rows without ``resume``, or rows of other work.
-    """
-    from trainer_ext.io.chunks import ALONE
-
-    before = {path.parent for path in work.path.glob("*/chunk-*.json")} if work.path else set()
-    store = work.open("scores", made_from, ALONE)
-    if before - {store.folder}:
-        raise ValueError(
-            f"{work.path} holds results of another run, with other texts, settings or columns: repeat that run with "
-            "--resume, give this one another --output, or delete the folder."
-        )
-    kept = min(total, _CHUNK * len(list(store.folder.glob("chunk-*.json")))) if store.folder else 0
-    if kept and not resume:
-        raise ValueError(
-            f"{work.path} holds {kept} of {total} rows of an unfinished run: add --resume to continue it, or delete "
-            "the folder to start anew."
-        )
-    return store
-
-
-def _columns(result: QualsResult, explain: bool, token_log_probs: bool) -> dict[str, Any]:
-    values = result.to_dict(token_log_probs)
-    pairs = values.pop("pairs")
-    columns = {"quals": values.pop("score"), **values}
-    return {**columns, "pairs": pairs} if explain else columns
-
-
-def _features(explain: bool, token_log_probs: bool) -> dict[str, Any]:
-    """The added columns, in order, with their types in parquet."""
-    from datasets import Value
-
-    numbers = [Value("float64")]
-    pair: dict[str, Any] = {"question": Value("string"), "answer": Value("string")}
-    pair |= {"start": Value("int64"), "end": Value("int64"), "score": Value("float64")}
-    pair |= {"log_likelihood_summary": Value("float64"), "log_likelihood_source": Value("float64")}
-    if token_log_probs:
-        pair |= {"tokens": [Value("string")]}
-        pair |= {"token_log_probs_summary": numbers, "token_log_probs_source": numbers}
-        pair |= {"answer_tokens": Value("int64")}
-    columns: dict[str, Any] = {"quals": Value("float64"), "num_pairs": Value("int64")}
-    columns |= {"source_windows": Value("int64"), "source_truncated": Value("bool"), "summary_truncated": Value("bool")}
-    return columns | ({"pairs": [pair]} if explain else {})
+    return Texts("the texts given", [{"source": source, "summary": summary}], [0], [source], [summary])
 
 
 def _table(
@@ -202,6 +208,10 @@ def _table(
     lines += [("signature", signature)]
     if output:
         lines += [("written to", str(output))]
+    return _in_columns(lines)
+
+
+def _in_columns(lines: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name:<11}{value}" for name, value in lines)
 
 

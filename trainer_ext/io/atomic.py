@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from quals.rows import json_line as json_line
 
@@ -24,7 +25,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         OSError: it could not be written, e.g. because the disk is full.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Processes in containers that share a folder may all have the number 1.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex[:8]}.tmp")
     try:
         with temporary.open("wb") as file:
             yield file

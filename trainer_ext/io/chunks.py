@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,17 @@ from trainer_ext.io.lock import locked
 from trainer_ext.io.progress import Progress, inform
 
 # As io.atomic.replacing names them.
-_TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|rank-(\d+)|settings)\.json\.\d+\.tmp")
+_TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|rank-(\d+)|settings)\.json\.[\w-]+\.tmp")
+# (compute, inputs, numbers) -> (number, compute(inputs(number))) of each number, in any order
+Spread = Callable[[Callable[[Any], Any], Callable[[int], Any], Sequence[int]], Iterable[tuple[int, Any]]]
+
+
+def in_turn(
+    compute: Callable[[Any], Any], inputs: Callable[[int], Any], numbers: Sequence[int]
+) -> Iterator[tuple[int, Any]]:
+    """The chunks of these numbers and their results, computed here one after another."""
+    for number in numbers:
+        yield number, compute(inputs(number))
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,10 @@ class Workers:
         rank: number of this process, from 0.
         count: number of processes.
         wait: returns when all ranks have called it, as ``torch.distributed.barrier`` does.
+        spread: how this process has its share computed: itself, or by a pool such as
+            :class:`trainer_ext.scale.RayPool`.
+        apart: the processes know nothing of each other. Each takes chunks that lie together, logs, and sees the results
+            of its own share alone.
 
     Raises:
         ValueError: the rank is not below the count.
@@ -40,10 +54,28 @@ class Workers:
     rank: int = 0
     count: int = 1
     wait: Callable[[], None] = lambda: None
+    spread: Spread = in_turn
+    apart: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.count:
             raise ValueError(f"The rank is {self.rank} of {self.count}: ranks are 0 to count - 1.")
+
+    def share(self, chunks: int) -> range:
+        """The numbers of this process's chunks, of so many.
+
+        Example:
+            >>> Workers(1, 3).share(8), Workers(1, 3, apart=True).share(8)
+            (range(1, 8, 3), range(2, 5))
+        """
+        if self.apart:
+            return range(self.rank * chunks // self.count, (self.rank + 1) * chunks // self.count)
+        return range(self.rank, chunks, self.count)
+
+    @property
+    def name(self) -> str:
+        """Of this process's lock in a store."""
+        return f"shard-{self.rank + 1}-of-{self.count}" if self.apart else f"rank-{self.rank}"
 
     @classmethod
     def of(cls, accelerator: Any) -> Workers:
@@ -105,8 +137,12 @@ class ChunkStore:
             raise OSError(f"{error} Finished chunks are kept: make room, then start the same run again.") from error
 
     @contextmanager
-    def held(self, workers: Workers) -> Iterator[None]:
+    def held(self, workers: Workers, share: Sequence[int]) -> Iterator[None]:
         """In the block, no other run may fill this store; what a killed run left half written is removed first.
+
+        Args:
+            workers: this process among those that share the work.
+            share: its chunks.
 
         Raises:
             OSError: another run fills it; the message says which.
@@ -117,11 +153,11 @@ class ChunkStore:
         advice = "wait for it, or end it; two runs cannot share a folder"
         if workers.count == 1 and _world_size() > 1:
             advice += f" (WORLD_SIZE is {_world_size()}: if this is one run, tell each process its rank)"
-        with locked(self.folder / f"rank-{workers.rank}.lock", str(self.folder), advice):
+        with locked(self.folder / f"{workers.name}.lock", str(self.folder), advice):
             for path in self.folder.iterdir():
                 match = _TEMPORARY.fullmatch(path.name)
-                # Another rank's are that rank's to remove: it may be writing them.
-                if match and int(match[1] or match[2] or 0) % workers.count == workers.rank:
+                # Another process's are that process's to remove: it may be writing them.
+                if match and (int(match[1]) in share if match[1] else _is_of(workers, match[2])):
                     path.unlink(missing_ok=True)
             yield
 
@@ -156,7 +192,7 @@ class WorkFolder:
         Args:
             kind: kind of work, the beginning of the store's name.
             made_from: plain JSON values: whatever the work depends on.
-            workers: rank 0 writes the note, ``settings.json``.
+            workers: rank 0 writes the note, ``settings.json``; processes that work apart all do.
 
         Raises:
             ValueError: several workers have no folder to share.
@@ -169,7 +205,7 @@ class WorkFolder:
         folder = self.path / f"{kind}-{hash_json(**made_from)[:16]}"
         folder.mkdir(parents=True, exist_ok=True)
         self._used.append(folder)
-        if workers.rank == 0 and not (folder / "settings.json").exists():
+        if (workers.rank == 0 or workers.apart) and not (folder / "settings.json").exists():
             with replacing(folder / "settings.json") as file:
                 file.write(json.dumps(dict(made_from), indent=2, sort_keys=True, default=str).encode() + b"\n")
         return ChunkStore(folder)
@@ -204,46 +240,51 @@ class WorkFolder:
 def run_chunks(
     store: ChunkStore,
     sizes: Sequence[int],
-    compute: Callable[[int], Any],
+    compute: Callable[[Any], Any],
     workers: Workers,
     description: str,
     progress: bool | None = None,
     first: int = 0,
     check: Callable[[list[Any]], None] = lambda contents: None,
     unit: str = "document",
+    inputs: Callable[[int], Any] = lambda number: number,
 ) -> list[Any]:
     """Results of all chunks, in order: those in the store, and the others computed, this rank's here.
 
     Args:
         store: where results go, and come from.
         sizes: units in each chunk, for the progress bar.
-        compute: result of a chunk by its number, as plain JSON values.
+        compute: result of a chunk from what ``inputs`` gives, as plain JSON values; a pool sends it out once.
         workers: who computes which chunk.
         description: text beside the bar.
         progress: show a bar; None shows one on a terminal. Only rank 0 has one, for its own share.
         first: number of chunks that are computed before all others, and shown to ``check``; 0 is none.
         check: is given the contents of these, in every process the same. What it raises ends the work.
         unit: of what chunks hold, in the singular.
+        inputs: what a chunk is computed from, by its number.
+
+    Returns:
+        Of workers that work apart, the results of this one's share alone.
 
     Raises:
         OSError: another run fills the store, a chunk could not be written, or another rank's cannot be seen.
     """
-    share = range(workers.rank, len(sizes), workers.count)
-    with store.held(workers):
+    share = workers.share(len(sizes))
+    with store.held(workers, share):
         finished = {number: content for number in share if (content := store.read(number)) is not None}
         total, done = sum(sizes[number] for number in share), sum(sizes[number] for number in finished)
-        main = workers.rank == 0
+        main = workers.rank == 0 or workers.apart
         if main and finished:
             inform(f"{description}: {done:,} of {total:,} {unit}s are on disk in {store.folder}.")
         calls, shown = len(share) - len(finished), progress if main else False
         with Progress(description, unit, total, done, calls, bar=shown, lines=main) as bar:
 
             def finish(numbers: range) -> None:
-                for number in numbers:
-                    if number in share and number not in finished:
-                        finished[number] = compute(number)
-                        store.write(number, finished[number])
-                        bar.add(sizes[number])
+                missing = [number for number in numbers if number in share and number not in finished]
+                for number, content in workers.spread(compute, inputs, missing):
+                    finished[number] = content
+                    store.write(number, content)
+                    bar.add(sizes[number])
 
             if first:
                 finish(range(first))
@@ -251,7 +292,12 @@ def run_chunks(
                 check(_contents(store, finished, range(first)))
             finish(range(first, len(sizes)))
         workers.wait()
-        return _contents(store, finished, range(len(sizes)))
+        return _contents(store, finished, share if workers.apart else range(len(sizes)))
+
+
+def _is_of(workers: Workers, rank: str | None) -> bool:
+    """Whether a file of no chunk is this process's: of its rank, or of all, which are rank 0's."""
+    return not workers.apart and int(rank or 0) % workers.count == workers.rank
 
 
 def _world_size() -> int:

@@ -96,8 +96,10 @@ class Progress:
             share_left = (self._calls - self._called) / self._called
         if share_left > 0:
             share = f"{self.done:,} of {self.total:,} {self.unit}s"
+            rate = f"{(self.done - self._before) / max(now - self._start, 1e-9):.3g} per second"
             measured = f", measured on the first {count:,}" if first else ""
-            inform(f"{self.name}: {share} done, about {duration((now - self._start) * share_left)} left{measured}.")
+            left = duration((now - self._start) * share_left)
+            inform(f"{self.name}: {share} done, about {left} left{measured} ({rate}).")
             self._said = now
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -63,6 +63,9 @@ class Ranker(ABC):
         given = self._scores(list(sources), list(summaries), None if references is None else list(references))
         return checked_scores(given, len(summaries), self.name)
 
+    def to(self, device: str) -> None:  # noqa: B027 - most have no model
+        """Move the ranker's models, if it has any, to another device."""
+
     def require_no_reference(self) -> None:
         """Check that the ranker can score data without reference summaries.
 

@@ -48,6 +48,9 @@ class QualsRanker(Ranker):
     def signature(self) -> str:
         return self.scorer.signature
 
+    def to(self, device: str) -> None:
+        self.scorer.to(device)
+
     def _scores(self, sources: list[str], summaries: list[str], references: list[str] | None) -> Any:
         return [result.score for result in self.scorer.score(sources, summaries, progress=False)]
 

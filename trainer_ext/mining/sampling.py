@@ -128,9 +128,8 @@ def sample_candidates(
         }
     store = work.open("samples", made_from, workers)
 
-    def sample(number: int) -> list[list[list[int]]]:
-        with evaluating(model), generating_with(model, config), _seeded(model, settings.seed, number), without_noise():
-            return generate_labels(model, sources_at(dataset, chunks[number], columns), config)
+    def inputs(number: int) -> tuple[int, dict[str, list[list[int]]]]:
+        return number, sources_at(dataset, chunks[number], columns)
 
     def check_first(samples: list[list[list[list[int]]]]) -> None:
         places = [place for chunk in chunks[: len(samples)] for place in chunk]
@@ -140,12 +139,31 @@ def sample_candidates(
 
     sizes = list(map(len, chunks))
     first = next((n for n in range(1, len(sizes)) if sum(sizes[:n]) >= _FIRST), 0) if check is not None else 0
-    finished = run_chunks(store, sizes, sample, workers, "Sampling", progress, first, check_first)
+    sample = _Sample(model, config, settings.seed)
+    finished = run_chunks(store, sizes, sample, workers, "Sampling", progress, first, check_first, inputs=inputs)
     candidates: list[list[list[int]]] = [[] for _ in lengths]
     for chunk, samples in zip(chunks, finished, strict=True):
         for place, labels in zip(chunk, samples, strict=True):
             candidates[place] = labels
     return with_columns(dataset, {CANDIDATE_LABELS: candidates})
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Samples the candidates of a chunk, from its number and its sources. A pool sends it to its workers whole."""
+
+    model: torch.nn.Module
+    config: GenerationConfig
+    seed: int
+
+    def to(self, device: str) -> None:
+        self.model.to(device)
+
+    def __call__(self, chunk: tuple[int, dict[str, list[list[int]]]]) -> list[list[list[int]]]:
+        number, sources = chunk
+        model, config = self.model, self.config
+        with evaluating(model), generating_with(model, config), _seeded(model, self.seed, number), without_noise():
+            return generate_labels(model, sources, config)
 
 
 def sampling_config(model: torch.nn.Module, settings: SamplingSettings, dataset: Dataset) -> GenerationConfig:

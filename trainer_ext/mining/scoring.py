@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from trainer_ext.dataset import CANDIDATE_SCORES, REFERENCE_SCORE
 from trainer_ext.io.chunks import ALONE, Workers, WorkFolder, run_chunks
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining.columns import with_columns
+from trainer_ext.mining.ranker import Ranker
 from trainer_ext.mining.rankers import resolve_ranker
 from trainer_ext.mining.texts import candidate_texts, reference_texts, source_texts
 
@@ -66,23 +68,39 @@ def score_candidates(
         made_from["documents_in_a_chunk"] = chunk
     store = work.open("scores", made_from, workers)
 
-    def score(number: int) -> list[list[float | None]]:
-        """For each document of a chunk the scores of its candidates and, last, of its reference."""
+    def inputs(number: int) -> list[list[tuple[str, str, str]]]:
+        """For each document of a chunk (source, summary, reference) of its candidates and, last, of its reference."""
         documents: list[list[tuple[str, str, str]]] = []
         for place in range(number * chunk, min((number + 1) * chunk, len(sources))):
             reference = "" if references is None else references[place]
             summaries = candidates[place] if references is None else [*candidates[place], reference]
             documents.append([(sources[place], summary, reference) for summary in summaries])
-        different = list(dict.fromkeys(row for rows in documents for row in rows))
-        against = None if references is None else [reference for _, _, reference in different]
-        scores = ranker([source for source, _, _ in different], [summary for _, summary, _ in different], against)
-        known: dict[tuple[str, str, str], float | None]
-        known = {row: None if math.isnan(x) else x for row, x in zip(different, scores, strict=True)}
-        return [[known[row] for row in rows] + [None] * (references is None) for rows in documents]
+        return documents
 
     sizes = [min(chunk, len(sources) - first) for first in range(0, len(sources), chunk)]
-    finished = run_chunks(store, sizes, score, workers, f"Scoring with {ranker.name}", progress)
+    score = _Score(ranker, references is not None)
+    finished = run_chunks(store, sizes, score, workers, f"Scoring with {ranker.name}", progress, inputs=inputs)
     scores = [[math.nan if x is None else x for x in document] for documents in finished for document in documents]
     columns: dict[str, list[Any]]
     columns = {CANDIDATE_SCORES: [row[:-1] for row in scores], REFERENCE_SCORE: [row[-1] for row in scores]}
     return with_columns(dataset, columns)
+
+
+@dataclass(frozen=True)
+class _Score:
+    """Scores the candidates of some documents, and their references. A pool sends it to its workers whole."""
+
+    ranker: Ranker
+    has_references: bool
+
+    def to(self, device: str) -> None:
+        self.ranker.to(device)
+
+    def __call__(self, documents: list[list[tuple[str, str, str]]]) -> list[list[float | None]]:
+        """For each document the scores of its candidates and, last, of its reference."""
+        different = list(dict.fromkeys(row for rows in documents for row in rows))
+        against = [reference for _, _, reference in different] if self.has_references else None
+        scores = self.ranker([source for source, _, _ in different], [summary for _, summary, _ in different], against)
+        known: dict[tuple[str, str, str], float | None]
+        known = {row: None if math.isnan(x) else x for row, x in zip(different, scores, strict=True)}
+        return [[known[row] for row in rows] + [None] * (not self.has_references) for rows in documents]

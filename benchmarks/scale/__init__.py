@@ -1,0 +1,1 @@
+"""What workers of Ray bring and cost."""

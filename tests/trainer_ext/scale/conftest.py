@@ -1,0 +1,45 @@
+"""A Ray cluster of two nodes on this machine, which count two CPUs each, and a pool of workers in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from support.tiny import REPOSITORY
+
+from trainer_ext.scale import RayPool
+
+_NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """Its address; this process is connected to it."""
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_worker_niceness", "0")
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        paths = [REPOSITORY, REPOSITORY / "metrics", REPOSITORY / "tests", os.environ.get("PYTHONPATH", "")]
+        environment.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
+        import ray
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args={**_NODE, "include_dashboard": False})
+        cluster.add_node(**_NODE)
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        yield cluster.address
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture
+def pool(cluster: str) -> RayPool:
+    """Two workers, started once for all tests: that takes seconds."""
+    if not _pools:
+        _pools.append(RayPool(2))
+    return _pools[0]
+
+
+_pools: list[RayPool] = []
