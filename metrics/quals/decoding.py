@@ -150,6 +150,14 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     return _hypotheses(np.stack([ids for ids, _ in steps], -1), np.stack([known for _, known in steps], -1))
 
 
+def cache_width(model: PreTrainedModel) -> int:
+    """Numbers that the decoder's own cache keeps per row and step: keys and values of all its layers."""
+    config = model.get_decoder().config
+    layers = getattr(config, "decoder_layers", None) or config.num_hidden_layers
+    heads = getattr(config, "decoder_attention_heads", None) or config.num_attention_heads
+    return 2 * layers * heads * (getattr(config, "d_kv", None) or config.hidden_size // heads)
+
+
 def cache_name(model: PreTrainedModel) -> str:
     """The name that ``model`` has for keys and values of earlier steps.
 

@@ -14,7 +14,15 @@ from transformers import PreTrainedTokenizerBase
 
 from .batching import Windows, all_windows, decode, encode_texts, first_window, sliced, token_budget_batches
 from .checkpoint import QAGen, load_qagen
-from .decoding import DecodingSettings, EncodedTexts, Hypothesis, diverse_greedy, encode, teacher_forced
+from .decoding import (
+    DecodingSettings,
+    EncodedTexts,
+    Hypothesis,
+    cache_width,
+    diverse_greedy,
+    encode,
+    teacher_forced,
+)
 from .errors import OptionError
 from .inputs import one_of, whole_number
 from .pairs import Pair, find_answer, fold, of_given, select
@@ -22,6 +30,7 @@ from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
 from .source_scorer import SourceScorer
 from .typography import plain
 
+_CACHE = 2304  # numbers that the embedded QAGen's decoder keeps per row and step
 _TREE = 1024  # tokens of the pairs in a tree at most, because each of its nodes is compared with all others
 
 
@@ -186,7 +195,9 @@ class QualsScorer(SourceScorer[QualsResult]):
         """Steps 1 and 2 of the method for every summary and its token ids."""
         pairs: list[list[Pair]] = [[] for _ in summaries]
         lengths, groups = list(map(len, input_ids)), [self.decoding.num_groups] * len(summaries)
-        for batch in token_budget_batches(lengths, self.batch_tokens, rows=groups, widths=[1] * len(summaries)):
+        # A decoder of many layers keeps more per row, and takes fewer rows instead of more memory.
+        width = max(1, round(cache_width(self.qagen.model) / _CACHE))
+        for batch in token_budget_batches(lengths, self.batch_tokens, rows=groups, widths=[width] * len(summaries)):
             texts = self._encode([input_ids[index] for index in batch])
             generated = diverse_greedy(self.qagen.model, texts, self.decoding)
             for index, hypotheses in zip(batch, generated, strict=True):

@@ -10,7 +10,8 @@ import torch
 from quals.attention import share_encoder_states
 from quals.batching import encode_texts
 from quals.checkpoint import load_qagen
-from quals.decoding import DecodingSettings, Hypothesis, diverse_greedy, encode, teacher_forced
+from quals.decoding import DecodingSettings, Hypothesis, cache_width, diverse_greedy, encode, teacher_forced
+from support.families import family
 from support.quals_reference import decode, teacher_force
 from support.tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
@@ -162,3 +163,13 @@ def test_embedded_model_gives_the_reference_sequences(embedded: Path, groups: in
             assert list(hypothesis.token_ids) == ids_
             assert hypothesis.log_probs == pytest.approx(log_probs, abs=1e-3)
         assert agreed >= min(8, groups)
+
+
+@pytest.mark.parametrize("name", ["bart", "t5", "pegasus", "mbart", "marian", "led", "bert2bert"])
+def test_the_cache_is_as_wide_as_computed(name: str) -> None:
+    model = family(name)
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.inference_mode():
+        cache = model(input_ids=ids, decoder_input_ids=ids[:, :1], use_cache=True).past_key_values
+    layers = cache.self_attention_cache.layers
+    assert cache_width(model) == sum(layer.keys.numel() + layer.values.numel() for layer in layers)
