@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from quals.rows import SOURCE_COLUMNS, checked_text, find_column
+from quals.typography import plain
 
 from trainer_ext.io.tables import read_table
 
 
 def read_documents(files: Sequence[str]) -> list[str]:
     """The different documents of JSON lines, CSV or parquet files, in order of their first appearance.
+
+    They are in plain typography, as the metrics read texts.
 
     Raises:
         ValueError: a file is not a table, has no column of documents, or a value in it is not text.
@@ -24,4 +27,4 @@ def _texts(path: Path) -> Iterator[str]:
     column = find_column(rows[0], SOURCE_COLUMNS, str(path), "rename the column of documents")
     for number, row in enumerate(rows, start=1):
         if (text := checked_text(row.get(column), column, number, path)).strip():
-            yield text
+            yield plain(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from quals.errors import DataError
 from quals.inputs import check_characters
 from quals.rows import read_rows
+from quals.typography import plain
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,10 @@ class QAPair:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text and its question-answer pairs; passages of one ``title`` that follow each other are one article."""
+    """A text and its question-answer pairs; passages of one ``title`` that follow each other are one article.
+
+    All are in plain typography, as the metrics read texts.
+    """
 
     text: str
     pairs: tuple[QAPair, ...]
@@ -73,7 +78,7 @@ def read_passages(name: str, split: str = "train", unanswerable: bool = False) -
         except ValueError as error:
             raise DataError(f"{source}, row {number}: {error}") from error
         title = str(row.get("title") or row.get("story") or "")
-        passages.setdefault((title, context), []).extend(pairs)
+        passages.setdefault((title, plain(context)), []).extend(pairs)
     kept = [Passage(context, tuple(pairs), title) for (title, context), pairs in passages.items() if pairs]
     if not kept:
         raise DataError(f"{name} has no answerable question.")
@@ -120,7 +125,7 @@ def _dataset_rows(name: str, split: str) -> Iterable[dict[str, Any]]:
 
 def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
     if qa.get("is_impossible"):
-        return QAPair(_text(qa, "question").strip(), (), None)
+        return QAPair(plain(_text(qa, "question")).strip(), (), None)
     answers = qa["answers"] if "answers" in qa else [_text(qa, "answer")]
     start: int | None = None
     if isinstance(answers, Mapping):  # SQuAD as the datasets library stores it
@@ -134,15 +139,24 @@ def _pair(qa: Mapping[str, Any], context: str) -> QAPair | None:
         _text(answer, "text") if isinstance(answer, Mapping) else _checked(str(answer), "answers") for answer in answers
     ]
     texts = [text.strip() for text in texts if text.strip()]
-    question = _text(qa, "question").strip()
+    question = plain(_text(qa, "question")).strip()
     if not question:
         return None
     if not texts:
         return QAPair(question, (), None)
     if start is None or context[start : start + len(texts[0])] != texts[0]:
-        place = context.find(texts[0])
-        start = place if place >= 0 else None
-    return QAPair(question, tuple(dict.fromkeys(texts)), start)
+        start = context.find(texts[0])
+    texts = list(map(plain, texts))
+    return QAPair(question, tuple(dict.fromkeys(texts)), _plain_start(context, texts[0], start))
+
+
+def _plain_start(context: str, answer: str, start: int) -> int | None:
+    """Where the answer that stands at ``start`` of the context (-1: nowhere) stands in the plain context."""
+    if start < 0:
+        return None
+    places = [found.start() for found in re.finditer(re.escape(answer), plain(context))]
+    before = len(plain(context[:start]))  # near enough: a dash may take spaces with it
+    return min(places, key=lambda place: abs(place - before), default=None)
 
 
 def _text(row: Mapping[str, Any], field: str) -> str:

@@ -114,7 +114,16 @@ def test_line_separators_inside_text_do_not_end_a_row(file: Path) -> None:
     # JSON allows these unescaped; only a line feed ends a row of JSON lines.
     odd = "The\u2028Seine\u2029runs\x85here."
     [passage] = read_passages(lines(file, {"context": odd, "question": "Where?", "answer": "here"}))
-    assert passage.text == odd
+    assert passage.text == "The\nSeine\nruns\nhere."
+
+
+def test_passages_questions_and_answers_have_the_typography_that_the_metrics_read(file: Path) -> None:
+    given = "“Paris” is big\u2014and “Paris” is o\ufb03cial…"
+    answers = [{"text": "“Paris”", "answer_start": given.rindex("“Paris”")}, {"text": "o\ufb03cial", "answer_start": 0}]
+    [passage] = read_passages(lines(file, {"context": given, "question": "What’s big?", "answers": answers}))
+    assert passage.text == '"Paris" is big - and "Paris" is official...'
+    [pair] = passage.pairs
+    assert pair == QAPair("What's big?", ('"Paris"', "official"), passage.text.rindex('"Paris"'))
 
 
 @pytest.mark.parametrize(

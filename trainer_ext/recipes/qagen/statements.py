@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from quals.errors import DataError
 from quals.rows import checked_text, find_column
+from quals.typography import plain
 
 from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.factcc.claim_changes import ALL_CHANGES
@@ -43,7 +44,7 @@ class Statement:
 
 
 def read_statements(files: Sequence[str]) -> list[Statement]:
-    """The different statements of JSON lines, CSV or parquet files, in order.
+    """The different statements of JSON lines, CSV or parquet files, in order and in plain typography.
 
     A row has a source (``source``, ``document``, ``premise``), a statement (``statement``, ``claim``, ``hypothesis``,
     ``summary``), and whether the one states the other (``consistent``, ``label``): a boolean, 1 or 0, or a word such as
@@ -91,8 +92,8 @@ def _statements(path: Path) -> Iterator[Statement]:
     )
     for number, row in enumerate(rows, start=1):
         statement = Statement(
-            checked_text(row.get(source), source, number, path).strip(),
-            checked_text(row.get(text), text, number, path).strip(),
+            plain(checked_text(row.get(source), source, number, path)).strip(),
+            plain(checked_text(row.get(text), text, number, path)).strip(),
             _consistent(row, label, number, path),
         )
         if statement.source and statement.text:

@@ -10,6 +10,7 @@ import pytest
 from spacy.tokens import Doc
 from support.parsed import ENTITIES, WORDS, parsed
 
+from trainer_ext.recipes.documents import read_documents
 from trainer_ext.recipes.qagen.statements import Statement, make_statements, read_statements, without_conflicts
 
 
@@ -46,6 +47,12 @@ def test_documents_give_true_and_false_statements_in_pairs() -> None:
 def test_rows_of_many_sets_are_read(row: dict[str, Any], consistent: bool, tmp_path: Path) -> None:
     file = write(tmp_path / "rows.jsonl", row, row)
     assert read_statements([file]) == [Statement("A b.", "C d.", consistent)]
+
+
+def test_statements_and_documents_have_the_typography_that_the_metrics_read(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", {"source": "“A” \u2026", "claim": "It’s C.", "consistent": True})
+    assert read_statements([file]) == [Statement('"A" ...', "It's C.", True)]
+    assert read_documents([file]) == ['"A" ...']
 
 
 def test_an_unknown_label_is_refused(tmp_path: Path) -> None:
