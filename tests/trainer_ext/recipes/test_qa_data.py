@@ -118,9 +118,12 @@ def test_line_separators_inside_text_do_not_end_a_row(file: Path) -> None:
 
 
 def test_passages_questions_and_answers_have_the_typography_that_the_metrics_read(file: Path) -> None:
-    given = "“Paris” is big\u2014and “Paris” is o\ufb03cial…"
-    answers = [{"text": "“Paris”", "answer_start": given.rindex("“Paris”")}, {"text": "o\ufb03cial", "answer_start": 0}]
-    [passage] = read_passages(lines(file, {"context": given, "question": "What’s big?", "answers": answers}))
+    given = "\u201cParis\u201d is big\u2014and \u201cParis\u201d is o\ufb03cial…"
+    answers = [
+        {"text": "\u201cParis\u201d", "answer_start": given.rindex("\u201cParis\u201d")},
+        {"text": "o\ufb03cial", "answer_start": 0},
+    ]
+    [passage] = read_passages(lines(file, {"context": given, "question": "What\u2019s big?", "answers": answers}))
     assert passage.text == '"Paris" is big - and "Paris" is official...'
     [pair] = passage.pairs
     assert pair == QAPair("What's big?", ('"Paris"', "official"), passage.text.rindex('"Paris"'))

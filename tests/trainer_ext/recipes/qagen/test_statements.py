@@ -50,7 +50,9 @@ def test_rows_of_many_sets_are_read(row: dict[str, Any], consistent: bool, tmp_p
 
 
 def test_statements_and_documents_have_the_typography_that_the_metrics_read(tmp_path: Path) -> None:
-    file = write(tmp_path / "rows.jsonl", {"source": "“A” \u2026", "claim": "It’s C.", "consistent": True})
+    file = write(
+        tmp_path / "rows.jsonl", {"source": "\u201cA\u201d \u2026", "claim": "It\u2019s C.", "consistent": True}
+    )
     assert read_statements([file]) == [Statement('"A" ...', "It's C.", True)]
     assert read_documents([file]) == ['"A" ...']
 
