@@ -9,51 +9,17 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from quals import QualsScorer
 from quals.errors import DataError
 from quals.inputs import whole_number
 
 from benchmarks.common.command import command_parser, exit_status
-from benchmarks.speed.measure import own_peak
-from trainer_ext.io.chunks import in_turn
-from trainer_ext.scale import RayPool
-from trainer_ext.scale.rows import ScoreRows, SomeRows
-from trainer_ext.scale.table import CHUNK, Reading, Texts
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Scores rows, and says how much memory its process has needed."""
-
-    work: ScoreRows
-
-    def __call__(self, rows: SomeRows) -> tuple[list[float | None], float]:
-        return [row["quals"] for row in self.work(rows)], own_peak()
-
-
-@dataclass(frozen=True)
-class Run:
-    """One way's run.
-
-    Attributes:
-        seconds: of all parts but the first of each worker.
-        start: seconds until the first parts were done, less what they took.
-        peak: bytes of the largest worker.
-        scores: of all rows.
-    """
-
-    seconds: float
-    start: float
-    peak: float
-    scores: list[float | None]
+from benchmarks.scale.ways import Run, in_a_process, with_ray
+from trainer_ext.scale.table import CHUNK, Reading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,10 +44,10 @@ def compare(arguments: Any) -> None:
     parts = ("places", "sources", "summaries")
     texts = replace(texts, **{name: getattr(texts, name)[: arguments.rows] for name in parts})
     ways: dict[str, Callable[[], Run]] = {
-        "one process, 2 threads": lambda: _in_a_process(texts, arguments.checkpoint, 2),
-        "one process, 1 thread": lambda: _in_a_process(texts, arguments.checkpoint, 1),
-        "1 worker of 1 thread": lambda: _with_ray(texts, arguments.checkpoint, 1),
-        "2 workers of 1 thread": lambda: _with_ray(texts, arguments.checkpoint, 2),
+        "one process, 2 threads": lambda: in_a_process(texts, arguments.checkpoint, 2),
+        "one process, 1 thread": lambda: in_a_process(texts, arguments.checkpoint, 1),
+        "1 worker of 1 thread": lambda: with_ray(texts, arguments.checkpoint, 1),
+        "2 workers of 1 thread": lambda: with_ray(texts, arguments.checkpoint, 2),
     }
     runs: dict[str, list[Run]] = {name: [] for name in ways}
     for _ in range(arguments.rounds):
@@ -107,40 +73,6 @@ def compare(arguments: Any) -> None:
 
 def _workers(name: str) -> int:
     return 2 if name.startswith("2 workers") else 1
-
-
-def _with_ray(texts: Texts, checkpoint: str | None, workers: int) -> Run:
-    began = time.perf_counter()
-    with RayPool(workers) as pool:
-        work = Measured(ScoreRows(QualsScorer(checkpoint, device="cpu", chunk=CHUNK)))
-        return _timed(pool.spread, work, texts, workers, began)
-
-
-def _in_a_process(texts: Texts, checkpoint: str | None, threads: int) -> Run:
-    """In a fresh process, whose start counts too."""
-    began = time.perf_counter()
-    with get_context("spawn").Pool(1) as pool:
-        run: Run = pool.apply(_alone, (texts, checkpoint, threads))
-    parts = len(texts.sizes)
-    start = time.perf_counter() - began - run.seconds * parts / (parts - 1)
-    return Run(run.seconds, max(0.0, start), run.peak, run.scores)
-
-
-def _alone(texts: Texts, checkpoint: str | None, threads: int) -> Run:
-    torch.set_num_threads(threads)
-    work = Measured(ScoreRows(QualsScorer(checkpoint, device="cpu", chunk=CHUNK)))
-    return _timed(in_turn, work, texts, 1, time.perf_counter())
-
-
-def _timed(spread: Any, work: Measured, texts: Texts, workers: int, began: float) -> Run:
-    numbers = range(len(texts.sizes))
-    found = dict(spread(work, texts.chunk, numbers[:workers]))
-    warm = time.perf_counter()
-    found |= dict(spread(work, texts.chunk, numbers[workers:]))
-    seconds = time.perf_counter() - warm
-    first = seconds * workers / (len(numbers) - workers)  # what the first parts take, side by side
-    scores = [score for number in numbers for score in found[number][0]]
-    return Run(seconds, max(0.0, warm - began - first), max(peak for _, peak in found.values()), scores)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import pytest
 from quals import QualsScorer
 from support.tiny import WORDS
 
-from benchmarks.scale.__main__ import Measured, _timed, main
+from benchmarks.scale.__main__ import main
+from benchmarks.scale.ways import Measured, timed
 from trainer_ext.io.chunks import in_turn
 from trainer_ext.scale.rows import ScoreRows
 from trainer_ext.scale.table import CHUNK, Reading
@@ -26,7 +27,7 @@ def texts(tmp_path: Path) -> Path:
 def test_all_parts_but_the_first_are_timed_and_all_scores_kept(texts: Path, tiny_qagen: Path) -> None:
     table = Reading().read(texts)
     scorer = QualsScorer(str(tiny_qagen), device="cpu")
-    run = _timed(in_turn, Measured(ScoreRows(scorer)), table, 1, 0.0)
+    run = timed(in_turn, Measured(ScoreRows(scorer)), table, 1, 0.0)
     alone = [result.to_dict()["score"] for result in scorer.score(table.sources, table.summaries)]
     assert run.scores == alone
     assert 0 < run.seconds < 100
