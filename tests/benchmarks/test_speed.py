@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from quals.matmul import fast_products
 from support.tiny import WORDS
 
+from benchmarks.speed import many
 from benchmarks.speed.__main__ import agree, main
 from benchmarks.speed.measure import flops, peak_memory
 from benchmarks.speed.plain import PlainResult
@@ -41,6 +43,21 @@ def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.
     for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |", "| bfloat16 |"):
         assert line in shown
     assert "nan" not in shown
+
+
+def test_processes_are_compared_with_one(
+    texts: Path, asking_qagen: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "_CHUNK", 4)
+    options = ["--processes", "2", "--rows", "12", "--rounds", "1"]
+    assert main([str(texts), "--checkpoint", str(asking_qagen), *options]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"\| 2 processes, 1 threads each, 4 summaries at a time \| [\d.]+ \| [\d.]+x \|", shown)
+    assert re.search(r"Largest difference of a score: \d.\de[-+]\d\d\. Start to first score: [\d.]+ s\.", shown)
+    assert re.search(r"its share of what is shared: \d+ MiB, \d+ MiB\.", shown) or not Path("/proc").is_dir()
+    assert "nan" not in shown
+    assert main([str(texts), "--processes", "1"]) == 2
+    assert "--processes is 1" in capsys.readouterr().err
 
 
 def test_ordinary_products_are_the_ordinary_ones_for_the_scorers_too() -> None:

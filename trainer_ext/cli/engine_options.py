@@ -40,6 +40,8 @@ def engine(arguments: argparse.Namespace) -> Iterator[Any]:
             raise OptionError(f"--{given[0]} is an option of Ray's workers: add --engine ray, or leave it out.")
         yield None
         return
+    if arguments.processes != 1:
+        raise OptionError("--processes is of this machine alone: with --engine ray, say the number as --workers.")
     from trainer_ext.scale import RayPool
 
     device, arguments.device = arguments.device, "cpu"

@@ -19,7 +19,7 @@ from typing import Any
 from trainer_ext.cli.engine_options import add_engine_arguments, engine
 from trainer_ext.cli.field_options import add_fields, from_options
 from trainer_ext.cli.sampling_options import add_sampling_arguments
-from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer
+from trainer_ext.cli.scorer_options import add_processes_argument, add_scorer_arguments, make_scorer
 from trainer_ext.io.terminal import say
 from trainer_ext.options import STEPS, MiningOptions
 
@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "number of worst samples that a document keeps, or 'all'"
     group.add_argument("--num-negatives", type=_count_or_all, default=1, help=text)
     add_engine_arguments(parser)
+    add_processes_argument(parser)
     add_scorer_arguments(parser)
     parser.add_argument("--ranker-checkpoint", dest="checkpoint", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 

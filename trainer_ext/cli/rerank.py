@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from trainer_ext.cli.field_options import add_fields, from_options
 from trainer_ext.cli.sampling_options import add_sampling_arguments
-from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer
+from trainer_ext.cli.scorer_options import add_processes_argument, add_scorer_arguments, make_scorer
 from trainer_ext.io.terminal import say
 from trainer_ext.options import MiningOptions
 
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=42, help="random seed of the samples")
     add_fields(parser, MiningOptions, {"ranker": None})
     add_sampling_arguments(parser.add_argument_group("model and sampling"))
+    add_processes_argument(parser)
     add_scorer_arguments(parser)
 
 

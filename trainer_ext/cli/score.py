@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_ext.cli.engine_options import add_engine_arguments, engine
-from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
+from trainer_ext.cli.scorer_options import (
+    add_processes_argument,
+    add_scorer_arguments,
+    make_scorer,
+    text_argument,
+    text_files,
+)
 from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
@@ -58,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "score nothing: count rows, and estimate the time from a first part"
     group.add_argument("--dry-run", action="store_true", help=text)
     add_engine_arguments(parser)
+    add_processes_argument(parser)
     add_scorer_arguments(parser)
 
 
@@ -97,9 +104,9 @@ def _score_file(arguments: argparse.Namespace, explain: bool, own: Workers) -> N
         check_writable(output, texts, added_columns(explain, arguments.token_log_probs), inputs)
     with engine(arguments) as pool:
         work = ScoreRows(make_scorer(arguments, CHUNK), explain, arguments.token_log_probs)
-        scoring, workers = Scoring(texts, work, output), _workers(own, pool)
+        scoring, workers = Scoring(texts, work, output), _workers(own, pool, arguments.processes)
         if arguments.dry_run:
-            say(_in_columns(estimate([texts], work, workers).lines(pool.size if pool else 1)))
+            say(_in_columns(estimate([texts], work, workers).lines(pool.size if pool else arguments.processes)))
             return
         store = scoring.store(arguments.resume or own.apart or arguments.join or pool is not None)
         if own.apart and store.folder:
@@ -132,10 +139,10 @@ def _score_folder(arguments: argparse.Namespace, explain: bool, own: Workers) ->
         raise OptionError("Give a folder, or --source and --summary, not both.")
     with engine(arguments) as pool:
         work = ScoreRows(make_scorer(arguments, CHUNK), explain, arguments.token_log_probs)
-        reading, workers = _reading(arguments), _workers(ALONE, pool)
+        reading, workers = _reading(arguments), _workers(ALONE, pool, arguments.processes)
         if arguments.dry_run:
             tables = map(reading.read, files_in(arguments.file))
-            say(_in_columns(estimate(tables, work, workers).lines(pool.size if pool else 1)))
+            say(_in_columns(estimate(tables, work, workers).lines(pool.size if pool else arguments.processes)))
             return
         folder = FolderScoring(arguments.file, arguments.output, reading, work)
         done = [] if arguments.join else folder.run(workers, own)
@@ -153,8 +160,10 @@ def _score_folder(arguments: argparse.Namespace, explain: bool, own: Workers) ->
     say(_in_columns(lines))
 
 
-def _workers(own: Workers, pool: Any) -> Workers:
-    return own if pool is None else replace(own, spread=pool.spread)
+def _workers(own: Workers, pool: Any, processes: int) -> Workers:
+    from trainer_ext.io.ahead import ahead
+
+    return ahead(own, processes) if pool is None else replace(own, spread=pool.spread)
 
 
 def _reading(arguments: argparse.Namespace) -> Reading:

@@ -41,6 +41,12 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_processes_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--processes`` for a command that scores many texts; :func:`make_scorer` reads it."""
+    text = "number of processes that score on a CPU; they share its threads and one model in memory"
+    parser.add_argument("--processes", type=int, default=1, help=text)
+
+
 def make_scorer(arguments: argparse.Namespace, chunk: int | None = None) -> QualsScorer:
     """The scorer that the options ask for, with ``chunk`` summaries scored together (None: the scorer's own number).
 

@@ -66,6 +66,11 @@ class Ranker(ABC):
     def to(self, device: str) -> None:  # noqa: B027 - most have no model
         """Move the ranker's models, if it has any, to another device."""
 
+    @property
+    def processes(self) -> int:
+        """Number of processes that score; with more than one, calls may come from several threads."""
+        return 1
+
     def require_no_reference(self) -> None:
         """Check that the ranker can score data without reference summaries.
 

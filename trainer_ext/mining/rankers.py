@@ -51,6 +51,10 @@ class QualsRanker(Ranker):
     def to(self, device: str) -> None:
         self.scorer.to(device)
 
+    @property
+    def processes(self) -> int:
+        return self.scorer.processes
+
     def _scores(self, sources: list[str], summaries: list[str], references: list[str] | None) -> Any:
         return [result.score for result in self.scorer.score(sources, summaries, progress=False)]
 

@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from trainer_ext.dataset import CANDIDATE_SCORES, REFERENCE_SCORE
+from trainer_ext.io.ahead import ahead
 from trainer_ext.io.chunks import ALONE, Workers, WorkFolder, run_chunks
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.mining.columns import with_columns
@@ -79,6 +80,7 @@ def score_candidates(
 
     sizes = [min(chunk, len(sources) - first) for first in range(0, len(sources), chunk)]
     score = _Score(ranker, references is not None)
+    workers = ahead(workers, ranker.processes)
     finished = run_chunks(store, sizes, score, workers, f"Scoring with {ranker.name}", progress, inputs=inputs)
     scores = [[math.nan if x is None else x for x in document] for documents in finished for document in documents]
     columns: dict[str, list[Any]]

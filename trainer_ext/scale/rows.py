@@ -52,7 +52,7 @@ class ScoreRows:
         """
         try:
             return self._score(rows.sources, rows.summaries)
-        except (QualsError, MemoryError):
+        except (QualsError, MemoryError, ChildProcessError):
             raise
         except Exception as error:
             for place, source, summary in zip(rows.places, rows.sources, rows.summaries, strict=True):
