@@ -188,7 +188,14 @@ def _scored(arguments: argparse.Namespace, sets: dict[str, list[Row]]) -> tuple[
 
 def _scorer(arguments: argparse.Namespace, checkpoint: str | QAGen | None, policy: str) -> QualsScorer:
     device = None if isinstance(checkpoint, QAGen) else arguments.device
-    return QualsScorer(checkpoint, device=device, batch_tokens=arguments.batch_tokens, long_sources=policy)
+    # This weighting has what all others need.
+    return QualsScorer(
+        checkpoint,
+        device=device,
+        batch_tokens=arguments.batch_tokens,
+        long_sources=policy,
+        weighting="information",
+    )
 
 
 def _say(text: str) -> None:

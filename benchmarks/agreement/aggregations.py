@@ -1,6 +1,6 @@
 """Ways to make one number of a summary's question-answer pairs, all from the log-probabilities of a single pass.
 
-The first three are the scorer's own weightings. The others are experiments, which the scorer does not offer.
+The first four are the scorer's own weightings. The others are experiments, which the scorer does not offer.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from quals.results import weighted_mean
+from quals.results import relative_loss, weighted_mean
 
 from benchmarks.agreement.cache import PairRecord
 
@@ -24,6 +24,11 @@ def pair_score(pair: PairRecord, weighting: str) -> float:
 def mean_over_pairs(weighting: str) -> Aggregation:
     """QUALS: the mean of the pairs' scores."""
     return lambda pairs: _mean([pair_score(pair, weighting) for pair in pairs])
+
+
+def information(pairs: Sequence[PairRecord]) -> float:
+    """The share of what the summary tells that the source lacks, negative; 0 is the best."""
+    return relative_loss((pair.source, pair.summary, pair.nothing) for pair in pairs)
 
 
 def worst_pair(weighting: str) -> Aggregation:
@@ -68,6 +73,7 @@ WEIGHTED: dict[str, Aggregation] = {
     "QUALS tokens": mean_over_pairs("tokens"),
     "QUALS answer": mean_over_pairs("answer"),
     "QUALS balanced": mean_over_pairs("balanced"),
+    "QUALS information": information,
 }
 EXPERIMENTS: dict[str, Aggregation] = {
     "worst pair": worst_pair("tokens"),

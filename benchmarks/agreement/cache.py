@@ -21,7 +21,8 @@ class PairRecord:
     Attributes:
         question, answer: as generated.
         answer_tokens: index of the first answer token in the two below.
-        summary, source: natural log-probabilities of question, separator, answer and end token under each text.
+        summary, source, nothing: natural log-probabilities of question, separator, answer and end token under each
+            text, the last of which has no content.
     """
 
     question: str
@@ -29,6 +30,7 @@ class PairRecord:
     answer_tokens: int
     summary: tuple[float, ...]
     source: tuple[float, ...]
+    nothing: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class ScoreRecord:
                 pair.answer_tokens,
                 tuple(round(value, 6) for value in pair.token_log_probs_summary),
                 tuple(round(value, 6) for value in pair.token_log_probs_source),
+                tuple(round(value, 6) for value in pair.token_log_probs_nothing),
             )
             for pair in score.pairs
         )
@@ -59,7 +62,10 @@ class ScoreRecord:
         """What ``asdict`` gave, after JSON made lists of its tuples."""
         pairs = tuple(
             PairRecord(
-                pair["question"], pair["answer"], pair["answer_tokens"], tuple(pair["summary"]), tuple(pair["source"])
+                pair["question"],
+                pair["answer"],
+                pair["answer_tokens"],
+                *(tuple(pair[text]) for text in ("summary", "source", "nothing")),
             )
             for pair in values["pairs"]
         )

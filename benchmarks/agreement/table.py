@@ -13,9 +13,15 @@ from benchmarks.agreement.evaluation import Figure
 from benchmarks.agreement.scoring import FLOORS, WINDOWS
 from trainer_ext.io.atomic import json_line, replacing
 
-_MAIN_WINDOWS = next(iter(WEIGHTED)) + WINDOWS
-MAIN = (*FLOORS, *WEIGHTED, _MAIN_WINDOWS)
-EXTRA = (*(name + WINDOWS for name in WEIGHTED if name + WINDOWS != _MAIN_WINDOWS), *EXPERIMENTS)
+_COMPARED = (
+    "QUALS tokens",
+    "QUALS answer",
+    "QUALS information",
+    "QUALS information" + WINDOWS,
+    "QUALS tokens" + WINDOWS,
+)
+MAIN = (*FLOORS, *_COMPARED)
+EXTRA = (*(name for plain in WEIGHTED for name in (plain, plain + WINDOWS) if name not in _COMPARED), *EXPERIMENTS)
 
 
 def markdown(figures: Sequence[Figure], metrics: Sequence[str], intervals: bool = True) -> str:

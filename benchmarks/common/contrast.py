@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from quals import QualsResult, QualsScorer
-from quals.results import WEIGHTINGS, mean_score, weighted_mean
+from quals.results import WEIGHTINGS, mean_score, relative_loss, weighted_mean
 
 from benchmarks.common.floors import ngram_share
 from benchmarks.common.statistics import cluster_resamples
@@ -76,7 +76,10 @@ def load_pairs(path: Path) -> list[ContrastPair]:
 
 
 def outcomes(pairs: Sequence[ContrastPair], scorer: QualsScorer) -> list[Outcome]:
-    """Every pair by QUALS in each weighting, from one pass of the model, and by the two floors."""
+    """Every pair by QUALS in each weighting, from one pass of the model, and by the two floors.
+
+    The ``scorer`` has ``weighting="information"``, because that needs most.
+    """
     texts = [(pair.source, summary) for pair in pairs for summary in (pair.consistent, pair.inconsistent)]
     results = scorer.score([source for source, _ in texts], [summary for _, summary in texts])
     numbers = {source: number for number, source in enumerate(dict.fromkeys(pair.source for pair in pairs))}
@@ -96,6 +99,11 @@ def outcomes(pairs: Sequence[ContrastPair], scorer: QualsScorer) -> list[Outcome
 
 
 def _weighted(result: QualsResult, weighting: str) -> float:
+    if weighting == "information":
+        return relative_loss(
+            (pair.token_log_probs_source, pair.token_log_probs_summary, pair.token_log_probs_nothing)
+            for pair in result.pairs
+        )
     return mean_score(
         [
             weighted_mean(pair.token_log_probs_source, pair.answer_tokens, weighting)

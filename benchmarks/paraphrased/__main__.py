@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score the pairs, print the tables, and write the scores where --output says."""
-    scorer = QualsScorer(arguments.checkpoint, device=arguments.device)
+    scorer = QualsScorer(arguments.checkpoint, device=arguments.device, weighting="information")
     scored = outcomes(load_pairs(PAIRS), scorer)
-    print(f"{metrics_table(scored)}\n\n{means_table(scored)}\n\n{kinds_table(scored, f'QUALS {scorer.weighting}')}")
+    print(f"{metrics_table(scored)}\n\n{means_table(scored)}\n\n{kinds_table(scored, 'QUALS tokens')}")
     print(f"\nIn brackets: 95 % intervals, {RESAMPLES:,} resamples of sources. Scores: {scorer.signature}")
     if arguments.output is not None:
         write_outcomes(scored, arguments.output, scorer.signature)

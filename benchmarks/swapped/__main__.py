@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: argparse.Namespace) -> None:
     """Score the pairs, print the tables, and write the scores where --output says."""
-    scorer = QualsScorer(arguments.checkpoint, device=arguments.device)
-    own = f"QUALS {scorer.weighting}"
+    scorer = QualsScorer(arguments.checkpoint, device=arguments.device, weighting="information")
+    own = "QUALS tokens"
     scored = outcomes(load_pairs(PAIRS), scorer)
     first = [outcome for outcome in scored if outcome.subset == FIRST]
     print(f"The {FIRST} pairs:\n\n{pairs_table(first, own)}\n\n{metrics_table(first)}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
 
 from .typography import given_span, plain
@@ -44,6 +44,7 @@ class ScoredPair:
         tokens: question, separator, answer, end of sequence, as text.
         token_log_probs_summary, token_log_probs_source: natural log-probabilities, one per token; each at most 0.
         answer_tokens: index of the first answer token in the three above.
+        token_log_probs_nothing: the same under a text without content; empty unless the score needs it.
     """
 
     question: str
@@ -56,6 +57,7 @@ class ScoredPair:
     token_log_probs_summary: tuple[float, ...]
     token_log_probs_source: tuple[float, ...]
     answer_tokens: int
+    token_log_probs_nothing: tuple[float, ...] = ()
 
     @property
     def score(self) -> float:
@@ -78,6 +80,8 @@ class ScoredPair:
             values["token_log_probs_summary"] = list(self.token_log_probs_summary)
             values["token_log_probs_source"] = list(self.token_log_probs_source)
             values["answer_tokens"] = self.answer_tokens
+            if self.token_log_probs_nothing:
+                values["token_log_probs_nothing"] = list(self.token_log_probs_nothing)
         return values
 
     @classmethod
@@ -87,7 +91,9 @@ class ScoredPair:
         Raises:
             KeyError: it was written without them.
         """
-        known: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        known: dict[str, Any] = {
+            field.name: values[field.name] for field in fields(cls) if field.default is MISSING or field.name in values
+        }
         listed = {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
         return cls(**{**known, **listed})
 

@@ -74,7 +74,8 @@ Args:
     max_source_tokens (int): tokens of a text, or of a window, that are read. Defaults to the QAGen's limit.
     window_overlap (int): tokens that neighbouring windows share. Defaults to a quarter of max_source_tokens.
     weighting (str): "tokens" is the paper's mean over all tokens of a pair; "answer" leaves out the question;
-        "balanced" gives question and answer equal weight. Defaults to "tokens".
+        "balanced" gives question and answer equal weight; "information" is the share of what the summary tells that the
+        source lacks, as a negative number without a unit. Defaults to "tokens".
     batch_tokens (int): most tokens that the encoder or the decoder takes in one pass, which bounds memory and changes
         scores by rounding alone. Defaults to 1,024 on a CPU, else 32,768.
     processes (int): processes that score on a CPU, 256 summaries each at a time; they start anew with each compute. In

@@ -15,7 +15,7 @@ from .pairs import ScoredPair as ScoredPair
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-WEIGHTINGS = ("tokens", "answer", "balanced")
+WEIGHTINGS = ("tokens", "answer", "balanced", "information")
 _SHOWN = 60  # characters of a text in a result's repr
 
 
@@ -143,11 +143,36 @@ def weighted_mean(log_probs: Sequence[float], answer_tokens: int, weighting: str
         log_probs: log-probabilities of question, separator, answer and end of sequence.
         answer_tokens: index of the first answer token.
         weighting: ``tokens`` is the paper's mean over all of them; ``answer`` the mean over answer and end of
-            sequence; ``balanced`` the mean of the question's mean (separator included) and the answer's.
+            sequence; ``balanced`` the mean of the question's mean (separator included) and the answer's;
+            ``information`` is as ``tokens`` here, and differs in what is made of all pairs (:func:`relative_loss`).
     """
     question, answer = log_probs[:answer_tokens], log_probs[answer_tokens:]
-    if weighting == "tokens":
+    if weighting in ("tokens", "information"):
         return sum(log_probs) / len(log_probs)
     if weighting == "answer":
         return sum(answer) / len(answer)
     return (sum(question) / len(question) + sum(answer) / len(answer)) / 2
+
+
+def relative_loss(pairs: Iterable[tuple[Sequence[float], Sequence[float], Sequence[float]]]) -> float:
+    """How much of what a summary tells about its pairs is lost under the source, as a negative share.
+
+    With ``L_c`` the log-probability of all tokens of all pairs under a text ``c``, it is
+
+        (L_source - L_summary) / (L_summary - L_nothing).
+
+    Tokens that a text without content foretells as well (as "did the" of a question) count little. 0 is no loss; at -1
+    the source tells no more than nothing does, and below that it speaks against the pairs. NaN where the summary tells
+    nothing.
+
+    Args:
+        pairs: log-probabilities of a pair's tokens under source, summary and a text without content.
+
+    Example:
+        >>> relative_loss([((-1.0, -3.0), (-1.0, -1.0), (-1.0, -9.0))])
+        -0.25
+    """
+    sums = [[sum(log_probs) for log_probs in pair] for pair in pairs]
+    lost = sum(source - summary for source, summary, _ in sums)
+    told = sum(summary - nothing for _, summary, nothing in sums)
+    return lost / told if told > 0 else math.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -26,11 +26,12 @@ from .decoding import (
 from .errors import OptionError
 from .inputs import one_of, whole_number
 from .pairs import Pair, find_answer, fold, of_given, select
-from .results import WEIGHTINGS, QualsResult, ScoredPair, weighted_mean
+from .results import WEIGHTINGS, QualsResult, ScoredPair, mean_score, relative_loss, weighted_mean
 from .source_scorer import SourceScorer
 from .typography import plain
 
 _CACHE = 2304  # numbers that the embedded QAGen's decoder keeps per row and step
+_NOTHING = "."  # a text without content
 _TREE = 1024  # tokens of the pairs in a tree at most, because each of its nodes is compared with all others
 
 
@@ -60,7 +61,9 @@ class QualsScorer(SourceScorer[QualsResult]):
             source's first ``max_source_tokens`` tokens, as the paper does.
         max_source_tokens: most tokens of a text, or of a window, that are read; None is the model's limit.
         window_overlap: tokens that neighbouring windows share; None is a quarter of ``max_source_tokens``.
-        weighting: ``"tokens"`` (the paper), ``"answer"`` or ``"balanced"``, see :func:`quals.results.weighted_mean`.
+        weighting: ``"tokens"`` (the paper), ``"answer"`` or ``"balanced"``, see :func:`quals.results.weighted_mean`;
+            or ``"information"``, the share of what the summary tells that the source lacks, see
+            :func:`quals.results.relative_loss`.
 
     Raises:
         OptionError: an option is out of range.
@@ -245,10 +248,17 @@ class QualsScorer(SourceScorer[QualsResult]):
             windows = self._first_window(unique)
         counts = Counter(windows.owners)
         scored = self._score_windows(windows, queues)
+        nothing = self._under_nothing(pairs) if self.weighting == "information" else {}
         return [
-            self._result(own_pairs, scored[source][first:last], counts[source], windows.truncated[source])
+            self._result(own_pairs, scored[source][first:last], nothing, counts[source], windows.truncated[source])
             for own_pairs, (source, first, last) in zip(pairs, spans, strict=True)
         ]
+
+    def _under_nothing(self, pairs: Iterable[Iterable[Pair]]) -> dict[tuple[int, ...], tuple[float, ...]]:
+        """Log-probabilities of each different pair, by its token ids, under a text without content."""
+        different = list({pair.token_ids: pair for own_pairs in pairs for pair in own_pairs}.values())
+        scored = self._score_windows(self._first_window([_NOTHING]), [different])[0]
+        return {pair.token_ids: log_probs for pair, log_probs in zip(different, scored, strict=True)}
 
     def _score_windows(self, windows: Windows, queues: list[list[Pair]]) -> list[list[tuple[float, ...]]]:
         """Log-probabilities of each source's pairs, those of the window in which the pair is most likely."""
@@ -281,7 +291,12 @@ class QualsScorer(SourceScorer[QualsResult]):
         return pair.token_ids.index(self.qagen.separator_id) + 1
 
     def _result(
-        self, pairs: Sequence[Pair], log_probs: list[tuple[float, ...]], windows: int, truncated: bool
+        self,
+        pairs: Sequence[Pair],
+        log_probs: list[tuple[float, ...]],
+        nothing: Mapping[tuple[int, ...], tuple[float, ...]],
+        windows: int,
+        truncated: bool,
     ) -> QualsResult:
         scored = tuple(
             ScoredPair(
@@ -295,10 +310,15 @@ class QualsScorer(SourceScorer[QualsResult]):
                 token_log_probs_summary=pair.log_probs,
                 token_log_probs_source=source,
                 answer_tokens=self._answer_tokens(pair),
+                token_log_probs_nothing=nothing.get(pair.token_ids, ()),
             )
             for pair, source in zip(pairs, log_probs, strict=True)
         )
-        score = sum(pair.score for pair in scored) / len(scored) if scored else float("nan")
+        if self.weighting == "information":
+            texts = ((p.token_log_probs_source, p.token_log_probs_summary, p.token_log_probs_nothing) for p in scored)
+            score = relative_loss(texts)
+        else:
+            score = mean_score([pair.score for pair in scored])
         return QualsResult(score, scored, windows, truncated)
 
     def teacher_forced(

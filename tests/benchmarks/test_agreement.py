@@ -185,7 +185,7 @@ def test_windows_of_a_short_source_score_as_truncation_does(asking_qagen: Path) 
 
 def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, asking_qagen: Path, tmp_path: Path) -> None:
     rows = load_set(folder, "goyal21")
-    scorer = QualsScorer(str(asking_qagen), device="cpu")
+    scorer = QualsScorer(str(asking_qagen), device="cpu", weighting="information")
     scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
     assert all(score.pairs for score in scores)
     cache = ScoreCache(tmp_path / "cache", scorer.signature)
@@ -212,7 +212,7 @@ def test_cache_finds_rows_by_id_and_texts_and_survives_a_kill(folder: Path, aski
 
 def test_records_give_the_scorers_own_score(folder: Path, asking_qagen: Path) -> None:
     rows = load_set(folder, "goyal21")
-    for weighting in ("tokens", "answer", "balanced"):
+    for weighting in ("tokens", "answer", "balanced", "information"):
         scorer = QualsScorer(str(asking_qagen), device="cpu", weighting=weighting)
         scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
         found = [WEIGHTED[f"QUALS {weighting}"](ScoreRecord.of(score).pairs) for score in scores]

@@ -90,8 +90,8 @@ def test_a_command_scores_every_pair_by_every_metric(
     assert main(["--checkpoint", str(asking_qagen), "--device", "cpu", "--output", str(output)]) == 0
     printed, pairs = capsys.readouterr().out, load_pairs(file)
     rows = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
-    assert len(rows) == 5 * len(pairs)
-    for metric in ("QUALS tokens", "QUALS answer", "QUALS balanced", "unigrams", "bigrams"):
+    assert len(rows) == 6 * len(pairs)
+    for metric in ("QUALS tokens", "QUALS answer", "QUALS balanced", "QUALS information", "unigrams", "bigrams"):
         of_metric = [row for row in rows if row["metric"] == metric]
         assert [row["kind"] for row in of_metric] == [pair.kind for pair in pairs]
         assert f"| {metric} | {sum(row['right'] for row in of_metric)} of {len(pairs)} |" in printed
@@ -102,12 +102,13 @@ def test_a_command_scores_every_pair_by_every_metric(
 def test_outcomes_are_the_scorers_own_scores(asking_qagen: Path) -> None:
     consistent, inconsistent = "joshua won in paris .", "the queen lost the river city ."
     pair = ContrastPair("names", "joshua has a red mat in paris .", consistent, inconsistent)
-    scored = {outcome.metric: outcome for outcome in outcomes([pair], QualsScorer(str(asking_qagen), device="cpu"))}
+    everything = QualsScorer(str(asking_qagen), device="cpu", weighting="information")
+    scored = {outcome.metric: outcome for outcome in outcomes([pair], everything)}
     for weighting in WEIGHTINGS:
         scorer = QualsScorer(str(asking_qagen), device="cpu", weighting=weighting)
         right, wrong = (result.score for result in scorer.score([pair.source] * 2, [consistent, inconsistent]))
         outcome = scored[f"QUALS {weighting}"]
-        assert (outcome.consistent, outcome.inconsistent) == pytest.approx((right, wrong), abs=1e-6)
+        assert (outcome.consistent, outcome.inconsistent) == pytest.approx((right, wrong), abs=1e-6, nan_ok=True)
         assert outcome.right is (right > wrong)
 
 
@@ -119,5 +120,5 @@ def test_a_wrong_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
 def test_most_names_numbers_and_places_come_out_right_with_the_embedded_model(embedded: Path) -> None:
     kinds = ("names", "numbers", "places", "dates", "organisations")
     pairs = [pair for pair in load_pairs(SWAPPED)[:18] if pair.kind in kinds]
-    scored = outcomes(pairs, QualsScorer(str(embedded), device="cpu"))
+    scored = outcomes(pairs, QualsScorer(str(embedded), device="cpu", weighting="information"))
     assert sum(outcome.right for outcome in scored if outcome.metric == "QUALS tokens") >= 4

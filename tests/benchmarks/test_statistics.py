@@ -119,7 +119,7 @@ def test_ngram_share_by_hand() -> None:
 
 def pair(summary: tuple[float, ...], source: tuple[float, ...], answer_tokens: int = 2) -> PairRecord:
     """A record whose texts do not matter."""
-    return PairRecord("who ?", "cat", answer_tokens, summary, source)
+    return PairRecord("who ?", "cat", answer_tokens, summary, source, tuple(value - 2.0 for value in summary))
 
 
 def test_aggregations_by_hand() -> None:
@@ -128,6 +128,7 @@ def test_aggregations_by_hand() -> None:
         "QUALS tokens": (-3.5 / 4 - 1 / 3) / 2,
         "QUALS answer": (-2.5 / 2 - 1.0) / 2,
         "QUALS balanced": ((-0.5 - 1.25) / 2 - 0.5) / 2,
+        "QUALS information": -4.5 / 14,
         "worst pair": -3.5 / 4,
         "worst pair, answer": -1.25,
         "worst three": (-3.5 / 4 - 1 / 3) / 2,

@@ -10,8 +10,8 @@ import pytest
 from quals import OptionError, QualsScorer
 from quals.decoding import DecodingSettings, Hypothesis
 from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
-from quals.pairs import fold
-from quals.results import weighted_mean
+from quals.pairs import ScoredPair, fold
+from quals.results import relative_loss, weighted_mean
 from support.learned import OPTIONS, learn, texts, values
 from support.quals_reference import quals
 from transformers import AutoModelForSeq2SeqLM
@@ -209,6 +209,7 @@ def test_the_signature_follows_every_setting_that_changes_scores(learned: Path, 
         {"min_tokens": 2},
         {"max_tokens": 9},
         {"weighting": "answer"},
+        {"weighting": "information"},
         {"max_source_tokens": 32},
         {"dtype": "bfloat16"},
         {"long_sources": "truncate"},
@@ -233,6 +234,27 @@ def test_weighting_changes_scores_and_not_pairs(learned: Path, scorer: QualsScor
         for pair in other.pairs:
             expected = weighted_mean(pair.token_log_probs_source, pair.answer_tokens, "answer")
             assert pair.log_likelihood_source == pytest.approx(expected)
+
+
+def test_information_is_what_the_source_lacks_of_what_the_summary_tells(learned: Path, scorer: QualsScorer) -> None:
+    sources, summaries = texts(5)
+    informed = QualsScorer(str(learned), weighting="information", **OPTIONS)
+    nothing = scorer.score_pairs(["."] * 5, scorer.generate_pairs(summaries))
+    of_nothing = {(pair.question, pair.answer): pair.token_log_probs_source for row in nothing for pair in row.pairs}
+    for one, other in zip(scorer.score(sources, summaries), informed.score(sources, summaries), strict=True):
+        told = lost = 0.0
+        for pair, same in zip(other.pairs, one.pairs, strict=True):
+            assert pair.score == pytest.approx(same.score, abs=1e-5)
+            assert pair.token_log_probs_nothing == pytest.approx(of_nothing[pair.question, pair.answer], abs=1e-4)
+            assert ScoredPair.from_dict(pair.to_dict(token_log_probs=True)) == pair
+            told += sum(pair.token_log_probs_summary) - sum(pair.token_log_probs_nothing)
+            lost += sum(pair.token_log_probs_source) - sum(pair.token_log_probs_summary)
+        assert other.score == pytest.approx(lost / told)
+
+
+def test_a_summary_that_tells_nothing_has_no_information_to_lose() -> None:
+    assert math.isnan(relative_loss([((-1.0,), (-2.0,), (-1.5,))]))
+    assert math.isnan(relative_loss([]))
 
 
 def test_embedded_model(embedded: Path) -> None:

@@ -35,9 +35,10 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
     add("--window-overlap", type=int, help="tokens that neighbouring windows share; a quarter of a window if not given")
     add(
         "--weighting",
-        choices=["tokens", "answer", "balanced"],
+        choices=["tokens", "answer", "balanced", "information"],
         default="tokens",
-        help="mean over all tokens (the paper), over the answer's, or over question and answer alike",
+        help="mean over all tokens (the paper), over the answer's, or over question and answer alike; or the share of "
+        "what the summary tells that the source lacks, negative",
     )
 
 
