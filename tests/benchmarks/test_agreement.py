@@ -216,7 +216,8 @@ def test_records_give_the_scorers_own_score(folder: Path, asking_qagen: Path) ->
         scorer = QualsScorer(str(asking_qagen), device="cpu", weighting=weighting)
         scores = scorer.score([row.document for row in rows], [row.summary for row in rows])
         found = [WEIGHTED[f"QUALS {weighting}"](ScoreRecord.of(score).pairs) for score in scores]
-        assert found == pytest.approx([score.score for score in scores], abs=1e-5)
+        # Some tiny model's summary tells less of its pairs than nothing does, and then has no score of information.
+        assert found == pytest.approx([score.score for score in scores], abs=1e-5, nan_ok=weighting == "information")
         assert len(set(found)) == len(rows)
 
 
