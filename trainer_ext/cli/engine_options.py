@@ -14,7 +14,7 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`engine` reads."""
     group: Any = parser.add_argument_group("engine")
     add = group.add_argument
-    add("--engine", choices=["local", "ray"], default="local", help="who computes: this process, or workers of Ray")
+    add("--engine", choices=["local", "ray"], default="local", help="place to compute: this process, or workers of Ray")
     text = "Ray cluster to join, such as auto or HOST:6379; if not given, one is started on this machine"
     add("--address", help=text)
     text = "number of Ray workers, each with a model; if not given, one per GPU, and without GPUs one per CPU"
