@@ -10,5 +10,5 @@ def check_examples(text: str, least: int) -> None:
     examples = doctest.DocTestParser().get_doctest(text, {}, "examples", None, None)
     failures: list[str] = []
     result = doctest.DocTestRunner().run(examples, out=failures.append)
-    assert "".join(failures) == ""
+    assert not failures, "".join(failures)
     assert result.attempted >= least
