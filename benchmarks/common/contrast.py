@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from quals import QualsResult, QualsScorer
-from quals.results import WEIGHTINGS, mean_score, relative_loss, weighted_mean
+from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
 from benchmarks.common.floors import ngram_share
 from benchmarks.common.statistics import cluster_resamples
@@ -100,10 +100,7 @@ def outcomes(pairs: Sequence[ContrastPair], scorer: QualsScorer) -> list[Outcome
 
 def _weighted(result: QualsResult, weighting: str) -> float:
     if weighting == "information":
-        return relative_loss(
-            (pair.token_log_probs_source, pair.token_log_probs_summary, pair.token_log_probs_nothing)
-            for pair in result.pairs
-        )
+        return result.score
     return mean_score(
         [
             weighted_mean(pair.token_log_probs_source, pair.answer_tokens, weighting)

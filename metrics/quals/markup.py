@@ -41,8 +41,15 @@ def signed(value: float) -> str:
 
 
 def headline(score: float, pairs: Sequence[ScoredPair]) -> str:
-    """The score and what it is the mean of."""
+    """The score, its unit, and what it was made of."""
+    if shares(pairs):
+        return f"QUALS {signed(score)} of what {count(len(pairs), 'pair')} tell{'s' * (len(pairs) == 1)}"
     return f"QUALS {signed(score)} nats per token, the mean of {count(len(pairs), 'pair')}"
+
+
+def shares(pairs: Sequence[ScoredPair]) -> bool:
+    """Whether their score is a share without a unit (``weighting="information"``), and not in nats per token."""
+    return any(pair.token_log_probs_nothing for pair in pairs)
 
 
 def judgement(pairs: Sequence[ScoredPair], text: str = "source") -> str:

@@ -24,7 +24,8 @@ class QualsResult:
     """QUALS of one summary.
 
     Attributes:
-        score: mean of the pairs' scores in nats per token; higher is better, usually at most 0, near 0 is consistent;
+        score: mean of the pairs' scores in nats per token (by ``weighting="information"``, :func:`relative_loss`, which
+            has no unit); higher is better, usually at most 0, near 0 is consistent;
             NaN where no pair survived.
         pairs: the pairs behind the score, in the order selected: answers in turn, likely ones first.
         source_windows: number of texts that the source was compared as; 1 unless it was read in windows.

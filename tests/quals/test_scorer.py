@@ -10,6 +10,7 @@ import pytest
 from quals import OptionError, QualsScorer
 from quals.decoding import DecodingSettings, Hypothesis
 from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
+from quals.markup import headline
 from quals.pairs import ScoredPair, fold
 from quals.results import relative_loss, weighted_mean
 from support.learned import OPTIONS, learn, texts, values
@@ -250,6 +251,8 @@ def test_information_is_what_the_source_lacks_of_what_the_summary_tells(learned:
             told += sum(pair.token_log_probs_summary) - sum(pair.token_log_probs_nothing)
             lost += sum(pair.token_log_probs_source) - sum(pair.token_log_probs_summary)
         assert other.score == pytest.approx(lost / told)
+        assert "nats" in headline(one.score, one.pairs)
+        assert not other.pairs or "nats" not in headline(other.score, other.pairs)
 
 
 def test_a_summary_that_tells_nothing_has_no_information_to_lose() -> None:

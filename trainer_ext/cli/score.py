@@ -1,7 +1,8 @@
 """Score summaries against their sources: a file of many, a folder of files, or one summary as text.
 
-Scores are in nats per token. Higher is better: QUALS is usually at most 0, and near 0 is consistent. If a long run is
-killed, start it again with --resume: it goes on where it stopped. Shards, folders and Ray go on without being told.
+Scores are in nats per token, and by --weighting information without a unit. Higher is better: QUALS is usually at most
+0, and near 0 is consistent. If a long run is killed, start it again with --resume: it goes on where it stopped.
+Shards, folders and Ray go on without being told.
 
 Example: quals score summaries.jsonl --source-column document --output scored.jsonl
 """
@@ -27,6 +28,8 @@ from trainer_ext.cli.scorer_options import (
 from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:
+    from quals import QualsScorer
+
     from trainer_ext.io.chunks import Workers
     from trainer_ext.scale.table import Reading, Texts
 
@@ -101,7 +104,7 @@ def _score_file(arguments: argparse.Namespace, explain: bool, own: Workers) -> N
     texts = _texts(arguments, _reading(arguments))
     if output is not None:
         inputs = [arguments.file] if arguments.file else text_files(arguments)
-        check_writable(output, texts, added_columns(explain, arguments.token_log_probs), inputs)
+        check_writable(output, texts, added_columns(explain, arguments.token_log_probs, arguments.weighting), inputs)
     with engine(arguments) as pool:
         work = ScoreRows(make_scorer(arguments, CHUNK), explain, arguments.token_log_probs)
         scoring, workers = Scoring(texts, work, output), _workers(own, pool, arguments.processes)
@@ -119,7 +122,7 @@ def _score_file(arguments: argparse.Namespace, explain: bool, own: Workers) -> N
         results = joined(texts, store) if arguments.join else scoring.run(store, workers)
     scoring.write(results)
     scoring.folder.remove_used()
-    say(_table(results, texts.places, len(texts.rows), work.scorer.signature, output))
+    say(_table(results, texts.places, len(texts.rows), work.scorer, output))
     if explain and not output:
         _print_pairs(results, texts.places)
 
@@ -155,7 +158,7 @@ def _score_folder(arguments: argparse.Namespace, explain: bool, own: Workers) ->
     lines = [("files", str(len(done))), ("rows", str(rows))]
     lines += [("left out", f"{rows - read} without both texts")] * (rows > read)
     mean = sum(file["mean"] * file["scored"] for file in done if file["scored"]) / scored if scored else math.nan
-    lines += [("scored", f"{scored} (coverage {scored / read:.1%})"), ("mean", f"{mean:.4f} nats per token")]
+    lines += [("scored", f"{scored} (coverage {scored / read:.1%})"), ("mean", f"{mean:.4f}{_unit(work.scorer)}")]
     lines += [("signature", work.scorer.signature), ("written to", str(arguments.output))]
     say(_in_columns(lines))
 
@@ -187,8 +190,12 @@ def _texts(arguments: argparse.Namespace, reading: Reading) -> Texts:
     return Texts("the texts given", [{"source": source, "summary": summary}], [0], [source], [summary])
 
 
+def _unit(scorer: QualsScorer) -> str:
+    return "" if scorer.weighting == "information" else " nats per token"
+
+
 def _table(
-    results: Sequence[dict[str, Any]], places: Sequence[int], total: int, signature: str, output: Path | None
+    results: Sequence[dict[str, Any]], places: Sequence[int], total: int, scorer: QualsScorer, output: Path | None
 ) -> str:
     """The scores' statistics, for the terminal."""
     scores = sorted(
@@ -202,7 +209,7 @@ def _table(
         first = next(row for row, place in enumerate([*places, -1]) if row != place) + 1
         lines += [("left out", f"{total - len(results)} without both texts (the first is row {first})")]
     lines += [("scored", f"{len(values)} (coverage {len(values) / len(results):.1%})")]
-    mean = f"{sum(values) / len(values):.4f} nats per token" if values else "undefined: no row has a pair"
+    mean = f"{sum(values) / len(values):.4f}{_unit(scorer)}" if values else "undefined: no row has a pair"
     lines += [("mean", mean)]
     if len(values) > 1:
         low, median, high = statistics.quantiles(values, method="inclusive")
@@ -214,7 +221,7 @@ def _table(
     lines += [("truncated", f"{sources} sources, {cut} summaries")]
     if windowed:
         lines += [("windowed", f"{windowed} sources")]
-    lines += [("signature", signature)]
+    lines += [("signature", scorer.signature)]
     if output:
         lines += [("written to", str(output))]
     return _in_columns(lines)

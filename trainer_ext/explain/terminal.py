@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from quals.markup import NO_PAIRS, headline, judgement, signed
+from quals.markup import NO_PAIRS, headline, judgement, shares, signed
 
 from trainer_ext.io.terminal import wrap
 
@@ -36,8 +36,9 @@ def _comparison_lines(results: list[QualsResult], width: int) -> Iterator[str]:
     yield "Source:"
     yield from (f"  {line}" for line in wrap(results[0].source, width - 2))
     yield ""
+    unit = "" if any(shares(result.pairs) for result in results) else ", in nats per token"
     yield from wrap(
-        "Its summaries and their QUALS, in nats per token: 0 means that the source supports the summary fully; the "
+        f"Its summaries and their QUALS{unit}: 0 means that the source supports the summary fully; the "
         "further below 0, the less.",
         width,
     )

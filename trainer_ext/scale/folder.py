@@ -16,7 +16,7 @@ from trainer_ext.io.chunks import ALONE, Workers
 from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.io.progress import inform
 from trainer_ext.io.tables import READABLE, WRITABLE
-from trainer_ext.scale.rows import ScoreRows, added_columns
+from trainer_ext.scale.rows import ScoreRows
 from trainer_ext.scale.table import Reading, Result, Scoring, Texts, check_writable
 
 MANIFEST = "manifest.json"
@@ -123,7 +123,7 @@ class FolderScoring:
             raise OptionError(
                 f"{self.output} holds the scores of another {file.name}, or with other settings: give another --output."
             )
-        check_writable(target, texts, added_columns(self.work.explain, self.work.token_log_probs), [file])
+        check_writable(target, texts, self.work.columns, [file])
         results = scoring.run(scoring.store(resume=True), workers, name)
         summary = summary_of(texts, results) | {"file": file.name, "output": target.name}
         scoring.write(results)

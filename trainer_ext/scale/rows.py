@@ -40,6 +40,11 @@ class ScoreRows:
     explain: bool = False
     token_log_probs: bool = False
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the output adds, see :func:`added_columns`."""
+        return added_columns(self.explain, self.token_log_probs, self.scorer.weighting)
+
     def to(self, device: str) -> None:
         """Move the models."""
         self.scorer.to(device)
@@ -75,7 +80,7 @@ class ScoreRows:
         return {**columns, "pairs": pairs} if self.explain else columns
 
 
-def added_columns(explain: bool, token_log_probs: bool) -> dict[str, Any]:
+def added_columns(explain: bool, token_log_probs: bool, weighting: str = "tokens") -> dict[str, Any]:
     """The columns that the output adds, in order, with their types in parquet."""
     from datasets import Value
 
@@ -87,6 +92,7 @@ def added_columns(explain: bool, token_log_probs: bool) -> dict[str, Any]:
         pair |= {"tokens": [Value("string")]}
         pair |= {"token_log_probs_summary": numbers, "token_log_probs_source": numbers}
         pair |= {"answer_tokens": Value("int64")}
+        pair |= {"token_log_probs_nothing": numbers} if weighting == "information" else {}
     columns: dict[str, Any] = {"quals": Value("float64"), "num_pairs": Value("int64")}
     columns |= {"source_windows": Value("int64"), "source_truncated": Value("bool")}
     columns |= {"summary_truncated": Value("bool")}

@@ -26,7 +26,7 @@ from trainer_ext.io.tables import (
     text_column,
     write_table,
 )
-from trainer_ext.scale.rows import ScoreRows, SomeRows, added_columns
+from trainer_ext.scale.rows import ScoreRows, SomeRows
 
 CHUNK = 32  # rows that are scored together, and lost if the run is killed
 
@@ -172,7 +172,7 @@ class Scoring:
         """
         if self.output is None:
             return
-        features = added_columns(self.work.explain, self.work.token_log_probs)
+        features = self.work.columns
         added: dict[str, list[Any]] = {name: [None] * len(self.texts.rows) for name in features}
         for place, result in zip(self.texts.places, results, strict=True):
             for name in features:

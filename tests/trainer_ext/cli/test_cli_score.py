@@ -62,9 +62,10 @@ def score(qagen: Path, *arguments: str | Path) -> int:
 def test_files_are_scored_as_the_scorer_does(
     asking_qagen: Path, tmp_path: Path, name: str, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content = rows()
-    assert score(asking_qagen, table(tmp_path / name, content), "--output", tmp_path / output, "--token-log-probs") == 0
-    scorer = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0)
+    content, weighting = rows(), "information" if name == "in.jsonl" else "tokens"
+    options = ["--output", tmp_path / output, "--token-log-probs", "--weighting", weighting]
+    assert score(asking_qagen, table(tmp_path / name, content), *options) == 0
+    scorer = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0, weighting=weighting)
     expected = [result.to_dict(token_log_probs=True) for result in scorer.score(SOURCES, SUMMARIES)]
     written = [dict(row) for row in read_table(tmp_path / output)]
     assert [list(row)[:4] for row in written] == [["id", "source", "summary", "quals"]] * 3
@@ -73,6 +74,7 @@ def test_files_are_scored_as_the_scorer_does(
     assert [row["num_pairs"] > 0 for row in written] == [True, True, False]
     shown = capsys.readouterr().out
     assert scorer.signature in shown
+    assert ("nats" in shown) is (weighting == "tokens")
     assert "rows       3\n" in shown
     assert names(tmp_path) == sorted([name, output])
 
