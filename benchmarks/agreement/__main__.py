@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--checkpoint", help="folder or Hub name of a QAGen; without it the embedded one")
     add("--device", help="device to compute on; without it the best one")
     add("--batch-tokens", type=int, help="most tokens per pass of the model; without it the scorer's default")
+    add("--num-groups", type=int, help="pairs to generate per summary; without it the scorer's default")
     add("--no-windows", action="store_true", help="leave out the second pass, which reads long documents in windows")
     add("--cache", type=Path, default=Path("build/agreement"), help="folder that keeps the rows' scores")
     add("--from-cache", action="store_true", help="load no QAGen, and use only rows that earlier runs scored")
@@ -147,12 +148,14 @@ def _checkpoints(arguments: argparse.Namespace) -> Checkpoints:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse before the scoring what would fail after hours of it."""
-    for name in ("limit", "resamples", "batch_tokens"):
+    for name in ("limit", "resamples", "batch_tokens", "num_groups"):
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} is {value}: give 1 or more.")
     if arguments.from_cache and arguments.checkpoint is not None:
         raise ValueError("--from-cache loads no QAGen, and --checkpoint names one: leave one of them out.")
+    if arguments.from_cache and arguments.num_groups is not None:
+        raise ValueError("--from-cache generates no pairs, and --num-groups says how many: leave one of them out.")
     if arguments.worst < 0:
         raise ValueError(f"--worst is {arguments.worst}: give 0 or more.")
     if len(set(arguments.sets or ())) < len(arguments.sets or ()):
@@ -188,10 +191,12 @@ def _scored(arguments: argparse.Namespace, sets: dict[str, list[Row]]) -> tuple[
 
 def _scorer(arguments: argparse.Namespace, checkpoint: str | QAGen | None, policy: str) -> QualsScorer:
     device = None if isinstance(checkpoint, QAGen) else arguments.device
+    groups = {} if arguments.num_groups is None else {"num_groups": arguments.num_groups}
     # This weighting has what all others need.
     return QualsScorer(
         checkpoint,
         device=device,
+        **groups,
         batch_tokens=arguments.batch_tokens,
         long_sources=policy,
         weighting="information",

@@ -26,11 +26,11 @@ from quals.inputs import whole_number
 
 from benchmarks.common.command import command_parser, exit_status
 from benchmarks.speed.baseline import Workload, compare_with_commit, cut
+from benchmarks.speed.cheaper import cheaper
 from benchmarks.speed.many import compare_processes
 from benchmarks.speed.measure import flops, matrix_rate, seconds
 from benchmarks.speed.memory import memory
 from benchmarks.speed.plain import PlainResult, Techniques
-from benchmarks.speed.precision import precision
 from benchmarks.speed.rival import compare_with_qags
 from benchmarks.speed.ways import Texts, read_samples, read_texts, run_alone, run_batches, run_ours, run_plain
 
@@ -56,7 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--summaries", type=int, default=48, help="number of texts in the comparison")
     add("--many", type=int, nargs="*", default=[10, 100, 1000], help="numbers of summaries per call to measure")
     add("--words", type=int, nargs="*", default=[100, 500, 1000, 2000, 4000], help="source lengths to measure")
-    add("--precision", action="store_true", help="compare bfloat16 with float32 too")
+    add(
+        "--cheaper",
+        action="store_true",
+        help="compare bfloat16 and fewer pairs with the default, instead of the plain way",
+    )
     add("--pipeline", help="spaCy pipeline for QAGS, which is compared too where this is given")
     add("--questioner", help="question generator of QAGS; without it the embedded one")
     add("--reader", help="reader of QAGS; without it the embedded one")
@@ -91,6 +95,9 @@ def run(arguments: argparse.Namespace) -> None:
         news = _workloads(arguments)[0].rows
         compare_processes(arguments.checkpoint, news, arguments.processes, arguments.rounds)
         return
+    if arguments.cheaper:
+        cheaper(arguments.checkpoint, read_texts(arguments.texts)[: arguments.summaries])
+        return
     qags = _qags(arguments)
     texts = read_texts(arguments.texts)
     needed = max(arguments.summaries, _LENGTHS)
@@ -104,8 +111,6 @@ def run(arguments: argparse.Namespace) -> None:
     compare(scorer, texts[: arguments.summaries])
     if qags is not None:
         compare_with_qags(QualsScorer(scorer.qagen), qags, texts[: arguments.summaries])
-    if arguments.precision:
-        precision(arguments.checkpoint, texts[: arguments.summaries])
     scale_summaries(scorer, texts, arguments.many)
     scale_sources(arguments.checkpoint, texts, arguments.words)
     memory(arguments.checkpoint, texts[: min(16, arguments.summaries)])

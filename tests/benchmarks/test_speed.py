@@ -34,15 +34,25 @@ def texts(tmp_path: Path) -> Path:
 
 
 def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sizes = ["--precision", "--summaries", "3", "--many", "2", "4", "--words", "5", "10"]
+    sizes = ["--summaries", "3", "--many", "2", "4", "--words", "5", "10"]
     assert main([str(texts), "--checkpoint", str(asking_qagen), *sizes]) == 0
     shown = capsys.readouterr().out
     assert "| + all summaries in batches |" in shown
     assert "| + float32 products by oneDNN: QualsScorer |" in shown
     assert "Largest difference of a score from the plain way's:" in shown
-    for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |", "| bfloat16 |"):
+    for line in ("| 4 | 4 |", "| 10 |", "| plain |", "| QualsScorer |"):
         assert line in shown
     assert "nan" not in shown
+
+
+def test_cheaper_settings_are_compared_with_the_default(
+    texts: Path, asking_qagen: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(texts), "--checkpoint", str(asking_qagen), "--cheaper", "--summaries", "6"]) == 0
+    first, *others = capsys.readouterr().out.splitlines()[2:6]
+    assert re.fullmatch(r"\| float32, 60 pairs generated \| 1\.00 \| [1-6] \|  \|  \|", first)
+    assert [line.split(" | ")[0] for line in others] == ["| bfloat16", "| 30 pairs generated", "| 15 pairs generated"]
+    assert all(re.fullmatch(r"\| [\w ]+ \| [\d.]+ \| [1-6] \| (\d\.\d{3})? \| (-?\d\.\d\d)? \|", line) for line in others)
 
 
 def test_processes_are_compared_with_one(
