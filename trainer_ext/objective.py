@@ -67,8 +67,10 @@ class Objective:
 
     def parts(self, batch: Likelihoods) -> tuple[Tensor, Tensor]:
         """Two sums over the batch in nats: the smoothed ``-log p`` of the targets, and the contrastive loss."""
-        exact, spread = batch.log_probs[:, 0].sum(), batch.mean_log_probs.sum()
-        return -(1 - self.label_smoothing) * exact - self.label_smoothing * spread, self.loss.total(batch)
+        mle = -(1 - self.label_smoothing) * batch.log_probs[:, 0].sum()
+        if self.label_smoothing:
+            mle = mle - self.label_smoothing * batch.mean_log_probs.sum()
+        return mle, self.loss.total(batch)
 
     def value(self, mle: Tensor, contrastive: Tensor, counts: Counts) -> Tensor:
         """The objective, from the sums of :meth:`parts` and the counts to divide them by."""

@@ -52,7 +52,9 @@ def test_cheaper_settings_are_compared_with_the_default(
     first, *others = capsys.readouterr().out.splitlines()[2:6]
     assert re.fullmatch(r"\| float32, 60 pairs generated \| 1\.00 \| [1-6] \|  \|  \|", first)
     assert [line.split(" | ")[0] for line in others] == ["| bfloat16", "| 30 pairs generated", "| 15 pairs generated"]
-    assert all(re.fullmatch(r"\| [\w ]+ \| [\d.]+ \| [1-6] \| (\d\.\d{3})? \| (-?\d\.\d\d)? \|", line) for line in others)
+    assert all(
+        re.fullmatch(r"\| [\w ]+ \| [\d.]+ \| [1-6] \| (\d\.\d{3})? \| (-?\d\.\d\d)? \|", line) for line in others
+    )
 
 
 def test_processes_are_compared_with_one(

@@ -32,90 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer_ext.dataset import IGNORED
-
-
-@dataclass(frozen=True)
-class Likelihoods:
-    """Log-likelihoods of every token of a batch; row 0 of a document is its target, rows 1 to K its candidates.
-
-    Attributes:
-        log_probs: ``(B, 1 + K, T)`` float32, ``log p(y_t | y_<t, x)`` in nats; 0 at padding.
-        log_complements: ``(B, K, T)`` float32, ``log(1 - p)`` of the candidates' tokens in nats; 0 at padding.
-        mean_log_probs: ``(B, T)`` float32, mean log-probability over the vocabulary at each of the target's tokens,
-            for label smoothing; 0 at padding.
-        mask: ``(B, 1 + K, T)`` bool, True at real tokens; a row without any is a missing candidate.
-        scores: ``(B, K)`` float32, the ranker's scores, higher is better; NaN where there is none.
-    """
-
-    log_probs: Tensor
-    log_complements: Tensor
-    mean_log_probs: Tensor
-    mask: Tensor
-    scores: Tensor
-
-    @property
-    def present(self) -> Tensor:
-        """``(B, 1 + K)`` bool: rows that have a token."""
-        return self.mask.any(-1)
-
-    def sequence(self, length_penalty: float) -> Tensor:
-        """``(B, 1 + K)``: f(y), the log-likelihood of a row over its length to the power of ``length_penalty``.
-
-        A penalty of 0 gives the log-likelihood in nats, a penalty of 1 its mean in nats per token.
-        """
-        lengths = self.mask.sum(-1).clamp(min=1)  # (B, 1 + K)
-        return self.log_probs.sum(-1) / lengths**length_penalty
-
-    def comparisons(self) -> tuple[Tensor, Tensor]:
-        """Which rows should be likelier than which.
-
-        Returns:
-            better: ``(B, 1 + K, 1 + K)`` bool, ``[b, i, j]``: row i is better than row j. The target is better than
-                every candidate. Of two candidates with scores, the one with the higher score is better.
-            gaps: ``(B, 1 + K, 1 + K)`` float32, the difference of their places in the order, at least 1 where
-                ``better``.
-        """
-        scores = self.scores
-        higher = scores[:, :, None] > scores[:, None, :]  # (B, K, K); False for NaN
-        places = 1.0 + higher.sum(1)  # (B, K): the target has place 0
-        places = torch.cat([places.new_zeros(len(places), 1), places], dim=1)  # (B, 1 + K)
-        better = torch.nn.functional.pad(higher, (1, 0, 1, 0))  # (B, 1 + K, 1 + K)
-        better[:, 0, 1:] = True
-        better &= self.present[:, :, None] & self.present[:, None, :]
-        return better, places[:, None, :] - places[:, :, None]
-
-
-def likelihoods(logits: Tensor, targets: Tensor, scores: Tensor) -> Likelihoods:
-    """Log-likelihoods of target tokens.
-
-    ``log(1 - p)`` is the log-sum-exp over all other tokens, and is not computed from p. So it keeps its value and its
-    gradient where p rounds to 1, which is where a model must unlearn something.
-
-    Args:
-        logits: ``(B, 1 + K, T, V)``, any float dtype; float64 stays, others are computed in float32.
-        targets: ``(B, 1 + K, T)`` int64, -100 at padding.
-        scores: ``(B, K)`` float32, higher is better, NaN where there is none.
-
-    Example:
-        >>> logits = torch.tensor([0.0, 1.0, 2.0]).expand(1, 2, 1, 3)  # one document, one candidate, one token each
-        >>> batch = likelihoods(logits, torch.tensor([[[2], [0]]]), torch.tensor([[-1.0]]))
-        >>> batch.log_probs.squeeze(-1)  # the target's token is the likeliest of three, the candidate's the least
-        tensor([[-0.4076, -2.4076]])
-    """
-    logits = logits if logits.dtype == torch.float64 else logits.float()
-    mask = targets != IGNORED  # (B, 1 + K, T)
-    tokens = targets.clamp(min=0).unsqueeze(-1)  # (B, 1 + K, T, 1)
-    normalizers = logits.logsumexp(-1)  # (B, 1 + K, T)
-    log_probs = logits.gather(-1, tokens).squeeze(-1) - normalizers  # (B, 1 + K, T)
-    others = logits[:, 1:].scatter(-1, tokens[:, 1:], -math.inf).logsumexp(-1)  # (B, K, T)
-    return Likelihoods(
-        log_probs.masked_fill(~mask, 0.0),
-        (others - normalizers[:, 1:]).masked_fill(~mask[:, 1:], 0.0),
-        (logits[:, 0].mean(-1) - normalizers[:, 0]).masked_fill(~mask[:, 0], 0.0),
-        mask,
-        scores,
-    )
+from trainer_ext.losses.likelihoods import Likelihoods
 
 
 class ContrastiveLoss(ABC):
@@ -146,6 +63,7 @@ class Unlikelihood(ContrastiveLoss):
     :class:`Hellinger` is the bounded form; :class:`Hinge` and :class:`Preference` compare whole summaries instead.
 
     Example:
+        >>> from trainer_ext.losses import likelihoods
         >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
         >>> Unlikelihood().total(even)  # -log(1 - 0.5): each of two tokens has probability 0.5
         tensor(0.6931)
@@ -170,6 +88,7 @@ class Hellinger(ContrastiveLoss):
     Relations: it is gentler than :class:`Unlikelihood`, and does nothing to tokens of which the model is certain.
 
     Example:
+        >>> from trainer_ext.losses import likelihoods
         >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
         >>> Hellinger().total(even)  # (1 - sqrt(0.5))^2
         tensor(0.0858)
@@ -199,6 +118,7 @@ class Margin(ContrastiveLoss):
         length_penalty: a; BRIO has 2.0 for CNN/DM and 0.6 for XSum.
 
     Example:
+        >>> from trainer_ext.losses import likelihoods
         >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
         >>> Margin(margin=0.5).total(even)  # equal likelihoods, so the margin is missing
         tensor(0.5000)
@@ -231,6 +151,7 @@ class Hinge(ContrastiveLoss):
         length_penalty: a; 0 (SLiC) compares log-likelihoods of whole summaries, 1 their means per token.
 
     Example:
+        >>> from trainer_ext.losses import likelihoods
         >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
         >>> Hinge(margin=2.0).total(even)
         tensor(2.)
@@ -266,6 +187,7 @@ class Preference(ContrastiveLoss):
         label_smoothing: probability that a preference is the wrong way round, 0 to below 0.5.
 
     Example:
+        >>> from trainer_ext.losses import likelihoods
         >>> even = likelihoods(torch.zeros(1, 2, 1, 2), torch.tensor([[[0], [1]]]), torch.tensor([[-1.0]]))
         >>> Preference(gamma=0.0).total(even)  # -log sigmoid(0)
         tensor(0.6931)
