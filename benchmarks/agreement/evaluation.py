@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.agreement.data import PAIRWISE, PARTIAL, Row
 from benchmarks.agreement.scoring import FLOORS
-from benchmarks.common.statistics import (
-    Integers,
-    auroc,
-    bootstrap,
-    cluster_resamples,
-    pairwise_accuracy,
-    pearson,
-    spearman,
-)
-from trainer_ext.study.statistics import Floats, interval
+from benchmarks.common.statistics import pairwise_accuracy, pearson, spearman
+from trainer_ext.study.statistics import Floats, Integers, auroc, bootstrap, cluster_resamples, interval
 
 Mask = NDArray[np.bool_]
 Statistic = Callable[[Floats, Integers], float]  # from the units' scores and the indices of the units that count

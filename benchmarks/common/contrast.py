@@ -13,9 +13,8 @@ from quals import QualsResult, QualsScorer
 from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
 from benchmarks.common.floors import ngram_share
-from benchmarks.common.statistics import cluster_resamples
 from trainer_ext.io.atomic import json_line, replacing
-from trainer_ext.study.statistics import interval
+from trainer_ext.study.statistics import cluster_resamples, interval
 
 TIE = 1e-6  # differences below are rounding
 RESAMPLES = 1000

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.common.statistics import cluster_resamples
-from trainer_ext.study.statistics import Floats, interval
+from trainer_ext.study.statistics import Floats, cluster_resamples, interval
 
 RESAMPLES = 1000
 

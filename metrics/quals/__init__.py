@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .calibration import Calibration
     from .errors import CheckpointError, DataError, DoubtfulTextWarning, MissingExtraError, OptionError, QualsError
     from .results import QualsResult, ScoredPair, results_to_pandas
     from .scorer import QualsScorer
 
 __all__ = [
+    "Calibration",
     "CheckpointError",
     "DataError",
     "DoubtfulTextWarning",
@@ -26,6 +28,7 @@ __version__ = "0.1.0"
 
 # Found when asked for: what needs no model, such as the command line's help, should not wait for torch.
 _MODULES = {
+    "Calibration": "calibration",
     "CheckpointError": "errors",
     "DataError": "errors",
     "DoubtfulTextWarning": "errors",

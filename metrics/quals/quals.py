@@ -10,6 +10,7 @@ import evaluate
 # all are named, whether this one needs them or not.
 from .attention import share_encoder_states as share_encoder_states
 from .batching import token_budget_batches as token_budget_batches
+from .calibration import Calibration as Calibration
 from .checkpoint import load_qagen as load_qagen
 from .decoding import DecodingSettings as DecodingSettings
 from .doubts import Doubts as Doubts
@@ -76,6 +77,7 @@ Args:
     weighting (str): "tokens" is the paper's mean over all tokens of a pair; "answer" leaves out the question;
         "balanced" gives question and answer equal weight; "information" is the share of what the summary tells that the
         source lacks, as a negative number without a unit. Defaults to "tokens".
+    calibration (str): a file that `quals calibrate` made: return probabilities too. Defaults to none.
     batch_tokens (int): most tokens that the encoder or the decoder takes in one pass, which bounds memory and changes
         scores by rounding alone. Defaults to 1,024 on a CPU, else 32,768.
     processes (int): processes that score on a CPU, 256 summaries each at a time; they start anew with each compute. In
@@ -93,6 +95,8 @@ Returns:
         better. All candidates count alike.
     scores (list of float): the score of each summary; NaN where no question-answer pair could be made from it.
     num_pairs (list of int): the pairs behind each score.
+    probabilities (list of float): with calibration, the probability of each summary to be consistent, 0 to 1; None
+        where it has no score.
     coverage (float): share of the summaries that have a score, from 0 to 1.
     truncated_sources, windowed_sources (int): sources whose end was not read; sources that were read in windows.
     truncated_summaries (int): summaries whose end was not read.
@@ -101,7 +105,8 @@ Returns:
         characters of the answer in the summary), score, log_likelihood_summary, log_likelihood_source (nats a token,
         at most 0), and with token_log_probs also tokens, token_log_probs_summary, token_log_probs_source and
         answer_tokens (the place of the answer's first token in these three).
-    With several candidates for each source, scores, num_pairs and pairs have one list more around each source's own.
+    With several candidates for each source, scores, num_pairs, probabilities and pairs have one list more around each
+    source's own.
 
 Raises:
     ValueError: something is not text, a list is empty, lists differ in length, or an option is out of range.
@@ -161,4 +166,12 @@ class Quals(SourceMetric):
             return pair.to_dict(token_log_probs)
 
         wanted = explained if explain or token_log_probs else None
-        return self._scored(scorer, predictions, sources, progress, "quals", "pairs", wanted)
+        output = self._scored(scorer, predictions, sources, progress, "quals", "pairs", wanted)
+        if scorer.calibration is not None:
+            output["probabilities"] = [_probabilities(scorer.calibration, scores) for scores in output["scores"]]
+        return output
+
+
+def _probabilities(calibration: Calibration, scores: Any) -> Any:
+    """The probability of a score, or those of several candidates' scores."""
+    return list(map(calibration.probability, scores)) if isinstance(scores, list) else calibration.probability(scores)

@@ -33,6 +33,7 @@ class QualsResult:
         summary_truncated: whether the end of the summary was not read.
         source, summary: the two texts, as given.
         signature: the scorer's; only scores with the same signature can be compared.
+        probability: of the summary to be consistent, 0 to 1, by the scorer's calibration; None without one or a score.
     """
 
     score: float
@@ -43,6 +44,7 @@ class QualsResult:
     source: str = field(default="", compare=False)
     summary: str = field(default="", compare=False)
     signature: str = field(default="", compare=False)
+    probability: float | None = field(default=None, compare=False)
 
     @property
     def worst_first(self) -> list[ScoredPair]:
@@ -77,6 +79,7 @@ class QualsResult:
         """Plain values for JSON, without the texts; a NaN score is None."""
         return {
             "score": None if math.isnan(self.score) else self.score,
+            "probability": self.probability,
             "num_pairs": len(self.pairs),
             "pairs": [pair.to_dict(token_log_probs) for pair in self.pairs],
             "source_windows": self.source_windows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -13,6 +14,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from .batching import Windows, all_windows, decode, encode_texts, first_window, sliced, token_budget_batches
+from .calibration import Calibration, calibration_for
 from .checkpoint import QAGen, load_qagen
 from .decoding import (
     DecodingSettings,
@@ -64,10 +66,12 @@ class QualsScorer(SourceScorer[QualsResult]):
         weighting: ``"tokens"`` (the paper), ``"answer"`` or ``"balanced"``, see :func:`quals.results.weighted_mean`;
             or ``"information"``, the share of what the summary tells that the source lacks, see
             :func:`quals.results.relative_loss`.
+        calibration: file that ``quals calibrate`` made, or a :class:`~quals.calibration.Calibration`; results have a
+            ``probability`` then. Scores and signature stay as they are.
 
     Raises:
         OptionError: an option is out of range.
-        CheckpointError: the checkpoint cannot be loaded, or is not a QAGen.
+        CheckpointError: the checkpoint cannot be loaded, or is not a QAGen; the calibration is of other scores.
 
     Example:
         >>> scorer = QualsScorer()
@@ -100,6 +104,7 @@ class QualsScorer(SourceScorer[QualsResult]):
         max_source_tokens: int | None = None,
         window_overlap: int | None = None,
         weighting: str = "tokens",
+        calibration: str | os.PathLike[str] | Calibration | None = None,
     ) -> None:
         super().__init__(
             device=device,
@@ -139,6 +144,7 @@ class QualsScorer(SourceScorer[QualsResult]):
         self.decoding = DecodingSettings(num_groups, diversity, min_tokens, max_tokens)
         self.max_pairs = max_pairs
         self.weighting = weighting
+        self.calibration = calibration_for(self.signature, calibration)
 
     @property
     def models(self) -> dict[str, Any]:
@@ -177,7 +183,9 @@ class QualsScorer(SourceScorer[QualsResult]):
         ]
 
     def _of_given(self, result: QualsResult, source: str, summary: str) -> QualsResult:
-        return replace(result, pairs=tuple(of_given(result.pairs, summary)), source=source, summary=summary)
+        pairs = tuple(of_given(result.pairs, summary))
+        probability = None if self.calibration is None else self.calibration.probability(result.score)
+        return replace(result, pairs=pairs, source=source, summary=summary, probability=probability)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text in plain typography, special tokens included, cut at ``max_source_tokens``."""

@@ -11,14 +11,8 @@ from scipy import stats
 from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
 from benchmarks.agreement.cache import PairRecord
 from benchmarks.common.floors import ngram_share
-from benchmarks.common.statistics import (
-    auroc,
-    cluster_resamples,
-    pairwise_accuracy,
-    pearson,
-    spearman,
-)
-from trainer_ext.study.statistics import interval
+from benchmarks.common.statistics import pairwise_accuracy, pearson, spearman
+from trainer_ext.study.statistics import cluster_resamples, interval
 
 RNG = np.random.default_rng(0)
 
@@ -58,44 +52,9 @@ def test_a_constant_side_has_no_correlation(groups: np.ndarray | None) -> None:
     assert math.isnan(pearson(y, x, groups))
 
 
-def test_auroc_counts_the_pairs_and_halves_the_ties() -> None:
-    scores, labels = RNG.integers(0, 5, size=40).astype(float), RNG.integers(0, 2, size=40)
-    wins = [
-        1.0 if positive > negative else 0.5 if positive == negative else 0.0
-        for positive in scores[labels == 1]
-        for negative in scores[labels == 0]
-    ]
-    assert auroc(scores, labels) == pytest.approx(np.mean(wins))
-    assert math.isnan(auroc(scores, np.ones(40, dtype=int)))
-
-
 def test_pairwise_accuracy_halves_the_ties() -> None:
     assert pairwise_accuracy(np.array([2.0, 1.0, 3.0, 0.0]), np.array([1.0, 1.0, 4.0, -1.0])) == 0.625
     assert math.isnan(pairwise_accuracy(np.array([]), np.array([])))
-
-
-def test_resamples_are_of_whole_documents_and_repeat_with_the_seed() -> None:
-    clusters = ["a", "b", "a", "c", "b", "a"]
-    first, again = cluster_resamples(clusters, 20, seed=3), cluster_resamples(clusters, 20, seed=3)
-    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
-    other = cluster_resamples(clusters, 20, seed=4)
-    assert any(not np.array_equal(one, two) for one, two in zip(first, other, strict=True))
-    for draw in first:
-        counts = np.bincount(draw, minlength=6)
-        assert counts[0] == counts[2] == counts[5]
-        assert counts[1] == counts[4]
-        assert counts[0] + counts[1] + counts[3] == 3
-    assert len({len(draw) for draw in first}) > 1
-
-
-def test_interval_of_the_mean_is_about_the_normal_one() -> None:
-    values = RNG.normal(size=400)
-    draws = cluster_resamples(range(400), 2000, seed=0)
-    low, high = interval(np.array([values[draw].mean() for draw in draws]))
-    error = values.std() / 20
-    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
-    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
-    assert interval(np.array([1.0, math.nan, 1.0])) == (1.0, 1.0)
 
 
 def test_documents_that_repeat_rows_widen_the_interval() -> None:

@@ -16,6 +16,7 @@ from quals import DoubtfulTextWarning, __version__
 
 _COMMANDS = {
     "score": "score summaries against their sources: a file of them, or one",
+    "calibrate": "fit a map from scores to probabilities, on summaries that people judged",
     "explain": "show one summary's question-answer pairs in the terminal, as a picture or a page",
     "app": "serve a page to paste a document and a summary into, as the metric's Space does",
     "mine": "sample summaries from a model, score them, select the worst for contrastive training",

@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out rows whose source or summary is null or has no words; their scores are null",
     )
+    add("--calibration", type=Path, help="file that quals calibrate made; adds the probability of being consistent")
     add("--explain", action="store_true", help="add each row's question-answer pairs")
     add("--token-log-probs", action="store_true", help="add the log-probabilities of each pair's tokens, and the pairs")
     group = parser.add_argument_group("several processes")
@@ -104,7 +105,9 @@ def _score_file(arguments: argparse.Namespace, explain: bool, own: Workers) -> N
     texts = _texts(arguments, _reading(arguments))
     if output is not None:
         inputs = [arguments.file] if arguments.file else text_files(arguments)
-        check_writable(output, texts, added_columns(explain, arguments.token_log_probs, arguments.weighting), inputs)
+        calibrated = arguments.calibration is not None
+        added = added_columns(explain, arguments.token_log_probs, arguments.weighting, calibrated)
+        check_writable(output, texts, added, inputs)
     with engine(arguments) as pool:
         work = ScoreRows(make_scorer(arguments, CHUNK), explain, arguments.token_log_probs)
         scoring, workers = Scoring(texts, work, output), _workers(own, pool, arguments.processes)
@@ -215,6 +218,9 @@ def _table(
         low, median, high = statistics.quantiles(values, method="inclusive")
         lines += [("median", f"{median:.4f}"), ("quartiles", f"{low:.4f} to {high:.4f}")]
         lines += [("lowest", ", ".join(f"{score:.4f} (row {number})" for score, number in scores[:_LOWEST]))]
+    chances = [result["probability"] for result in results if result.get("probability") is not None]
+    if chances:
+        lines += [("consistent", f"{sum(chances) / len(chances):.1%}: the mean probability, by the calibration")]
     sources = sum(result["source_truncated"] for result in results)
     windowed = sum(result["source_windows"] > 1 for result in results)
     cut = sum(result["summary_truncated"] for result in results)

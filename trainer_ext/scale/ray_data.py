@@ -13,7 +13,7 @@ from quals.errors import DataError
 from trainer_ext.io.chunks import Workers, WorkFolder
 from trainer_ext.io.tables import column_names
 from trainer_ext.scale.ray_pool import RayPool
-from trainer_ext.scale.rows import ScoreRows, added_columns
+from trainer_ext.scale.rows import ScoreRows
 from trainer_ext.scale.table import Reading, Scoring
 
 _NAME = Path("the data set")  # in messages
@@ -54,12 +54,12 @@ def score_rows(
     if not given:
         raise DataError("The data set holds no rows: there is nothing to score.")
     texts = Reading(source_column, summary_column, skip_invalid).texts(given, _NAME)
-    features = added_columns(explain, False)
+    work = ScoreRows(scorer or QualsScorer(device="cpu"), explain)
+    features = work.columns
     taken = [name for name in column_names(given) if name in features]
     if taken:
         raise DataError(f"The data set has a column {taken[0]!r} already, which scoring adds: rename it.")
-    scorer = scorer or QualsScorer(device="cpu")
-    scoring = Scoring(texts, ScoreRows(scorer, explain))
+    scoring = Scoring(texts, work)
     store = WorkFolder(folder).open("scores", scoring.made_from, Workers())
     results = scoring.run(store, Workers(spread=pool.spread))
     scored = dict(zip(texts.places, results, strict=True))

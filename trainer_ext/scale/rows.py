@@ -43,7 +43,8 @@ class ScoreRows:
     @property
     def columns(self) -> dict[str, Any]:
         """What the output adds, see :func:`added_columns`."""
-        return added_columns(self.explain, self.token_log_probs, self.scorer.weighting)
+        calibrated = self.scorer.calibration is not None
+        return added_columns(self.explain, self.token_log_probs, self.scorer.weighting, calibrated)
 
     def to(self, device: str) -> None:
         """Move the models."""
@@ -75,12 +76,13 @@ class ScoreRows:
 
     def _columns(self, result: QualsResult) -> dict[str, Any]:
         values = result.to_dict(self.token_log_probs)
-        pairs = values.pop("pairs")
-        columns = {"quals": values.pop("score"), **values}
-        return {**columns, "pairs": pairs} if self.explain else columns
+        left_out = {"pairs": not self.explain, "probability": self.scorer.calibration is None}
+        return {"quals": values.pop("score"), **{name: v for name, v in values.items() if not left_out.get(name)}}
 
 
-def added_columns(explain: bool, token_log_probs: bool, weighting: str = "tokens") -> dict[str, Any]:
+def added_columns(
+    explain: bool, token_log_probs: bool, weighting: str = "tokens", calibrated: bool = False
+) -> dict[str, Any]:
     """The columns that the output adds, in order, with their types in parquet."""
     from datasets import Value
 
@@ -93,7 +95,8 @@ def added_columns(explain: bool, token_log_probs: bool, weighting: str = "tokens
         pair |= {"token_log_probs_summary": numbers, "token_log_probs_source": numbers}
         pair |= {"answer_tokens": Value("int64")}
         pair |= {"token_log_probs_nothing": numbers} if weighting == "information" else {}
-    columns: dict[str, Any] = {"quals": Value("float64"), "num_pairs": Value("int64")}
-    columns |= {"source_windows": Value("int64"), "source_truncated": Value("bool")}
+    columns: dict[str, Any] = {"quals": Value("float64")}
+    columns |= {"probability": Value("float64")} if calibrated else {}
+    columns |= {"num_pairs": Value("int64"), "source_windows": Value("int64"), "source_truncated": Value("bool")}
     columns |= {"summary_truncated": Value("bool")}
     return columns | ({"pairs": [pair]} if explain else {})

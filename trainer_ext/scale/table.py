@@ -128,7 +128,9 @@ class Scoring:
         """All that the results depend on."""
         texts = hash_json(sources=list(self.texts.sources), summaries=list(self.texts.summaries))
         columns = [self.work.explain, self.work.token_log_probs]
-        return {"signature": self.work.scorer.signature, "texts": texts, "columns": columns}
+        calibration = self.work.scorer.calibration
+        its_map = None if calibration is None else [calibration.slope, calibration.intercept]
+        return {"signature": self.work.scorer.signature, "texts": texts, "columns": columns, "calibration": its_map}
 
     def store(self, resume: bool) -> ChunkStore:
         """The store of what was made from just this.
@@ -201,7 +203,7 @@ def _difference(other: Path, made_from: dict[str, Any]) -> str:
         differing = [name for name in made_from if before[name] != made_from[name]]
     except (OSError, ValueError, KeyError, TypeError):
         differing = []
-    names = {"signature": "model or settings", "texts": "texts", "columns": "columns"}
+    names = {"signature": "model or settings", "calibration": "probabilities"}
     if differing == ["signature"]:
         return f"settings (their signature is {before['signature']}, this run's is {made_from['signature']})"
-    return " and ".join(names[name] for name in differing) or "texts, settings or columns"
+    return " and ".join(names.get(name, name) for name in differing) or "texts, settings or columns"

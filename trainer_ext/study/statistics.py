@@ -1,4 +1,4 @@
-"""The statistics of a study: verdicts by majority, sign test, bootstrap over documents, agreement of raters.
+"""The statistics of a study: verdicts by majority, sign test, bootstrap over documents, agreement of raters, AUROC.
 
 ``counts`` always has shape (documents, 3): the number of raters who judged the first system worse, equal, better.
 """
@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
-Counts = NDArray[np.int64]
+Integers = NDArray[np.int64]
+Counts = Integers
 WORSE, EQUAL, BETTER = range(3)
 
 
@@ -52,6 +54,37 @@ def resamples(documents: int, number: int, seed: int) -> Counts:
     Judgements of one document depend on one another, so intervals over judgements would be too narrow.
     """
     return np.random.default_rng(seed).integers(documents, size=(number, documents), dtype=np.int64)
+
+
+def cluster_resamples(clusters: Sequence[Hashable], resamples: int, seed: int) -> list[Integers]:
+    """Indices of bootstrap resamples that draw whole clusters (documents), with replacement.
+
+    Rows of one document are not independent, so intervals over rows would be too narrow.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for index, cluster in enumerate(clusters):
+        members.setdefault(cluster, []).append(index)
+    groups = [np.asarray(indices, dtype=np.int64) for indices in members.values()]
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(len(groups), size=(resamples, len(groups)))
+    return [np.concatenate([groups[place] for place in draw]) for draw in draws]
+
+
+def bootstrap(statistic: Callable[[Integers], float], resamples: Sequence[Integers]) -> Floats:
+    """The statistic of each resample, shape (resamples,); NaN where a resample leaves it undefined."""
+    return np.array([statistic(indices) for indices in resamples])
+
+
+def auroc(scores: Floats, labels: Integers) -> float:
+    """Chance that a row of label 1 scores above one of label 0; ties count half; NaN unless both labels occur."""
+    from scipy.stats import rankdata
+
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    if not positives or not negatives:
+        return math.nan
+    ranks = rankdata(scores)
+    return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def alpha(counts: Counts) -> float:

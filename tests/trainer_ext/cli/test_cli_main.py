@@ -124,7 +124,8 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_scorers_options_are_all_there() -> None:
-    options = set(inspect.signature(quals.QualsScorer).parameters) - {"chunk"}  # which the commands choose
+    # The commands choose the chunk, and quals score alone has a calibration.
+    options = set(inspect.signature(quals.QualsScorer).parameters) - {"chunk", "calibration"}
     for parser in PARSERS:
         if parser.prog in ("quals score", "quals explain", "quals mine"):
             own = options - {"processes"} if parser.prog == "quals explain" else options  # which explains a single row

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quals import Calibration, QualsScorer
 from support import mining_data
 from support.mining_data import FEW, columns, copied, documents, with_labels
 from support.ray_work import Deadly, part
@@ -41,7 +42,6 @@ def test_a_data_set_of_rays_and_rows_come_back_scored_in_order(
     pool: RayPool, asking_qagen: Path, scored: tuple[Path, Path]
 ) -> None:
     import ray.data
-    from quals import QualsScorer
 
     expected = [dict(row) for row in read_table(scored[1])]
     scorer = QualsScorer(str(asking_qagen), device="cpu", num_groups=30, diversity=2.0)
@@ -54,6 +54,10 @@ def test_a_data_set_of_rays_and_rows_come_back_scored_in_order(
         score_rows([*rows(1), {"source": "a", "summary": None}], scorer, pool=pool)
     left_out = score_rows([*rows(1), {"source": "a", "summary": None}], scorer, pool=pool, skip_invalid=True)
     assert (left_out[1]["quals"], left_out[1]["num_pairs"]) == (None, None)
+    calibration = Calibration(2.0, 3.0, scorer.signature, ("news",), 400, 200, 0.6)
+    calibrated = QualsScorer(scorer.qagen, calibration=calibration, device="cpu", num_groups=30, diversity=2.0)
+    judged = score_rows(rows(40), calibrated, pool=pool)
+    assert [row["probability"] for row in judged] == [calibration.probability(row["quals"]) for row in expected[:40]]
 
 
 def test_mining_gives_the_candidates_of_one_process(pool: RayPool, tmp_path: Path) -> None:

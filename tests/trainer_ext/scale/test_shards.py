@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from quals import Calibration, QualsScorer
 from support.scale_data import names, rows, score, write
 
 from trainer_ext.io.tables import read_table
@@ -101,10 +102,34 @@ def test_a_shard_needs_an_output_and_a_file(tmp_path: Path, file: Path, capsys: 
     assert "Shards are of a file or a folder" in capsys.readouterr().err
 
 
+def test_probabilities_are_those_of_one_process(asking_qagen: Path, tmp_path: Path, file: Path) -> None:
+    scorer = QualsScorer(str(asking_qagen), num_groups=30, diversity=2.0)
+    calibration = Calibration(2.0, 3.0, scorer.signature, ("news",), 400, 200, 0.6)
+    calibration.write(tmp_path / "map.json")
+    options = ["--skip-invalid", "--calibration", tmp_path / "map.json", "--output"]
+    whole, made = tmp_path / "whole.parquet", tmp_path / "made.parquet"
+    assert score(asking_qagen, file, *options, whole) == 0
+    written = read_table(whole)
+    assert [row["probability"] for row in written] == [calibration.probability(row["quals"]) for row in written]
+    assert sum(row["probability"] is not None for row in written) > 20
+    for end in (["--shard", "1/2"], ["--shard", "2/2"], ["--join"]):
+        assert score(asking_qagen, file, *options, made, *end) == 0
+    assert made.read_bytes() == whole.read_bytes()
+    assert score(asking_qagen, file, *options, made, "--processes", "2") == 0
+    assert made.read_bytes() == whole.read_bytes()
+    folder = tmp_path / "in"
+    folder.mkdir()
+    file.rename(folder / "in.jsonl")
+    assert score(asking_qagen, folder, *options, tmp_path / "out") == 0
+    of_folder = read_table(tmp_path / "out" / "in.jsonl")
+    assert [row["probability"] for row in of_folder] == [row["probability"] for row in written]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ("settings", "with other settings (their signature is quals-"),
+        ("calibration", "with other probabilities:"),
         ("texts", "with other texts:"),
         ("columns", "with other columns:"),
     ],
@@ -115,7 +140,10 @@ def test_shards_of_other_work_are_never_put_together(
     options = [file, "--skip-invalid", "--output", tmp_path / "out.jsonl"]
     assert score(asking_qagen, *options, "--shard", "1/2") == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("chunk-*")}
+    signature = QualsScorer(str(asking_qagen), num_groups=30, diversity=2.0).signature
+    Calibration(2.0, 3.0, signature, ("news",), 400, 200, 0.6).write(tmp_path / "map.json")
     more = {"settings": ["--max-pairs", "1"], "columns": ["--explain"]}.get(change, [])
+    more += ["--calibration", str(tmp_path / "map.json")] * (change == "calibration")
     if change == "texts":
         write(file, rows(90))
     for end in (["--shard", "2/2"], ["--join"]):
@@ -183,8 +211,6 @@ def test_a_file_that_is_wrong_is_named_and_the_others_are_scored(
 def test_a_row_that_breaks_the_model_is_named(
     asking_qagen: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from quals import QualsScorer
-
     from trainer_ext.scale import rows as work
 
     scored = QualsScorer.score

@@ -8,7 +8,19 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from trainer_ext.study.statistics import BETTER, alpha, interval, majority, resamples, shares, sign_test
+from trainer_ext.study.statistics import (
+    BETTER,
+    alpha,
+    auroc,
+    cluster_resamples,
+    interval,
+    majority,
+    resamples,
+    shares,
+    sign_test,
+)
+
+RNG = np.random.default_rng(0)
 
 
 def test_a_majority_is_more_than_half() -> None:
@@ -62,3 +74,38 @@ def test_intervals_resample_documents() -> None:
 def test_an_interval_of_nothing_is_undefined() -> None:
     assert all(math.isnan(limit) for limit in interval(np.array([])))
     assert interval(np.array([math.nan, 1.0, 3.0])) == pytest.approx((1.05, 2.95))
+
+
+def test_auroc_counts_the_pairs_and_halves_the_ties() -> None:
+    scores, labels = RNG.integers(0, 5, size=40).astype(float), RNG.integers(0, 2, size=40)
+    wins = [
+        1.0 if positive > negative else 0.5 if positive == negative else 0.0
+        for positive in scores[labels == 1]
+        for negative in scores[labels == 0]
+    ]
+    assert auroc(scores, labels) == pytest.approx(np.mean(wins))
+    assert math.isnan(auroc(scores, np.ones(40, dtype=int)))
+
+
+def test_resamples_are_of_whole_documents_and_repeat_with_the_seed() -> None:
+    clusters = ["a", "b", "a", "c", "b", "a"]
+    first, again = cluster_resamples(clusters, 20, seed=3), cluster_resamples(clusters, 20, seed=3)
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    other = cluster_resamples(clusters, 20, seed=4)
+    assert any(not np.array_equal(one, two) for one, two in zip(first, other, strict=True))
+    for draw in first:
+        counts = np.bincount(draw, minlength=6)
+        assert counts[0] == counts[2] == counts[5]
+        assert counts[1] == counts[4]
+        assert counts[0] + counts[1] + counts[3] == 3
+    assert len({len(draw) for draw in first}) > 1
+
+
+def test_interval_of_the_mean_is_about_the_normal_one() -> None:
+    values = RNG.normal(size=400)
+    draws = cluster_resamples(range(400), 2000, seed=0)
+    low, high = interval(np.array([values[draw].mean() for draw in draws]))
+    error = values.std() / 20
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.2 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.2 * error)
+    assert interval(np.array([1.0, math.nan, 1.0])) == (1.0, 1.0)
