@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from support.tiny import REPOSITORY, WORDS, tiny_tokenizer, train_tiny_qagen
 
-from trainer_ext.cli.main import main
-
 SCRIPT = REPOSITORY / "examples" / "summarization.py"
 OURS = """from trainer_ext import ContrastiveSeq2SeqTrainer as Seq2SeqTrainer
 from trainer_ext import ContrastiveSeq2SeqTrainingArguments as Seq2SeqTrainingArguments
@@ -64,16 +62,3 @@ def test_with_the_stock_classes_it_is_an_ordinary_script(files: Path, tmp_path: 
     plain.write_text(text.replace(OURS, STOCK))
     run(plain, files, tmp_path / "out")
     assert "QUALS" not in (tmp_path / "out" / "README.md").read_text()
-
-
-def test_rows_that_were_mined_before_are_trained_on_as_they_are(files: Path, tmp_path: Path) -> None:
-    mined = tmp_path / "train.jsonl"
-    command = ["mine", str(files / "train.jsonl"), "--model", str(files / "model"), "--output", str(mined)]
-    options = ["--ranker", "rouge", "--num-candidates", "3", "--fraction", "1", "--max-length", "8", "--device", "cpu"]
-    assert main([*command, *options]) == 0
-    (tmp_path / "model").symlink_to(files / "model")
-    (tmp_path / "validation.jsonl").symlink_to(files / "validation.jsonl")
-    run(SCRIPT, tmp_path, tmp_path / "out", "--ranker", "rouge", "--card_documents", "0")
-    assert (tmp_path / "out" / "model.safetensors").is_file()
-    assert not list((tmp_path / "out").rglob("chunk-*.json")), "nothing is mined again"
-    assert "Candidates: " in (tmp_path / "out" / "README.md").read_text()

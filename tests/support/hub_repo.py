@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 TOKEN = "hf_" + "Secret" * 6
 
@@ -40,6 +41,11 @@ class Blob:
     @property
     def etag(self) -> str:
         return hashlib.sha256(self.data).hexdigest() if self.lfs else self.oid
+
+    def entry(self, path: str) -> dict[str, Any]:
+        """As a listing has it."""
+        lfs = {"lfs": {"oid": self.etag, "size": len(self.data), "pointerSize": 100}} if self.lfs else {}
+        return {"type": "file", "path": path, "size": len(self.data), "oid": self.oid, **lfs}
 
 
 @dataclass

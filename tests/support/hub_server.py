@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             action(*path)
         elif self.headers["Authorization"] not in (None, f"Bearer {TOKEN}"):
             self._error(401, "Invalid credentials in Authorization header")
-        elif self.headers["Authorization"] is None and step not in ("info", "tree", "resolve"):
+        elif self.headers["Authorization"] is None and step not in ("info", "tree", "paths", "resolve"):
             self._error(401, "Invalid username or password.")
         else:
             action(*path)
@@ -149,8 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
                 return "storage", lambda *_: self._bytes(self.hub.storage[oid])
             case ["lfs-verify"]:
                 return "lfs_verify", lambda *_: self._json({})
-            case ["spaces", org, name, "resolve", revision, *file]:
-                return "resolve", lambda *_: self._resolve("spaces", f"{org}/{name}", revision, "/".join(file))
+            case ["spaces" | "datasets" as kind, org, name, "resolve", revision, *file]:
+                return "resolve", lambda *_: self._resolve(kind, f"{org}/{name}", revision, "/".join(file))
+            case ["api", kind, org, name, "paths-info", revision]:
+                return "paths", lambda *_: self._paths(kind, f"{org}/{name}", revision)
             case [org, name, "resolve", revision, *file]:
                 return "resolve", lambda *_: self._resolve("models", f"{org}/{name}", revision, "/".join(file))
         return "unknown", lambda *_: self._error(404, "Sorry, we can't find the page you are looking for.")
@@ -210,13 +212,15 @@ class _Handler(BaseHTTPRequestHandler):
             return
         start = int(self.query.get("cursor", ["0"])[0])
         entries: list[dict[str, Any]] = []
-        for path, blob in sorted(found[1].items())[start : start + _PAGE]:
-            entry = {"type": "file", "path": path, "size": len(blob.data), "oid": blob.oid}
-            lfs = {"oid": blob.etag, "size": len(blob.data), "pointerSize": 100}
-            entries.append({**entry, "lfs": lfs} if blob.lfs else entry)
+        entries += [blob.entry(path) for path, blob in sorted(found[1].items())[start : start + _PAGE]]
         more = start + _PAGE < len(found[1])
         next_page = f"{self.hub.endpoint}{urlsplit(self.path).path}?recursive=True&cursor={start + _PAGE}"
         self._json(entries, headers={"Link": f'<{next_page}>; rel="next"'} if more else {})
+
+    def _paths(self, kind: str, repo_id: str, revision: str) -> None:
+        if found := self._at(kind, repo_id, revision):
+            asked = json.loads(self.body)["paths"]
+            self._json([blob.entry(path) for path, blob in found[1].items() if path in asked])
 
     def _preupload(self, kind: str, repo_id: str) -> None:
         if (repo := self._repo(kind, repo_id)) is None or not self._may_write(repo_id):

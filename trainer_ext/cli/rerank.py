@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer_ext.cli.field_options import add_fields, from_options
+from trainer_ext.cli.input_options import FILES, add_hub_arguments, read_input
 from trainer_ext.cli.sampling_options import add_sampling_arguments
 from trainer_ext.cli.scorer_options import add_processes_argument, add_scorer_arguments, make_scorer
 from trainer_ext.io.terminal import say
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("file", type=Path, help="JSON lines, JSON, CSV, TSV or parquet file, by its suffix, with one document per row")
+    add("file", type=Path, help=FILES.format("document"))
     add("--output", type=Path, required=True, help=".jsonl or .parquet file for the rows, written at the end")
     add("--source-column", help="column of the source texts; found by its name (source, document, ...) if not given")
     text = "column of reference summaries, which --ranker rouge compares with; not read for quals"
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mining-folder", type=Path, help="folder of the finished work until the end; OUTPUT.mining if not given")
     add("--seed", type=int, default=42, help="random seed of the samples")
     add_fields(parser, MiningOptions, {"ranker": None})
+    add_hub_arguments(parser)
     add_sampling_arguments(parser.add_argument_group("model and sampling"))
     add_processes_argument(parser)
     add_scorer_arguments(parser)
@@ -53,7 +55,6 @@ def run(arguments: argparse.Namespace) -> None:
         check_rows,
         column_names,
         named_column,
-        read_table,
         text_column,
         write_table,
     )
@@ -62,8 +63,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     path, options = arguments.file, from_options(arguments, MiningOptions)
     sampling = make_sampling(options, arguments.seed, arguments.generation_max_length)
-    rows = read_table(path)
-    check_output(arguments.output, WRITABLE, [path])
+    rows, inputs = read_input(arguments)
+    check_output(arguments.output, WRITABLE, inputs)
     check_rows(arguments.output, rows)
     taken = [name for name in columns_of([])[0] if name in column_names(rows)]
     if taken:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainer_ext.cli.engine_options import add_engine_arguments, engine
+from trainer_ext.cli.input_options import FILES, add_hub_arguments, is_of_hub, read_input
 from trainer_ext.cli.scorer_options import (
     add_processes_argument,
     add_scorer_arguments,
@@ -38,8 +39,7 @@ _LOWEST = 3  # rows named in the table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    text = "JSON lines, JSON, CSV, TSV or parquet file with one summary per row, or a folder of such files"
-    add("file", nargs="?", type=Path, help=text)
+    add("file", nargs="?", type=Path, help=FILES.format("summary") + "; or a folder of such files")
     add(
         "--source-column",
         help="column of the source texts; by default one with a usual name, such as source or document",
@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--join", action="store_true", help="put the shards together, once all are done")
     text = "score nothing: count rows, and estimate the time from a first part"
     group.add_argument("--dry-run", action="store_true", help=text)
+    add_hub_arguments(parser)
     add_engine_arguments(parser)
     add_processes_argument(parser)
     add_scorer_arguments(parser)
@@ -79,6 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
     from trainer_ext.scale.shards import shard
 
     explain = arguments.explain or arguments.token_log_probs
+    is_of_hub(arguments)  # refuses options that are not of this input
     path, output, together = arguments.file, arguments.output, arguments.shard is not None or arguments.join
     if output is None:
         for name in ("resume", "shard", "join"):
@@ -102,9 +104,8 @@ def _score_file(arguments: argparse.Namespace, explain: bool, own: Workers) -> N
     from trainer_ext.scale.table import CHUNK, Scoring, check_writable
 
     output: Path | None = arguments.output
-    texts = _texts(arguments, _reading(arguments))
+    texts, inputs = _texts(arguments, _reading(arguments))
     if output is not None:
-        inputs = [arguments.file] if arguments.file else text_files(arguments)
         calibrated = arguments.calibration is not None
         added = added_columns(explain, arguments.token_log_probs, arguments.weighting, calibrated)
         check_writable(output, texts, added, inputs)
@@ -178,19 +179,23 @@ def _reading(arguments: argparse.Namespace) -> Reading:
     return Reading(arguments.source_column, arguments.summary_column, arguments.skip_invalid)
 
 
-def _texts(arguments: argparse.Namespace, reading: Reading) -> Texts:
-    """What to score: a file's rows, or the two texts."""
+def _texts(arguments: argparse.Namespace, reading: Reading) -> tuple[Texts, list[Path]]:
+    """What to score, a table's rows or the two texts; and the files that it is read from."""
     from trainer_ext.scale.table import Texts
 
     path: Path | None = arguments.file
     if path is not None:
         if arguments.source is not None or arguments.summary is not None:
             raise ValueError("Give a file, or --source and --summary, not both.")
-        return reading.read(path, all_columns=arguments.output is not None)
+        if is_of_hub(arguments):
+            rows, inputs = read_input(arguments)
+            return reading.texts(rows, path), inputs
+        return reading.read(path, all_columns=arguments.output is not None), [path]
     if arguments.source is None or arguments.summary is None:
         raise ValueError("There is nothing to score: give a file, or both --source and --summary.")
     source, summary = text_argument(arguments.source, "--source"), text_argument(arguments.summary, "--summary")
-    return Texts("the texts given", [{"source": source, "summary": summary}], [0], [source], [summary])
+    texts = Texts("the texts given", [{"source": source, "summary": summary}], [0], [source], [summary])
+    return texts, text_files(arguments)
 
 
 def _unit(scorer: QualsScorer) -> str:

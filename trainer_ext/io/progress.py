@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-import datasets
 from tqdm.auto import tqdm
 from transformers.utils import logging as transformers_logging
 
@@ -127,6 +126,8 @@ def duration(seconds: float) -> str:
 @contextmanager
 def without_noise() -> Iterator[None]:
     """In the block, libraries show neither bars about data sets nor lines about configs and formats."""
+    import datasets  # takes a second, which each of Ray's workers would wait for
+
     shown = not datasets.are_progress_bars_disabled()
     loggers = [logging.getLogger(name) for name in _NOISE]
     levels = [logger.level for logger in loggers]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import datasets
 from quals import QualsScorer
 from quals.errors import DataError
 
@@ -67,6 +66,7 @@ def score_rows(
     finished = [{**row, **scored.get(place, empty)} for place, row in enumerate(given)]
     if _is_plain(rows):
         return finished
+    import datasets
     import ray.data
 
     columns = {name: [row.get(name) for row in given] for name in column_names(given)}

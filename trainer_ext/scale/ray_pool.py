@@ -175,7 +175,9 @@ class RayPool:
         device = self._device or ("cuda" if self._on_gpu else "cpu")
         needs: dict[str, Any] = {"num_gpus": 1, "num_cpus": 1} if self._on_gpu else {"num_cpus": self._threads}
         worker: Any = ray.remote(_Worker)
-        actor = worker.options(**needs, max_restarts=0, max_task_retries=0).remote(device, self._threads)
+        # Spread over the nodes, so that the death of one costs less.
+        options = needs | {"max_restarts": 0, "max_task_retries": 0, "scheduling_strategy": "SPREAD"}
+        actor = worker.options(**options).remote(device, self._threads)
         self._actors.append(actor)
         self._starting[actor.ready.remote()] = actor
 

@@ -100,8 +100,14 @@ class Reading:
         if self.skip_invalid:
             places = rows_with_texts(rows, columns) or places  # where there is none, the first says what is wrong
             scored = [rows[place] for place in places]
-        sources = text_column(scored, columns[0], "--source-column", path)
-        return Texts(str(path), rows, places, sources, text_column(scored, columns[1], "--summary-column", path))
+        try:
+            sources = text_column(scored, columns[0], "--source-column", path)
+            summaries = text_column(scored, columns[1], "--summary-column", path)
+        except DataError as error:
+            if self.skip_invalid or not rows_with_texts(rows, columns):
+                raise
+            raise DataError(f"{error} Or leave such rows out with --skip-invalid (skip_invalid=True).") from error
+        return Texts(str(path), rows, places, sources, summaries)
 
 
 @dataclass(frozen=True)

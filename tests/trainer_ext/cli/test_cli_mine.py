@@ -118,6 +118,19 @@ def test_steps_one_by_one_come_to_the_same(model_folder: Path, content: list[dic
     assert written(tmp_path / "d.jsonl") == written(tmp_path / "whole.jsonl")
 
 
+def test_a_dry_run_counts_and_estimates_and_writes_nothing(
+    model_folder: Path, content: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [table(tmp_path / "in.jsonl", content), "--model", model_folder, *SAMPLING, "--ranker", "rouge"]
+    assert run(*arguments, "--output", tmp_path / "out.jsonl", "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("documents  40\nmeasured   ")
+    assert "documents per second and worker, on 16 drawn at random\ntime       about " in shown
+    assert names(tmp_path) == ["in.jsonl"]
+    assert run(*arguments, "--output", tmp_path / "out.jsonl", "--dry-run", "--steps", "select") == 2
+    assert "--dry-run estimates sampling and scoring, and --steps has neither" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_candidates_of_ones_own_need_no_model(tmp_path: Path, suffix: str) -> None:
     content = [

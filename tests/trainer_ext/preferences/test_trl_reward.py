@@ -93,6 +93,32 @@ def test_a_reference_is_read_where_the_ranker_compares() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rank", "gpus", "given", "expected"),
+    [
+        ("1", 4, None, "cuda:1"),
+        ("5", 4, None, "cuda:1"),
+        ("1", 1, None, None),
+        ("", 4, None, None),
+        ("1", 4, "cpu", "cpu"),
+    ],
+)
+def test_each_process_computes_on_its_own_gpu(
+    monkeypatch: pytest.MonkeyPatch, rank: str, gpus: int, given: str | None, expected: str | None
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+
+    def ranker(name: str, device: str | None) -> RougeRanker:
+        told.append(device)
+        return RougeRanker()
+
+    monkeypatch.setattr(trainer_ext.trl.reward, "resolve_ranker", ranker)
+    quals_reward(device=given, reference_column="summary")
+    assert told == [expected]
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"max_characters": 0}, "max_characters"),

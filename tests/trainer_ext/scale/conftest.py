@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from support.ray_work import NODE
 from support.tiny import REPOSITORY
 
 from trainer_ext.scale import RayPool
 
-_NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
-
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[str]:
-    """Its address; this process is connected to it."""
+def cluster() -> Iterator[Any]:
+    """A ``ray.cluster_utils.Cluster``; this process is connected to it."""
     pytest.importorskip("ray", reason="the extra ray is not installed")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_worker_niceness", "0")
@@ -26,16 +26,16 @@ def cluster() -> Iterator[str]:
         import ray
         from ray.cluster_utils import Cluster
 
-        cluster = Cluster(initialize_head=True, head_node_args={**_NODE, "include_dashboard": False})
-        cluster.add_node(**_NODE)
+        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        cluster.add_node(**NODE)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-        yield cluster.address
+        yield cluster
         ray.shutdown()
         cluster.shutdown()
 
 
 @pytest.fixture
-def pool(cluster: str) -> RayPool:
+def pool(cluster: Any) -> RayPool:
     """Two workers, started once for all tests: that takes seconds."""
     if not _pools:
         _pools.append(RayPool(2))

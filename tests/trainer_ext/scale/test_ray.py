@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import pytest
 from quals import Calibration, QualsScorer
 from support import mining_data
 from support.mining_data import FEW, columns, copied, documents, with_labels
-from support.ray_work import Deadly, part
+from support.ray_work import NODE, Deadly, StruckPool, kill_worker, part
 from support.scale_data import QUICK, names, rows, score, write
 from support.tiny import REPOSITORY, tiny_tokenizer
 
@@ -27,6 +29,8 @@ from trainer_ext.scale import RayPool, ray_pool, score_rows
 
 ray = pytest.importorskip("ray", reason="the extra ray is not installed")
 Captured = pytest.CaptureFixture[str]
+_MAIN = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +40,61 @@ def scored(asking_qagen: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     file = write(folder / "in.jsonl", rows(150))
     assert score(asking_qagen, file, "--output", folder / "out.jsonl", "--explain") == 0
     return file, folder / "out.jsonl"
+
+
+@pytest.fixture
+def the_pool(pool: RayPool, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Commands with --engine ray take the pool of all tests, or another one that they are told."""
+    taken: list[Any] = [nullcontext(pool)]
+    monkeypatch.setattr("trainer_ext.scale.RayPool", lambda *_, **options: taken[-1])
+    return taken.append
+
+
+def killed(command: Sequence[str], kept: Callable[[], Sequence[Path]]) -> None:
+    """Run a command in a process of its own, and kill that at a random moment after its first part."""
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-c", _MAIN, *command], **streams)
+    deadline = time.monotonic() + 200
+    while process.poll() is None and not kept() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(random.uniform(0, 0.3))
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it ended before"
+    assert kept()
+
+
+@needs_kill
+def test_a_driver_a_worker_and_a_node_that_die_cost_scores_no_byte(
+    cluster: Any,
+    pool: RayPool,
+    the_pool: Callable[[Any], None],
+    asking_qagen: Path,
+    scored: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: Captured,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    output = tmp_path / "out.jsonl"
+    options = [scored[0], "--output", output, "--explain", "--engine", "ray", "--workers", "1"]
+    command = ["score", *map(str, options), "--checkpoint", str(asking_qagen), *QUICK, "--address", cluster.address]
+    killed(command, lambda: list(output.with_name(output.name + ".partial").glob("*/chunk-*.json")))
+    assert not output.exists()
+
+    def kill_node(workers: dict[int, str]) -> None:
+        [node] = [node for node in cluster.worker_nodes if node.node_id in workers.values()]
+        cluster.remove_node(node, allow_graceful=False)
+
+    struck = StruckPool(pool, tmp_path / "notes", {1: kill_node, 2: kill_worker})
+    the_pool(struck)
+    capsys.readouterr()
+    assert score(asking_qagen, *options) == 0
+    assert struck.fallen == 2
+    assert output.read_bytes() == scored[1].read_bytes()
+    assert "rows       150\nscored " in capsys.readouterr().out
+    assert "of 150 rows are on disk in" in caplog.text
+    assert caplog.text.count("A worker died") >= 2
+    assert names(tmp_path) == ["notes", "out.jsonl"]
+    cluster.add_node(**NODE)
 
 
 def test_a_data_set_of_rays_and_rows_come_back_scored_in_order(
@@ -71,24 +130,61 @@ def test_mining_gives_the_candidates_of_one_process(pool: RayPool, tmp_path: Pat
     assert same == summary
 
 
-def test_the_command_mines_the_rows_of_one_process(
-    pool: RayPool, summarizer: Path, qagen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@needs_kill
+def test_a_driver_and_workers_that_die_cost_mining_no_byte(
+    cluster: Any,
+    pool: RayPool,
+    the_pool: Callable[[Any], None],
+    summarizer: Path,
+    qagen: Path,
+    tmp_path: Path,
 ) -> None:
-    content = [{"document": row["source"], "summary": " ".join(row["source"].split()[:3])} for row in rows(30)]
-    command = ["mine", str(write(tmp_path / "in.jsonl", content)), "--model", str(summarizer), "--device", "cpu"]
-    command += ["--checkpoint", str(qagen), "--num-candidates", "3", "--max-length", "8", "--num-groups", "10"]
-    assert main([*command, "--output", str(tmp_path / "one.jsonl")]) == 0
-    monkeypatch.setattr("trainer_ext.scale.RayPool", lambda *_, **options: nullcontext(pool))
-    assert main([*command, "--output", str(tmp_path / "ray.jsonl"), "--engine", "ray"]) == 0
-    assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "one.jsonl").read_bytes()
-    assert read_table(tmp_path / "ray.jsonl")
+    content = [{"document": row["source"], "summary": " ".join(row["source"].split()[:3])} for row in rows(60)]
+    options = ["mine", str(write(tmp_path / "in.jsonl", content)), "--model", str(summarizer), "--device", "cpu"]
+    options += ["--checkpoint", str(qagen), "--num-candidates", "3", "--max-length", "8", "--num-groups", "10"]
+    options += ["--sampling-batch-tokens", "160"]
+    assert main([*options, "--output", str(tmp_path / "one.jsonl")]) == 0
+    output = tmp_path / "ray.jsonl"
+    options += ["--output", str(output), "--engine", "ray"]
+    work = output.with_name(output.name + ".mining")
+    killed([*options, "--address", cluster.address, "--workers", "1"], lambda: list(work.glob("*/chunk-*.json")))
+    assert not output.exists()
+    struck = StruckPool(pool, tmp_path / "notes", {random.randrange(1, 12): kill_worker})
+    the_pool(struck)
+    assert main(options) == 0
+    assert struck.fallen == 1
+    assert output.read_bytes() == (tmp_path / "one.jsonl").read_bytes()
+    assert read_table(output)
 
 
-def test_the_code_of_the_docs_page_runs(
-    pool: RayPool, embedded: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+def test_the_training_guides_commands_mine_with_ray_and_train_with_accelerate(
+    the_pool: Callable[[Any], None], summarizer: Path, qagen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As the page has them, with a small data set, and two processes on CPUs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-summarizer").symlink_to(summarizer)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    content = [{"document": row["source"], "summary": " ".join(row["source"].split()[:3])} for row in rows(12)]
+    write(tmp_path / "articles.jsonl", content)
+    page = (REPOSITORY / "docs" / "training.md").read_text(encoding="utf-8")
+    [block] = [block for block in re.findall(r"^```bash\n(.*?)^```$", page, re.M | re.S) if "--engine ray" in block]
+    mining, training = map(shlex.split, block.replace("\\\n", " ").splitlines())
+    options = ["--device", "cpu", "--checkpoint", str(qagen), "--num-candidates", "3", "--max-length", "8"]
+    assert main([*mining[1:], *options, "--fraction", "1"]) == 0
+    assert training[:4] == ["accelerate", "launch", "--num_processes", "8"]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--main_process_port", "0"]
+    command += ["--num_processes", "2", *training[4:]]
+    command += ["--use_cpu", "--max_steps", "2", "--report_to", "none", "--save_strategy", "no"]
+    command += ["--max_target_length", "8", "--ranker", "rouge", "--card_documents", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert not list((tmp_path / "out").rglob("chunk-*.json")), "nothing is mined again"
+    assert "Candidates: " in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_code_of_the_docs_page_runs(the_pool: Callable[[Any], None], embedded: Path, capsys: Captured) -> None:
     assert embedded.is_dir()
-    monkeypatch.setattr("trainer_ext.scale.RayPool", lambda *_, **options: nullcontext(pool))
     page = (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")
     [code] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
@@ -97,60 +193,26 @@ def test_the_code_of_the_docs_page_runs(
     assert -1 < float(capsys.readouterr().out) < 0.1
 
 
-def test_a_worker_that_dies_is_replaced_and_a_part_that_kills_is_given_up(
-    pool: RayPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_part_that_kills_workers_is_given_up_and_a_poisoned_one_is_named(
+    pool: RayPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_pool, "_MOST_CRASHES", 2)
+    monkeypatch.setattr(ray_pool, "_MOST_CRASHES", 1)
     got: dict[int, Any] = {}
 
     def gather() -> None:
-        for number, content in pool.spread(Deadly(tmp_path, always=7, poisoned=4), part, [3, 4, 5, 7, 8]):
+        for number, content in pool.spread(Deadly(kills=7, poisoned=4), part, [4, 5, 7, 8]):
             got[number] = content
 
     with pytest.raises(ValueError, match=r"in.jsonl, rows 5 to 5: KeyError: 'poison'.*And 1 other") as error:
         gather()
-    assert got == {3: [3], 5: [5], 8: [8]}, "what met one death, and the neighbours"
-    assert (tmp_path / "3").exists(), "a worker died over it"
+    assert got == {5: [5], 8: [8]}, "the neighbours"
     assert "\n" not in str(error.value)
 
 
-def test_nodes_with_another_version_are_refused(pool: RayPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_nodes_with_another_version_are_refused(pool: RayPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_pool, "__version__", "9.9")
     with pytest.raises(ValueError, match=r"A node has version .* of quals, and this machine 9\.9: install one"):
-        list(pool.spread(Deadly(tmp_path), part, [1]))
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
-def test_a_killed_driver_goes_on_to_the_same_bytes(
-    cluster: str, asking_qagen: Path, scored: tuple[Path, Path], tmp_path: Path, capsys: Captured
-) -> None:
-    file, expected = scored
-    output = tmp_path / "out.jsonl"
-    options = [file, "--output", output, "--explain", "--engine", "ray", "--workers", "2"]
-    command = ["score", *map(str, options), "--checkpoint", str(asking_qagen), *QUICK, "--address", cluster]
-    code = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-    def kept() -> list[Path]:
-        return list(output.with_name(output.name + ".partial").glob("*/chunk-*.json"))
-
-    deadline = time.monotonic() + 200
-    while process.poll() is None and not kept() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(random.Random(3).uniform(0, 0.3))
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before"
-    assert kept()
-    assert not output.exists()
-    before = {path: path.stat().st_mtime_ns for path in kept()}
-    capsys.readouterr()
-    assert score(asking_qagen, *options) == 0
-    assert output.read_bytes() == expected.read_bytes()
-    assert before
-    assert "rows       150\nscored " in capsys.readouterr().out
-    assert names(tmp_path) == ["out.jsonl"]
+        list(pool.spread(Deadly(), part, [1]))
 
 
 def test_a_cluster_that_is_not_there_and_a_missing_package_are_one_line(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 from quals import Calibration, QualsScorer
 from support.scale_data import names, rows, score, write
+from support.tiny import REPOSITORY
 
+from trainer_ext.cli.main import main
 from trainer_ext.io.tables import read_table
 from trainer_ext.scale.shards import shard
 from trainer_ext.scale.table import CHUNK
@@ -63,6 +68,26 @@ def test_a_shard_goes_on_where_it_stopped_and_makes_what_is_torn_again(
     assert {path: path.read_bytes() for path in store.glob("chunk-*")} == chunks
     assert [path for path in chunks if path.stat().st_mtime_ns != times[path]] == [torn]
     assert not list(store.glob(".*"))
+
+
+def test_the_pages_commands_mine_file_by_file_and_select_from_all(
+    summarizer: Path, qagen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-summarizer").symlink_to(summarizer)
+    for number in (1, 2):
+        content = [{"source": row["source"], "summary": row["source"], "n": row["n"]} for row in rows(8, 8 * number)]
+        write(tmp_path / f"part-{number}.jsonl", content)
+    page = (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")
+    [block] = [block for block in re.findall(r"^```bash\n(.*?)^```$", page, re.M | re.S) if "--steps" in block]
+    options = ["--device", "cpu", "--checkpoint", str(qagen), "--num-candidates", "2", "--generation-max-length", "8"]
+    for line in block.splitlines():
+        if line.startswith("quals "):
+            assert main([*shlex.split(line)[1:], *options, "--selection", "all"]) == 0
+        else:
+            subprocess.run(line, shell=True, check=True)
+    assert [row["n"] for row in read_table(tmp_path / "mined.jsonl")] == list(range(8, 24))
+    assert all(row["candidate_labels"] for row in read_table(tmp_path / "mined.jsonl"))
 
 
 def test_the_shards_of_any_number_are_all_rows_once() -> None:
