@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
+from typing import Any
 
 import spacy
 from spacy.tokens import Doc, Span
@@ -58,3 +60,19 @@ def long_sentence(words: list[str] = LONG, spaces: list[bool] | None = None) -> 
     entities = ["B-PERSON", *"OOOOO", "B-PERSON", "O", "B-GPE", "O"]
     vocab = spacy.blank("en").vocab
     return first(Doc(vocab, words=words, spaces=spaces or [True] * len(words), ents=entities, **PARSE))  # type: ignore[arg-type]
+
+
+PEOPLE, PLACES = ["joshua", "klitschko"], ["paris", "london"]
+
+
+def write_rules(folder: Path) -> Path:
+    """A pipeline of rules instead of a trained one, which need not be installed."""
+    pipeline = spacy.blank("en")
+    pipeline.add_pipe("sentencizer", name="parser")
+    entities: Any = pipeline.add_pipe("entity_ruler", name="ner")
+    entities.add_patterns([{"label": "PERSON", "pattern": word} for word in PEOPLE])
+    entities.add_patterns([{"label": "GPE", "pattern": word} for word in PLACES])
+    attributes: Any = pipeline.add_pipe("attribute_ruler", name="tagger")
+    attributes.add([[{"LOWER": {"IN": ["is", "was", "has", "did"]}}]], {"POS": "AUX"})
+    pipeline.to_disk(folder)
+    return folder

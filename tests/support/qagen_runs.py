@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, Seq2SeqTrainingArguments
 
 from support.tiny import WORDS, tiny_model
@@ -105,6 +106,23 @@ def trainer_of(
     }
     arguments = Seq2SeqTrainingArguments(**{**settings, **options})
     return QAGenTrainer(model, arguments, tokens_per_batch=tokens_per_batch, train_dataset=rows)
+
+
+def plain_nll(model: PreTrainedModel, rows: Dataset) -> tuple[float, int]:
+    """Summed negative log-likelihood and number of the rows' target tokens, one target at a time, nothing shared."""
+    plain = type(model)(model.config)
+    plain.load_state_dict(model.state_dict())
+    plain.set_attn_implementation("eager")
+    plain.eval()
+    total, tokens = 0.0, 0
+    for row in rows:
+        for target in row["labels"]:
+            with torch.no_grad():
+                decoder_input_ids = torch.tensor([[model.config.decoder_start_token_id, *target[:-1]]])
+                logits = plain(input_ids=torch.tensor([row["input_ids"]]), decoder_input_ids=decoder_input_ids).logits
+            total += float(nn.functional.cross_entropy(logits[0], torch.tensor(target), reduction="sum"))
+            tokens += len(target)
+    return total, tokens
 
 
 def same_weights(folder: Path, other: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Train the models that the metrics need: a QAGen, a consistency classifier, a reader, or make a base for a QAGen.
+"""Train the models that the metrics need: a QAGen, a consistency classifier, a reader; or make what a QAGen needs.
 
 A training that is killed continues from its last evaluation when the same command is given again.
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from pkgutil import resolve_name
+
+from qags.pipeline import PIPELINE
 
 from trainer_ext.cli.field_options import add_fields, from_options
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
@@ -25,6 +27,7 @@ _RECIPES: dict[str, tuple[type[Recipe], str]] = {
     "reader": (ReaderRecipe, "train an encoder into an extractive reader that may find no answer, for QAGS"),
 }
 _BASE = "make a base for a QAGen: a small BART from a BERT encoder, or a T5 with a smaller vocabulary"
+_STATEMENTS = "make true and false statements about documents, for --statement-file of a QAGen"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +45,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--pieces", type=int, default=16_000, help="pieces of a T5's vocabulary that stay")
     add("--train-file", action="append", default=[], help="question-answer file whose pieces a T5 keeps")
     add("--text-file", action="append", default=[], help="JSON lines, CSV or parquet of documents, counted likewise")
+    statements = models.add_parser(
+        "statements", help=_STATEMENTS, description=_sentence(_STATEMENTS), formatter_class=parser.formatter_class
+    )
+    add = statements.add_argument
+    add("--text-file", action="append", required=True, help="JSON lines, CSV or parquet of documents")
+    add("--output", required=True, type=Path, help="file for the statements (.jsonl), replaced at the end")
+    add("--pipeline", default=PIPELINE, help="spaCy pipeline with tagger, parser and named entities")
+    add("--per-document", type=int, default=2, help="sentences, as they are and with a changed fact, per document")
+    add(
+        "--left-out", type=int, default=1, help="sentences that are taken out of a long document, and as many that stay"
+    )
+    add("--document-words", type=int, default=300, help="words that are read of a document")
+    add("--seed", type=int, default=17, help="seed of all choices")
 
 
 def run(arguments: argparse.Namespace) -> None:
     name = arguments.trained
     if name == "base":
         folder = _base(arguments)
+    elif name == "statements":
+        folder = _statements(arguments)
     else:
         recipe = from_options(arguments, _RECIPES[name][0])
         # Imported here, so that the help does not wait for torch.
@@ -63,6 +81,35 @@ def _base(arguments: argparse.Namespace) -> Path:
         files = arguments.train_file, arguments.text_file
         return t5_base(model, folder, arguments.pieces, *files, decoder_layers=arguments.decoder_layers)
     return bart_base(model, folder, 3 if arguments.decoder_layers is None else arguments.decoder_layers)
+
+
+def _statements(arguments: argparse.Namespace) -> Path:
+    from qags.pipeline import load_pipeline
+    from quals.errors import DataError
+    from quals.inputs import whole_number
+    from tqdm.auto import tqdm
+
+    from trainer_ext.io.tables import check_output
+    from trainer_ext.recipes.documents import read_documents
+    from trainer_ext.recipes.qagen.statements import make_statements, write_statements
+
+    output: Path = arguments.output
+    whole_number("--document-words", arguments.document_words, 1)
+    check_output(output, (".jsonl",), list(map(Path, arguments.text_file)))
+    documents = [" ".join(text.split()[: arguments.document_words]) for text in read_documents(arguments.text_file)]
+    made = make_statements(
+        tqdm(documents, desc="documents"),
+        load_pipeline(arguments.pipeline),
+        per_document=arguments.per_document,
+        left_out=arguments.left_out,
+        seed=arguments.seed,
+    )
+    statements = list(dict.fromkeys(made))
+    if not statements:
+        raise DataError("No statement could be made: no document has a sentence of 5 words in which a fact can change.")
+    write_statements(output, statements)
+    print(f"{len(statements)} statements, {sum(told.consistent for told in statements)} of them true")
+    return output
 
 
 def _sentence(summary: str) -> str:

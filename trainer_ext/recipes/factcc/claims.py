@@ -62,6 +62,13 @@ class Claim:
         """Whether no fact of it was changed."""
         return self.kind == "sentence"
 
+    @property
+    def changed(self) -> str:
+        """The changed words; empty without a change."""
+        if self.first is None or self.last is None:
+            return ""
+        return " ".join(self.text.split()[self.first : self.last + 1])
+
 
 def make_claims(
     documents: Iterable[str],
@@ -90,19 +97,39 @@ def make_claims(
     Raises:
         OptionError: an option is out of range.
     """
-    if per_document < 2:
-        raise OptionError(f"per_document is {per_document}: give 2 or more, because claims come in pairs.")
-    for name, chance in (("noise", noise), ("shortened", shortened)):
-        if not 0 <= chance <= 1:
-            raise OptionError(f"{name} is {chance}: give a chance from 0 to 1.")
-    strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
+    maker = ClaimMaker(per_document, seed, noise, shortened, changes)
     for parsed in pipeline.pipe(documents):
-        rng = random.Random(f"{seed} {parsed.text}")
-        for pair in _pairs_of(parsed, per_document // 2, rng, shortened, strangers, changes):
-            yield from (with_noise(claim, rng) if rng.random() < noise else claim for claim in pair)
+        yield from maker.claims_of(parsed)
+
+
+class ClaimMaker:
+    """Makes claims of one parsed document after another, see :func:`make_claims`."""
+
+    def __init__(
+        self,
+        per_document: int,
+        seed: int,
+        noise: float,
+        shortened: float,
+        changes: Mapping[str, Change],
+    ) -> None:
+        if per_document < 2:
+            raise OptionError(f"per_document is {per_document}: give 2 or more, because claims come in pairs.")
+        for name, chance in (("noise", noise), ("shortened", shortened)):
+            if not 0 <= chance <= 1:
+                raise OptionError(f"{name} is {chance}: give a chance from 0 to 1.")
+        self._pairs, self._seed, self._noise, self._shortened = per_document // 2, seed, noise, shortened
+        self._changes = changes
+        self._strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
+
+    def claims_of(self, parsed: Doc) -> Iterator[Claim]:
+        """Claims about a document, whose names are then strangers to those behind it."""
+        rng = random.Random(f"{self._seed} {parsed.text}")
+        for pair in _pairs_of(parsed, self._pairs, rng, self._shortened, self._strangers, self._changes):
+            yield from (with_noise(claim, rng) if rng.random() < self._noise else claim for claim in pair)
         for entity in parsed.ents:
             if entity.label_ in ENTITIES:
-                strangers[entity.label_].append(plain(entity.text))
+                self._strangers[entity.label_].append(plain(entity.text))
 
 
 def _pairs_of(

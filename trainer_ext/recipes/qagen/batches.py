@@ -122,7 +122,8 @@ class TokenBudgetBatches(Sampler[list[int]]):
 class QAGenCollator:
     """Pad rows with equally many targets: ``input_ids``, ``attention_mask`` (B, S); ``labels`` (B * group, T).
 
-    Where rows are of statements too, also ``stated`` (B,) and ``own`` (B * group,), see ``encode_statements``.
+    Where rows are of statements too, also ``stated``, ``own`` and ``unit``, (B * group,) each, see
+    ``encode_statements``; units are numbered through the batch.
     """
 
     def __init__(self, pad_token_id: int) -> None:
@@ -134,8 +135,10 @@ class QAGenCollator:
         labels = _padded([target for row in rows for target in row["labels"]], IGNORED)  # (B * group, T)
         batch = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
         if "stated" in rows[0]:
-            batch["stated"] = torch.tensor([row["stated"] for row in rows])  # (B,)
-            batch["own"] = torch.tensor([value for row in rows for value in row["own"]])  # (B * group,)
+            for name in ("stated", "own", "unit"):
+                batch[name] = torch.tensor([row[name] for row in rows])  # (B, group)
+            batch["unit"] += torch.arange(len(rows))[:, None] * batch["unit"].shape[1]
+            batch |= {name: batch[name].flatten() for name in ("stated", "own", "unit")}
         return batch
 
 

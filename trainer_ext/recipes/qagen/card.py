@@ -126,11 +126,16 @@ def _contrast(recipe: QAGenRecipe, state: TrainerState, statements: Sequence[Sta
     if not statements:
         return ""
     true = sum(statement.consistent for statement in statements)
+    known = sum(bool(statement.changed) for statement in statements)
+    ranked = ""
+    if any("eval_pairs_ranked" in entry for entry in state.log_history):
+        ranked = f"\n{evaluations(state, 'eval_pairs_ranked', 'share of its stated pairs above others')}\n"
     return f"""
 The starting QAGen asked up to {recipe.pairs_per_statement} pairs of each of {len(statements):,} statements, and the
 training made them more likely under a source that states them ({true:,}) and less likely under one that does not
-({len(statements) - true:,}): weight {recipe.contrast_weight:g}, see `trainer_ext.recipes.qagen.contrast`. The loss
-above includes them. One source in 20 was kept for validation:
+({len(statements) - true:,}, of which {known:,} say which words are wrong). Of one source, it ranked the former above
+the latter. Weights {recipe.contrast_weight:g} and {recipe.rank_weight:g}, see `trainer_ext.recipes.qagen.contrast`.
+The loss above includes both. One source in 20 was kept for validation:
 
-{evaluations(state, "eval_statements_right", "share of its statements on the right side")}
-"""
+{evaluations(state, "eval_pairs_right", "share of its pairs on the right side")}
+{ranked}"""

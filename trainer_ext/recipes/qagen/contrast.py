@@ -1,22 +1,26 @@
 """Train a QAGen on what is stated in other words, and on what is not stated.
 
 Likelihood alone shows a QAGen only pairs that its text holds. It then takes a true fact in other words for less likely
-than a false one in the source's words. The contrast asks the starting QAGen for pairs of a statement, and compares how
-likely they are under the source with how likely they were under the statement itself (the score of QUALS):
+than a false one in the source's words. The contrast asks the starting QAGen for pairs of statements, and compares how
+likely a pair is under the source with how likely it was under its statement (the score of QUALS):
 
-    s = mean over pairs of [log p(pair | source) - log p0(pair | statement)] / tokens
+    s(pair) = [log p(pair | source) - log p0(pair | statement)] / tokens
 
-It adds, for each statement, with y = 1 where the source states it and y = -1 where it does not:
+``p0`` is the QAGen as it was before, and a constant, so that no pair becomes unlikely under its own statement. With
+y = 1 where the source states a pair and y = -1 where it does not, B the sharpness and m the threshold, a source adds
 
-    loss = softplus(-y * SHARPNESS * (s - THRESHOLD)) / SHARPNESS
+    mean over its pairs of softplus(-y * B * (s - m)) / B
+    + rank_weight * mean over its stated pairs t and its others f of softplus(-B * (s(t) - s(f))) / B
 
-``p0`` is the QAGen as it was before, and a constant, so that no pair becomes unlikely under its own statement.
+The first mean weighs a pair by its tokens. A false statement has true pairs too, which ask for what nobody changed.
+Where its changed words are known, only pairs with one of them count. Where they are not, s is the mean over its pairs.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain, zip_longest
 from typing import Any
 
 import torch
@@ -24,7 +28,7 @@ from datasets import Dataset
 from quals import QualsScorer
 from quals.checkpoint import QAGen
 from quals.errors import DataError
-from quals.pairs import Pair, select
+from quals.pairs import Pair, fold, select
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -33,12 +37,63 @@ from trainer_ext.recipes.checkpoints import checkpoints_folder
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
 from trainer_ext.recipes.qagen.statements import Statement
 
-SHARPNESS = 2.0  # per nat: how fast the loss fades for a statement that is on its side
-THRESHOLD = -0.75  # nats per token: statements above it count as stated
+SHARPNESS = 2.0  # per nat: how fast the loss fades for a pair that is on its side
+THRESHOLD = -0.75  # nats per token: pairs above it count as stated
 GROUPS = 12  # sequences generated per statement
 _AT_ONCE = 256  # statements
+_TOGETHER = 4  # statements about one source in a row
 _OF_ITSELF = 2  # pairs of a statement that are trained under the statement itself
 _HELD_OUT = 20  # each source in so many is kept for validation
+# Nearly every pair has one of them, whatever it asks for.
+_FUNCTION_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "by",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "her",
+        "his",
+        "how",
+        "in",
+        "is",
+        "it",
+        "its",
+        "many",
+        "much",
+        "of",
+        "on",
+        "or",
+        "she",
+        "that",
+        "the",
+        "their",
+        "they",
+        "this",
+        "to",
+        "was",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "with",
+    ]
+)
 
 
 def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenRecipe) -> tuple[Dataset, Dataset]:
@@ -49,13 +104,13 @@ def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenR
     Raises:
         DataError: all statements are about one source.
     """
-    texts = [statement.text for statement in statements]
+    texts = [[statement.text, statement.changed] for statement in statements]
     key = [qagen.fingerprint, _digest(repr(texts)), recipe.pairs_per_statement, GROUPS]
     store = KeyedFile(checkpoints_folder(recipe) / "statements.json", key)
     if (known := store.read()) is None:
         known = [
             [(pair.token_ids, pair.log_probs) for pair in pairs]
-            for pairs in generate_pairs(qagen, texts, recipe.pairs_per_statement)
+            for pairs in generate_pairs(qagen, statements, recipe.pairs_per_statement)
         ]
         store.write(known)
     sources = sorted({statement.source for statement in statements}, key=lambda text: (_digest(text), text))
@@ -79,13 +134,25 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def generate_pairs(qagen: QAGen, statements: Sequence[str], pairs: int, groups: int = GROUPS) -> list[list[Pair]]:
-    """What the QAGen asks of each statement: at most ``pairs`` pairs, chosen as QUALS chooses them."""
+def generate_pairs(qagen: QAGen, statements: Sequence[Statement], pairs: int, groups: int = GROUPS) -> list[list[Pair]]:
+    """What the QAGen asks of each statement: at most ``pairs`` pairs, chosen as QUALS chooses them.
+
+    Where a statement's changed words are known, each pair holds one of them.
+    """
     scorer = QualsScorer(qagen, num_groups=groups, dtype=qagen.model.dtype, device=str(qagen.model.device))
     backed: list[list[Pair]] = []
     for first in tqdm(range(0, len(statements), _AT_ONCE), desc="pairs of statements"):
-        backed += scorer.generate_pairs(statements[first : first + _AT_ONCE])
-    return [select(own, pairs) for own in backed]
+        backed += scorer.generate_pairs([statement.text for statement in statements[first : first + _AT_ONCE]])
+    return [
+        select((pair for pair in own if _asks_for_change(pair, statement)), pairs)
+        for own, statement in zip(backed, statements, strict=True)
+    ]
+
+
+def _asks_for_change(pair: Pair, statement: Statement) -> bool:
+    changed = {word.folded for word in fold(statement.changed)}
+    words = {word.folded for word in fold(f"{pair.question} {pair.answer}")}
+    return not changed or not words.isdisjoint(changed - _FUNCTION_WORDS or changed)
 
 
 def encode_statements(
@@ -94,34 +161,70 @@ def encode_statements(
     qagen: QAGen,
     max_tokens: int,
 ) -> Dataset:
-    """Rows of a source with the pairs of one statement, and of the statement with its own pairs.
+    """Rows of a source with the pairs of its statements, and of a statement with its own pairs.
 
-    A row has ``input_ids``, ``labels`` (the pairs' token ids), ``stated`` (1 where the source states them, -1 where it
-    does not, 0 where they are the text's own and only their likelihood counts) and ``own`` (for each pair, its mean
-    log-probability per token under its statement, in nats). ``pairs`` holds token ids and log-probabilities of each
-    statement's pairs.
+    A row has ``input_ids``, and for each of its pairs
 
-    A statement without a pair is left out, and so is a consistent one whose source is cut at ``max_tokens``: what it
-    states may have been cut off.
+    - ``labels``: its token ids,
+    - ``stated``: 1 where the source states it, -1 where it does not, 0 where its likelihood alone counts, because it is
+      the text's own,
+    - ``own``: its mean log-probability per token under its statement, in nats,
+    - ``unit``: the place of the first pair that it is judged together with, its own place where it is judged alone.
+
+    ``pairs`` holds token ids and log-probabilities of each statement's pairs. Statements without a pair are left out.
+    So are pairs of a false statement that a true one about the same source has, and true statements whose source is
+    cut at ``max_tokens``: what they state may have been cut off.
     """
     sources = _token_ids(qagen, [statement.source for statement in statements], max_tokens + 1)
     texts = _token_ids(qagen, [statement.text for statement in statements], max_tokens)
+    about: dict[str, list[int]] = {}
+    for place, statement in enumerate(statements):
+        about.setdefault(statement.source, []).append(place)
     rows: list[dict[str, Any]] = []
-    for statement, source, text, own_pairs in zip(statements, sources, texts, pairs, strict=True):
-        if not own_pairs or (statement.consistent and len(source) > max_tokens):
-            continue
-        cut = source if len(source) <= max_tokens else [*source[: max_tokens - 1], source[-1]]
-        labels = [list(token_ids) for token_ids, _ in own_pairs]
-        own = [sum(log_probs) / len(log_probs) for _, log_probs in own_pairs]
-        rows.append({"input_ids": cut, "labels": labels, "stated": 1 if statement.consistent else -1, "own": own})
-        rows.append({"input_ids": text, "labels": labels[:_OF_ITSELF], "stated": 0, "own": own[:_OF_ITSELF]})
+    for places in about.values():
+        source = sources[places[0]]
+        true = [place for place in places if statements[place].consistent]
+        stated = {tuple(token_ids) for place in true for token_ids, _ in pairs[place]}
+        left = {place: [p for p in pairs[place] if place in true or tuple(p[0]) not in stated] for place in places}
+        if len(source) > max_tokens:
+            source, true = [*source[: max_tokens - 1], source[-1]], []
+        false = [place for place in places if not statements[place].consistent]
+        # In turn, so that each row has both.
+        mixed = chain.from_iterable(zip_longest(true, false))
+        told = [place for place in mixed if place is not None and left[place]]
+        for first in range(0, len(told), _TOGETHER):
+            few = told[first : first + _TOGETHER]
+            rows.append(_row(source, [(statements[place], left[place]) for place in few]))
+        for place in told:
+            labels, own = _targets(left[place][:_OF_ITSELF])
+            none, unit = [0] * len(labels), list(range(len(labels)))
+            rows.append({"input_ids": texts[place], "labels": labels, "stated": none, "own": own, "unit": unit})
     return Dataset.from_list(rows)
+
+
+def _row(source: Sequence[int], told: Sequence[tuple[Statement, Sequence[Any]]]) -> dict[str, Any]:
+    """A source with the pairs of a few of its statements."""
+    labels, own = _targets([pair for _, pairs in told for pair in pairs])
+    stated: list[int] = []
+    unit: list[int] = []
+    for statement, pairs in told:
+        first, alone = len(unit), statement.consistent or statement.changed
+        unit += range(first, first + len(pairs)) if alone else [first] * len(pairs)
+        stated += [1 if statement.consistent else -1] * len(pairs)
+    return {"input_ids": source, "labels": labels, "stated": stated, "own": own, "unit": unit}
+
+
+def _targets(pairs: Sequence[tuple[Sequence[int], Sequence[float]]]) -> tuple[list[list[int]], list[float]]:
+    """Token ids of pairs, and their mean log-probabilities per token."""
+    return [list(ids) for ids, _ in pairs], [sum(log_probs) / len(log_probs) for _, log_probs in pairs]
 
 
 def as_statement_rows(rows: Dataset) -> Dataset:
     """Rows of question-answer data with the columns that rows of statements have."""
-    own = [[0.0] * len(labels) for labels in rows["labels"]]
-    return rows.add_column("stated", [0] * len(rows)).add_column("own", own)
+    counts = [len(labels) for labels in rows["labels"]]
+    rows = rows.add_column("stated", [[0] * count for count in counts])
+    rows = rows.add_column("own", [[0.0] * count for count in counts])
+    return rows.add_column("unit", [list(range(count)) for count in counts])
 
 
 def _token_ids(qagen: QAGen, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
@@ -129,25 +232,64 @@ def _token_ids(qagen: QAGen, texts: Sequence[str], max_tokens: int) -> list[list
     return encoded["input_ids"]
 
 
-def statement_scores(token_log_probs: Tensor, target: Tensor, own: Tensor, rows: int) -> Tensor:
-    """QUALS of each row's pairs, ``(B,)`` in nats per token.
+def pair_scores(token_log_probs: Tensor, target: Tensor, own: Tensor) -> Tensor:
+    """The score s of each pair, ``(N,)`` in nats per token; higher is better supported.
 
     Args:
         token_log_probs: ``(tokens,)``, of the real target tokens, pair by pair.
-        target: ``(B * group, T)`` bool, which tokens are real.
-        own: ``(B * group,)``, mean log-probability of each pair under its statement.
-        rows: B.
+        target: ``(N, T)`` bool, which tokens are real.
+        own: ``(N,)``, mean log-probability of each pair under its statement.
     """
     pairs = target.nonzero()[:, 0]  # (tokens,)
-    sums = torch.zeros_like(own).index_add(0, pairs, token_log_probs)  # (B * group,)
-    return (sums / target.sum(1) - own).view(rows, -1).mean(1)  # (B,)
+    return torch.zeros_like(own).index_add(0, pairs, token_log_probs) / target.sum(1) - own
 
 
-def contrast_loss(scores: Tensor, stated: Tensor) -> Tensor:
-    """The loss of each statement, ``(B,)`` in nats per token, at least 0.
+def margins(scores: Tensor, stated: Tensor, unit: Tensor) -> Tensor:
+    """How far each pair, or its unit on the mean, is on its side of the threshold, ``(N,)`` in nats per token.
+
+    Above 0 is the right side; pairs that are neither stated nor not have 0.
 
     Args:
-        scores: ``(B,)``, nats per token.
-        stated: ``(B,)``, 1 or -1.
+        scores: ``(N,)``, nats per token.
+        stated: ``(N,)``, 1, -1 or 0.
+        unit: ``(N,)``, place of the first pair of each pair's unit.
     """
-    return nn.functional.softplus(-stated * SHARPNESS * (scores - THRESHOLD)) / SHARPNESS
+    sums = torch.zeros_like(scores).index_add(0, unit, scores)
+    counts = torch.zeros_like(scores).index_add(0, unit, torch.ones_like(scores))
+    return stated * (sums[unit] / counts[unit] - THRESHOLD)
+
+
+def leads(scores: Tensor, stated: Tensor, sources: int) -> tuple[Tensor, Tensor]:
+    """By how much pairs of a source score above others: ``(B, n, n)`` in nats per token, with n pairs per source.
+
+    Args:
+        scores, stated: as for :func:`margins`; each source's pairs lie together.
+        sources: B.
+
+    Returns:
+        The differences, and where they are of a stated pair and one that is not, ``(B, n, n)`` bool.
+    """
+    scores, stated = scores.view(sources, -1), stated.view(sources, -1)
+    return scores[:, :, None] - scores[:, None], (stated[:, :, None] > 0) & (stated[:, None] < 0)
+
+
+def contrast_loss(
+    scores: Tensor, stated: Tensor, unit: Tensor, tokens: Tensor, sources: int, rank_weight: float
+) -> Tensor:
+    """The loss, a scalar, at least 0: nats per token of each source, times its tokens, summed over sources.
+
+    Args:
+        scores, stated, unit: as for :func:`margins`.
+        tokens: ``(N,)``, number of each pair's tokens.
+        sources: number of sources; each has equally many pairs.
+        rank_weight: weight of the second mean.
+    """
+    judged = _fading(margins(scores, stated, unit))[stated != 0] @ tokens[stated != 0].to(scores.dtype)
+    lead, compared = leads(scores, stated, sources)
+    ranked = (_fading(lead) * compared).sum((1, 2)) / compared.sum((1, 2)).clamp(min=1)  # (B,)
+    return judged + rank_weight * (ranked @ tokens.view(sources, -1).sum(1).to(scores.dtype))
+
+
+def _fading(margin: Tensor) -> Tensor:
+    """A loss that falls as the margin grows, and fades: softplus."""
+    return nn.functional.softplus(-SHARPNESS * margin) / SHARPNESS

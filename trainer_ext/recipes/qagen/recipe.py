@@ -62,6 +62,13 @@ class QAGenRecipe(Recipe):
     contrast_weight: float = field(
         default=1.0, metadata={"help": "weight of the statements against the question-answer data", "least": 0}
     )
+    rank_weight: float = field(
+        default=0.5,
+        metadata={
+            "help": "weight of ranking the pairs that a source states above its others, against judging each alone",
+            "least": 0,
+        },
+    )
     pairs_per_statement: int = field(
         default=6, metadata={"help": "pairs that the QAGen asks of a statement", "least": 1}
     )

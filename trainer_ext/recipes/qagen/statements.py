@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quals.errors import DataError
+from quals.inputs import whole_number
+from quals.pairs import fold
 from quals.rows import checked_text, find_column
 from quals.typography import plain
 
+from trainer_ext.io.atomic import json_line, replacing
 from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.factcc.claim_changes import ALL_CHANGES
-from trainer_ext.recipes.factcc.claims import make_claims
+from trainer_ext.recipes.factcc.claims import ClaimMaker
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc, Span
 
 # Names of columns, in the order in which they are looked for: those of summaries, and those of natural language
 # inference.
 SOURCES = ("source", "document", "premise", "context", "text")
 STATEMENTS = ("statement", "claim", "hypothesis", "summary")
 LABELS = ("consistent", "label")
+CHANGED = "changed"
 _TRUE = ("true", "1", "consistent", "entailment", "supported", "correct")
 _FALSE = ("false", "0", "inconsistent", "contradiction", "neutral", "not_entailment", "incorrect")
+
+_LEAST_SENTENCES = 5  # of a document that sentences are taken out of
+_WORDS = range(7, 39)  # of such a sentence
+_NEW_WORDS = 3  # of it that no other sentence has: what is told twice is stated still
+_LEANING = ("PRON", "CCONJ", "SCONJ", "ADV")  # a sentence that begins so leans on the one before it
 
 
 @dataclass(frozen=True)
@@ -36,11 +48,13 @@ class Statement:
         text: one or more sentences.
         consistent: whether each fact of the text is in the source. A text that the source neither states nor
             contradicts is not consistent.
+        changed: the words of the text that make it inconsistent; empty where that is not known.
     """
 
     source: str
     text: str
     consistent: bool
+    changed: str = ""
 
 
 def read_statements(files: Sequence[str]) -> list[Statement]:
@@ -48,32 +62,87 @@ def read_statements(files: Sequence[str]) -> list[Statement]:
 
     A row has a source (``source``, ``document``, ``premise``), a statement (``statement``, ``claim``, ``hypothesis``,
     ``summary``), and whether the one states the other (``consistent``, ``label``): a boolean, 1 or 0, or a word such as
-    ``entailment`` or ``neutral``.
+    ``entailment`` or ``neutral``. The column ``changed`` may hold the words that make a statement inconsistent.
 
     Raises:
-        DataError: a file has no such columns, a text is not one, or a label is none of these.
+        DataError: a file has no such columns, a text is not one, a label is none of these, or changed words are not in
+            the statement.
     """
     return list(dict.fromkeys(statement for name in files for statement in _statements(Path(name))))
 
 
+def write_statements(path: Path, statements: Iterable[Statement]) -> None:
+    """Put statements into a file of JSON lines that :func:`read_statements` reads.
+
+    Raises:
+        OSError: it could not be written; what it held before is unchanged.
+    """
+    with replacing(path) as file:
+        for told in statements:
+            row = {SOURCES[0]: told.source, STATEMENTS[0]: told.text, LABELS[0]: told.consistent}
+            file.write(json_line({**row, CHANGED: told.changed}))
+
+
 def make_statements(
-    documents: Iterable[str], pipeline: Language, *, per_document: int = 2, seed: int = 17
+    documents: Iterable[str], pipeline: Language, *, per_document: int = 2, left_out: int = 1, seed: int = 17
 ) -> Iterator[Statement]:
-    """True and false statements about documents, in pairs: a sentence, perhaps shortened, and one with a changed fact.
+    """True and false statements about documents, of two kinds, as many true ones as false ones.
+
+    A sentence, perhaps shortened, comes with the same words in which one fact is changed. And out of a document of 5
+    sentences or more a sentence is taken, and told about the rest, which does not state it; with one that stays.
 
     They teach what is not stated. What is stated in other words they cannot teach: add summaries that people wrote.
 
     Args:
         documents: texts.
         pipeline: see :func:`qags.pipeline.load_pipeline`.
-        per_document: most statements per document, two for each sentence that is used.
+        per_document: most statements of the first kind per document, two for each sentence that is used.
+        left_out: most sentences that are taken out of a document; 0 leaves all documents as they are.
         seed: seed of all choices.
+
+    Raises:
+        OptionError: ``per_document`` is below 2, or ``left_out`` below 0.
     """
-    claims = make_claims(
-        documents, pipeline, per_document=per_document, seed=seed, noise=0.0, shortened=0.5, changes=ALL_CHANGES
-    )
-    for claim in claims:
-        yield Statement(claim.document, claim.text, claim.consistent)
+    whole_number("left_out", left_out, 0)
+    maker = ClaimMaker(per_document, seed, noise=0.0, shortened=0.5, changes=ALL_CHANGES)
+    for parsed in pipeline.pipe(documents):
+        rest, told = _without_sentences(parsed, left_out, random.Random(f"{seed} {parsed.text}"))
+        yield from told
+        for claim in maker.claims_of(rest):
+            yield Statement(claim.document, claim.text, claim.consistent, claim.changed)
+
+
+def _without_sentences(parsed: Doc, count: int, rng: random.Random) -> tuple[Doc, list[Statement]]:
+    """A document without up to ``count`` sentences, and what is told about it: them, and as many that stayed."""
+    from spacy.tokens import Doc
+
+    sentences, candidates = list(parsed.sents), _separable(parsed)
+    count = min(count, len(candidates) // 2)
+    if not count or len(sentences) < _LEAST_SENTENCES:
+        return parsed, []
+    chosen = rng.sample(candidates, 2 * count)
+    out = {sentence.start for sentence in chosen[:count]}
+    rest = Doc.from_docs([sentence.as_doc() for sentence in sentences if sentence.start not in out])
+    if rest is None:  # from_docs says so of an empty list alone
+        return parsed, []
+    texts = [" ".join(sentence.text.split()) for sentence in chosen]
+    return rest, [Statement(rest.text, text, place >= count) for place, text in enumerate(texts)]
+
+
+def _separable(parsed: Doc) -> list[Span]:
+    """The sentences that can be understood alone and tell what no other sentence tells; the first stays."""
+    sentences = list(parsed.sents)
+    words = [{word.folded for word in fold(sentence.text)} for sentence in sentences]
+    having = Counter(word for own in words for word in own)
+    return [
+        sentence
+        for sentence, own in zip(sentences[1:], words[1:], strict=True)
+        if len(sentence.text.split()) in _WORDS
+        and sentence.text.rstrip().endswith((".", "!", "?"))
+        and sentence[0].pos_ not in _LEANING
+        and "Dem" not in sentence[0].morph.get("PronType", [])
+        and sum(having[word] == 1 for word in own) >= _NEW_WORDS
+    ]
 
 
 def without_conflicts(statements: Iterable[Statement]) -> list[Statement]:
@@ -91,10 +160,12 @@ def _statements(path: Path) -> Iterator[Statement]:
         find_column(rows[0], names, str(path), "name it so") for names in (SOURCES, STATEMENTS, LABELS)
     )
     for number, row in enumerate(rows, start=1):
+        consistent = _consistent(row, label, number, path)
         statement = Statement(
             plain(checked_text(row.get(source), source, number, path)).strip(),
-            plain(checked_text(row.get(text), text, number, path)).strip(),
-            _consistent(row, label, number, path),
+            told := plain(checked_text(row.get(text), text, number, path)).strip(),
+            consistent,
+            "" if consistent else _changed(row, told, number, path),
         )
         if statement.source and statement.text:
             yield statement
@@ -108,3 +179,17 @@ def _consistent(row: Mapping[str, Any], column: str, number: int, path: Path) ->
             f"{', '.join((*_TRUE[2:], *_FALSE[2:]))}."
         )
     return word in _TRUE
+
+
+def _changed(row: Mapping[str, Any], statement: str, number: int, path: Path) -> str:
+    """The changed words, if the row has them."""
+    value = row.get(CHANGED)
+    if value is None or value == "":
+        return ""
+    changed = plain(checked_text(value, CHANGED, number, path)).strip()
+    if not {word.folded for word in fold(changed)} & {word.folded for word in fold(statement)}:
+        raise DataError(
+            f"{path}, row {number}: {CHANGED!r} is {changed[:40]!r}, which the statement does not hold: give the words "
+            "of the statement that make it false, or leave it empty."
+        )
+    return changed

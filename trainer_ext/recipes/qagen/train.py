@@ -94,6 +94,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         _arguments(recipe),
         tokens_per_batch=recipe.tokens_per_batch,
         contrast_weight=recipe.contrast_weight,
+        rank_weight=recipe.rank_weight,
         train_dataset=train_rows,
         eval_dataset=validation_rows,
         processing_class=tokenizer,

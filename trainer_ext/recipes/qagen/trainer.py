@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Seq2SeqTraine
 
 from trainer_ext.dataset import IGNORED
 from trainer_ext.recipes.qagen.batches import QAGenCollator, TokenBudgetBatches
-from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, statement_scores
+from trainer_ext.recipes.qagen.contrast import contrast_loss, leads, margins, pair_scores
 
 
 class QAGenTrainer(Seq2SeqTrainer):
@@ -23,11 +23,12 @@ class QAGenTrainer(Seq2SeqTrainer):
 
     Args:
         tokens_per_batch: source tokens, and target tokens, in one batch.
-        contrast_weight: weight of a statement's loss against the negative log-likelihood of as many tokens.
+        contrast_weight: weight of the contrast against the negative log-likelihood of as many tokens.
+        rank_weight: weight, in the contrast, of ranking a source's stated pairs above its others.
         others: as for Seq2SeqTrainer. ``per_device_train_batch_size`` is not used.
 
     ``eval_loss`` is the training's loss over the evaluation data, in nats per target token: the negative
-    log-likelihood, and for rows of statements ``contrast_weight`` times the loss of :mod:`~.contrast`.
+    log-likelihood, and for pairs of statements ``contrast_weight`` times the loss of :mod:`~.contrast`.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class QAGenTrainer(Seq2SeqTrainer):
         args: Seq2SeqTrainingArguments,
         tokens_per_batch: int = 2048,
         contrast_weight: float = 1.0,
+        rank_weight: float = 0.5,
         processing_class: PreTrainedTokenizerBase | None = None,
         **kwargs: Any,
     ) -> None:
@@ -44,7 +46,7 @@ class QAGenTrainer(Seq2SeqTrainer):
             args._n_gpu = 1
         share_encoder_states(model)
         self.tokens_per_batch = tokens_per_batch
-        self.contrast_weight = contrast_weight
+        self.contrast_weight, self.rank_weight = contrast_weight, rank_weight
         collator = QAGenCollator(model.config.pad_token_id)
         super().__init__(model, args, data_collator=collator, processing_class=processing_class, **kwargs)
         # Loss and gradient are sums over tokens divided by all tokens of the optimiser step.
@@ -79,23 +81,21 @@ class QAGenTrainer(Seq2SeqTrainer):
     def _summed_loss(
         self, logits: Tensor, inputs: dict[str, Tensor], target: Tensor, smoothing: float = 0.0
     ) -> tuple[Tensor, Tensor]:
-        """The loss per token, summed over the batch's target tokens; and the scores of its statements.
+        """The loss per token, summed over the batch's target tokens; and the scores of its pairs, ``(N,)``, or none.
 
-        A statement's loss counts as often as its pairs have tokens, so that the sum does not depend on how rows are
-        batched.
+        The contrast counts as often as its pairs have tokens, so that the sum does not depend on how rows are batched.
         """
         labels = inputs["labels"][target]  # (tokens,)
-        stated = inputs.get("stated")  # (B,)
+        stated = inputs.get("stated")  # (N,)
         if stated is None or not stated.any():
             loss = nn.functional.cross_entropy(logits.float(), labels, reduction="sum", label_smoothing=smoothing)
             return loss, logits.new_zeros(0)
-        rows, group = stated.shape[0], target.shape[0] // stated.shape[0]
         losses = nn.functional.cross_entropy(logits.float(), labels, reduction="none")  # (tokens,)
-        scores = statement_scores(-losses, target, inputs["own"], rows)  # (B,)
-        plain = (stated == 0).repeat_interleave(group)[target.nonzero()[:, 0]]  # (tokens,)
-        tokens = target.view(rows, -1).sum(1)  # (B,)
-        of_statements = contrast_loss(scores, stated)[stated != 0] * tokens[stated != 0]
-        return losses[plain].sum() + self.contrast_weight * of_statements.sum(), scores[stated != 0]
+        scores = pair_scores(-losses, target, inputs["own"])  # (N,)
+        plain = (stated == 0)[target.nonzero()[:, 0]]  # (tokens,)
+        sources = inputs["input_ids"].shape[0]
+        contrast = contrast_loss(scores, stated, inputs["unit"], target.sum(1), sources, self.rank_weight)
+        return losses[plain].sum() + self.contrast_weight * contrast, scores
 
     def _target_logits(self, model: nn.Module, inputs: dict[str, Tensor], target: Tensor) -> Tensor:
         """Logits of the real target tokens only, ``(tokens, V)``: the projection never sees padding."""
@@ -125,15 +125,18 @@ class QAGenTrainer(Seq2SeqTrainer):
     def evaluate(
         self, eval_dataset: Dataset | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval", **_: Any
     ) -> dict[str, float]:
-        """The loss per token, ``{"eval_loss": nats}``, and the share of statements that are on their side of the
-        threshold, ``eval_statements_right``, where there are any; every rank computes the same.
+        """The loss per token, ``{"eval_loss": nats}``; every rank computes the same.
+
+        Of statements' pairs also two shares, from 0 to 1: ``eval_pairs_right`` is of those on their side of the
+        threshold, units as one; ``eval_pairs_ranked`` is of stated pairs above another one of their source.
         """
         dataset = self.eval_dataset if eval_dataset is None else eval_dataset
         model = self.model
         if model is None or dataset is None:
             raise ValueError("There is nothing to evaluate: give the trainer a model and an eval_dataset.")
         model.eval()
-        total, tokens, statements, right = 0.0, 0, 0, 0
+        total, tokens = 0.0, 0
+        right, ranked = list[bool](), list[bool]()
         for batch in self._loader(dataset, shuffle=False):
             batch = self._prepare_inputs(batch)
             target = batch["labels"] != IGNORED
@@ -142,12 +145,14 @@ class QAGenTrainer(Seq2SeqTrainer):
             total += float(loss)
             tokens += int(target.sum())
             if len(scores):
-                stated = batch["stated"][batch["stated"] != 0]
-                right += int((stated * (scores - THRESHOLD) > 0).sum())
-                statements += len(scores)
+                stated, unit = batch["stated"], batch["unit"]
+                first = (stated != 0) & (unit == torch.arange(len(unit), device=unit.device))
+                right += (margins(scores, stated, unit)[first] > 0).tolist()
+                lead, compared = leads(scores, stated, len(batch["input_ids"]))
+                ranked += (lead[compared] > 0).tolist()
         metrics = {f"{metric_key_prefix}_loss": total / tokens}
-        if statements:
-            metrics[f"{metric_key_prefix}_statements_right"] = right / statements
+        shares = {"right": right, "ranked": ranked}
+        metrics |= {f"{metric_key_prefix}_pairs_{name}": sum(of) / len(of) for name, of in shares.items() if of}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import spacy
 import torch
+from support.parsed import PEOPLE, PLACES, write_rules
 from support.tiny import WORDS, save_left, tiny_model, tiny_tokenizer
 from tokenizers import processors
 from transformers import (
@@ -28,21 +28,6 @@ from trainer_ext.recipes.factcc.data import claim_rows
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.factcc.train import measure_kinds, train_factcc
 from trainer_ext.recipes.training import encoder_arguments
-
-PEOPLE, PLACES = ["joshua", "klitschko"], ["paris", "london"]
-
-
-def write_rules(folder: Path) -> Path:
-    """A pipeline of rules instead of a trained one, which need not be installed."""
-    pipeline = spacy.blank("en")
-    pipeline.add_pipe("sentencizer", name="parser")
-    entities: Any = pipeline.add_pipe("entity_ruler", name="ner")
-    entities.add_patterns([{"label": "PERSON", "pattern": word} for word in PEOPLE])
-    entities.add_patterns([{"label": "GPE", "pattern": word} for word in PLACES])
-    attributes: Any = pipeline.add_pipe("attribute_ruler", name="tagger")
-    attributes.add([[{"LOWER": {"IN": ["is", "was", "has", "did"]}}]], {"POS": "AUX"})
-    pipeline.to_disk(folder)
-    return folder
 
 
 @pytest.fixture

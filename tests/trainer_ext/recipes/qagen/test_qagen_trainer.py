@@ -13,12 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset
-from support.qagen_runs import trainer_of
+from support.qagen_runs import plain_nll, trainer_of
 from support.tiny import REPOSITORY, tiny_model
-from torch import nn
-from transformers import (
-    PreTrainedModel,
-)
 
 from trainer_ext.dataset import IGNORED
 from trainer_ext.recipes.qagen.batches import QAGenCollator, TokenBudgetBatches
@@ -47,23 +43,6 @@ def steps(trainer: QAGenTrainer) -> list[tuple[float, float]]:
     """Train; the logged loss and gradient norm of each step."""
     trainer.train()
     return [(entry["loss"], entry["grad_norm"]) for entry in trainer.state.log_history if "grad_norm" in entry]
-
-
-def plain_nll(model: PreTrainedModel, rows: Dataset) -> tuple[float, int]:
-    """Summed negative log-likelihood and number of the rows' target tokens, one target at a time, nothing shared."""
-    plain = type(model)(model.config)
-    plain.load_state_dict(model.state_dict())
-    plain.set_attn_implementation("eager")
-    plain.eval()
-    total, tokens = 0.0, 0
-    for row in rows:
-        for target in row["labels"]:
-            with torch.no_grad():
-                decoder_input_ids = torch.tensor([[model.config.decoder_start_token_id, *target[:-1]]])
-                logits = plain(input_ids=torch.tensor([row["input_ids"]]), decoder_input_ids=decoder_input_ids).logits
-            total += float(nn.functional.cross_entropy(logits[0], torch.tensor(target), reduction="sum"))
-            tokens += len(target)
-    return total, tokens
 
 
 def loss_of(trainer: QAGenTrainer, rows: Dataset) -> torch.Tensor:

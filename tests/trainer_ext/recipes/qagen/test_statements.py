@@ -11,7 +11,13 @@ from spacy.tokens import Doc
 from support.parsed import ENTITIES, WORDS, parsed
 
 from trainer_ext.recipes.documents import read_documents
-from trainer_ext.recipes.qagen.statements import Statement, make_statements, read_statements, without_conflicts
+from trainer_ext.recipes.qagen.statements import (
+    Statement,
+    make_statements,
+    read_statements,
+    without_conflicts,
+    write_statements,
+)
 
 
 def write(path: Path, *rows: dict[str, Any]) -> str:
@@ -33,6 +39,53 @@ def test_documents_give_true_and_false_statements_in_pairs() -> None:
     assert all(told.source == document.text for pair in made for told in pair)
     assert all(pair[0].text in document.text and pair[1].text not in document.text for pair in made)
     assert any(pair[1].text.startswith("Bob met Ann") for pair in made)  # roles exchanged, which FactCC's claims lack
+    assert all(told.changed in told.text and bool(told.changed) != told.consistent for pair in made for told in pair)
+    assert {"Bob met Ann", "Carl", "40"} & {pair[1].changed for pair in made}
+
+
+SENTENCES = [
+    "The town of Arden stands on a river .",
+    "Its mills ground corn for the whole valley until noon .",
+    "Ann Porter built a bridge there with forty local masons .",
+    "The masons came from quarries far beyond the northern hills .",
+    "Ann Porter built a bridge there with forty local masons .",
+    "Traders brought salt , wool and glass every second autumn .",
+    "Few remember .",
+    "A flood destroyed seven houses during one stormy winter night .",
+]
+
+
+def document(sentences: list[str]) -> Doc:
+    words = " ".join(sentences).split()
+    place = len(SENTENCES[0].split())  # of "Its", which leans on the sentence before
+    pos = ["PRON" if word == "Its" else "X" for word in words]
+    assert words[place] == "Its"
+    return parsed(words, pos=pos)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_sentences_are_taken_out_and_told_about_the_rest(count: int) -> None:
+    whole = document(SENTENCES)
+    told_of = set()
+    for seed in range(20):
+        made = list(make_statements([whole], _ByHand(), left_out=count, seed=seed))  # type: ignore[arg-type,list-item]
+        # What is told twice, leans on another sentence, is too short or opens the document stays.
+        assert len(made) == 2 * min(count, 1)
+        for told in made:
+            told_of.add(told.text)
+            assert (told.text in told.source) is told.consistent
+            assert not told.changed
+            left = whole.text.strip() if told.consistent else whole.text.strip().replace(f"{told.text} ", "")
+            assert told.consistent or told.source.strip() in (left, left.removesuffix(f" {told.text}"))
+    assert told_of <= {SENTENCES[3], SENTENCES[5], SENTENCES[7]}
+    assert len(told_of) == (3 if count else 0)
+
+
+def test_a_short_document_stays_whole() -> None:
+    short = document(SENTENCES[:4])
+    assert list(make_statements([short], _ByHand(), left_out=2)) == []  # type: ignore[arg-type,list-item]
+    with pytest.raises(ValueError, match="left_out is -1"):
+        list(make_statements([short], _ByHand(), left_out=-1))  # type: ignore[arg-type,list-item]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +108,23 @@ def test_statements_and_documents_have_the_typography_that_the_metrics_read(tmp_
     )
     assert read_statements([file]) == [Statement('"A" ...', "It's C.", True)]
     assert read_documents([file]) == ['"A" ...']
+
+
+def test_changed_words_are_read_and_written(tmp_path: Path) -> None:
+    told = [Statement("A b.", "C d.", False, "d."), Statement("A b.", "A b.", True), Statement("A b.", "E.", False)]
+    write_statements(tmp_path / "rows.jsonl", told)
+    assert read_statements([str(tmp_path / "rows.jsonl")]) == told
+    file = write(tmp_path / "true.jsonl", {"source": "A b.", "claim": "A b.", "label": 1, "changed": "nothing"})
+    assert read_statements([file]) == told[1:2], "nothing is wrong in a true statement"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"), [("London", "'changed' is 'London', which the statement does not hold"), (5, "row 1")]
+)
+def test_changed_words_that_are_not_in_the_statement_are_refused(changed: Any, message: str, tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", {"source": "A b.", "claim": "C d.", "label": 0, "changed": changed})
+    with pytest.raises(ValueError, match=message):
+        read_statements([file])
 
 
 def test_an_unknown_label_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""True and false statements: their scores are QUALS, their loss does not depend on batches, and training parts them."""
+"""True and false statements: scores are those of QUALS, the loss is that of a plain computation, and it is learnt."""
 
 from __future__ import annotations
 
 import json
+import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import torch
 from datasets import Dataset
 from quals import QualsScorer
 from quals.checkpoint import load_qagen
-from support.qagen_runs import command, one_line, trainer_of
+from support.parsed import PLACES, write_rules
+from support.qagen_runs import command, last_state, one_line, plain_nll, same_weights, step_of, trainer_of
+from support.tiny import tiny_model
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen.batches import QAGenCollator
 from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs
-from trainer_ext.recipes.qagen.statements import Statement
+from trainer_ext.recipes.qagen.statements import Statement, read_statements
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 
 SOURCE = "The cat won the mat in the red city of paris. The queen of paris lost the mat and the river."
@@ -32,9 +36,12 @@ STATEMENTS = [
 def rows(unbroken: Path) -> Dataset:
     """The rows of four statements, by the QAGen that they begin with."""
     qagen = load_qagen(str(unbroken))
-    pairs = generate_pairs(qagen, [statement.text for statement in STATEMENTS], 4)
-    known = [[(pair.token_ids, pair.log_probs) for pair in own] for own in pairs]
-    return encode_statements(STATEMENTS, known, qagen, 64)
+    return encode_statements(STATEMENTS, known_pairs(unbroken, STATEMENTS), qagen, 64)
+
+
+def known_pairs(unbroken: Path, statements: list[Statement]) -> list[Any]:
+    pairs = generate_pairs(load_qagen(str(unbroken)), statements, 4)
+    return [[(pair.token_ids, pair.log_probs) for pair in own] for own in pairs]
 
 
 def trainer_on(folder: Path, qagen: Path, rows: Dataset, tokens: int = 10_000, **options: Any) -> QAGenTrainer:
@@ -48,27 +55,132 @@ def write(path: Path, *rows: dict[str, Any]) -> str:
     return str(path)
 
 
-def test_a_statement_scores_as_quals_scores_it(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
-    scorer = QualsScorer(str(unbroken), num_groups=12, max_pairs=4)
-    expected = [result.score for result in scorer.score([s.source for s in STATEMENTS], [s.text for s in STATEMENTS])]
-    trainer = trainer_on(tmp_path, unbroken, rows)
+def test_a_pair_scores_as_quals_scores_it(unbroken: Path, tmp_path: Path) -> None:
+    scorer, qagen = QualsScorer(str(unbroken), num_groups=12, max_pairs=4), load_qagen(str(unbroken))
+    trainer = trainer_on(tmp_path, unbroken, Dataset.from_list([]))
     assert trainer.model is not None
     trainer.model.eval()
-    scores = []
-    for row in rows.filter(lambda row: row["stated"] != 0):
+    found = 0
+    for statement, pairs in zip(STATEMENTS, known_pairs(unbroken, STATEMENTS), strict=True):
+        row, _ = encode_statements([statement], [pairs], qagen, 64)
         batch = QAGenCollator(0)([row])
         target = batch["labels"] != -100
         with torch.no_grad():
-            _, score = trainer._summed_loss(trainer._target_logits(trainer.model, batch, target), batch, target)
-        scores += score.tolist()
-    assert scores == pytest.approx(expected, abs=1e-4)
+            _, scores = trainer._summed_loss(trainer._target_logits(trainer.model, batch, target), batch, target)
+        (result,) = scorer.score([statement.source], [statement.text])
+        assert scores.tolist() == pytest.approx([pair.score for pair in result.pairs], abs=1e-4)
+        found += len(scores)
+    assert found > len(STATEMENTS)
 
 
-def test_a_statement_with_its_own_pairs_counts_by_their_likelihood(rows: Dataset) -> None:
-    assert [row["stated"] for row in rows] == [1, 0, -1, 0, -1, 0, 1, 0]
-    for told, alone in zip(rows.select(range(0, 8, 2)), rows.select(range(1, 8, 2)), strict=True):
-        assert told["labels"][:2] == alone["labels"]
-        assert len(told["own"]) == len(told["labels"])
+def pair(*token_ids: int) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    return token_ids, (-0.5,) * len(token_ids)
+
+
+def test_a_source_has_the_pairs_of_its_statements_in_one_row(unbroken: Path) -> None:
+    qagen = load_qagen(str(unbroken))
+    told = [
+        Statement(SOURCE, "The dog won.", False, "dog"),
+        Statement(SOURCE, "The cat won.", True),
+        Statement(SOURCE, "The king lost.", False),
+        Statement("The king won.", "The king won.", True),
+        Statement("The king won.", "The king lost.", False),
+    ]
+    shared, none = pair(7, 4, 8, 2), list[Any]()
+    pairs = [[pair(5, 4, 6, 2), shared], [pair(9, 4, 6, 2), shared], [pair(9, 4, 9, 2), pair(5, 4, 5, 2)], none, none]
+    rows = encode_statements(told, pairs, qagen, 64)
+    together, *alone = rows
+    assert together["labels"] == [[9, 4, 6, 2], [7, 4, 8, 2], [5, 4, 6, 2], [9, 4, 9, 2], [5, 4, 5, 2]]
+    assert together["stated"] == [1, 1, -1, -1, -1], "a false statement's pair that a true one has is left out"
+    assert together["unit"] == [0, 1, 2, 3, 3], "pairs are judged together where nobody knows which is wrong"
+    assert [row["stated"] for row in alone] == [[0, 0], [0], [0, 0]]
+    assert [row["labels"] for row in alone] == [together["labels"][:2], together["labels"][2:3], together["labels"][3:]]
+    many = encode_statements(
+        [Statement(SOURCE, f"The cat won {n}.", n % 2 > 0) for n in range(9)], [[shared]] * 9, qagen, 64
+    )
+    assert [row["stated"] for row in many if any(row["stated"])] == [[1] * 4]
+    different = [[pair(5, 4, n, 2)] for n in range(5, 14)]
+    many = encode_statements(
+        [Statement(SOURCE, f"The cat won {n}.", n % 2 > 0) for n in range(9)], different, qagen, 64
+    )
+    assert [row["stated"] for row in many if any(row["stated"])] == [[1, -1, 1, -1], [1, -1, 1, -1], [-1]]
+
+
+def test_of_a_false_statement_only_pairs_with_a_changed_word_are_asked(unbroken: Path) -> None:
+    qagen = load_qagen(str(unbroken))
+    cases = {"": set[str](), "Paris": {"paris"}, "the dog": {"dog"}, "Of": {"of"}, "nobody": {"nobody"}}
+    told = [Statement("", SOURCE, False, changed) for changed in cases]
+    everything, *found = [
+        [(one.token_ids, {*one.question.lower().split(), one.answer}) for one in own]
+        for own in generate_pairs(qagen, told, 60, groups=60)
+    ]
+    for words, own in zip([*cases.values()][1:], found, strict=True):
+        assert own == [(token_ids, has) for token_ids, has in everything if words & has]
+    assert [bool(own) for own in found] == [True, True, True, False]
+    assert len(found[1]) < len(everything), "an article alone is not enough"
+
+
+def drawn_rows() -> Dataset:
+    """Rows of two sources with five pairs each, of which the one has all kinds, and a text with its own."""
+    draw = torch.Generator().manual_seed(1)
+
+    def words(count: int) -> list[int]:
+        return torch.randint(5, 36, (count,), generator=draw).tolist()
+
+    rows = [
+        {"stated": [1, 1, -1, -1, -1], "unit": [0, 1, 2, 3, 3]},
+        {"stated": [-1] * 5, "unit": [0, 0, 0, 0, 4]},
+        {"stated": [0] * 5, "unit": [0, 1, 2, 3, 4]},
+    ]
+    return Dataset.from_list(
+        [
+            {
+                "input_ids": [1, *words(4 + 9 * number), 2],
+                "labels": [[*words(2 + place + number), 4, *words(1 + place), 2] for place in range(5)],
+                "own": [-3.0 - 0.2 * place for place in range(5)],
+                **row,
+            }
+            for number, row in enumerate(rows)
+        ]
+    )
+
+
+def softplus(value: float) -> float:
+    return math.log1p(math.exp(2 * value)) / 2
+
+
+@pytest.mark.parametrize("kind", ["bart", "t5"])
+@pytest.mark.parametrize(("weight", "rank_weight"), [(1.0, 0.5), (0.7, 0.0), (2.0, 3.0)])
+def test_the_loss_is_that_of_a_plain_computation(kind: str, weight: float, rank_weight: float, tmp_path: Path) -> None:
+    model, rows = tiny_model(kind), drawn_rows()
+    total, tokens = 0.0, 0
+    for row in rows:
+        alone = [Dataset.from_list([{"input_ids": row["input_ids"], "labels": [target]}]) for target in row["labels"]]
+        sizes = list(map(len, row["labels"]))
+        nlls = [plain_nll(model, one)[0] for one in alone]
+        scores = [-nll / size - own for nll, size, own in zip(nlls, sizes, row["own"], strict=True)]
+        tokens += sum(sizes)
+        of_true = [score for score, y in zip(scores, row["stated"], strict=True) if y > 0]
+        of_false = [score for score, y in zip(scores, row["stated"], strict=True) if y < 0]
+        for nll, size, y, first in zip(nlls, sizes, row["stated"], row["unit"], strict=True):
+            unit = [score for score, other in zip(scores, row["unit"], strict=True) if other == first]
+            total += weight * size * softplus(-y * (sum(unit) / len(unit) + 0.75)) if y else nll
+        ranked = [softplus(false - true) for true in of_true for false in of_false]
+        total += weight * rank_weight * sum(sizes) * sum(ranked) / max(1, len(ranked))
+    for tokens_per_batch in (1, 100, 10_000):
+        trainer = trainer_of(tmp_path, model, rows, tokens_per_batch)
+        trainer.contrast_weight, trainer.rank_weight = weight, rank_weight
+        assert trainer.evaluate(rows)["eval_loss"] == pytest.approx(total / tokens, abs=1e-4)
+        assert trainer.evaluate(rows.select([2, 1, 0]))["eval_loss"] == pytest.approx(total / tokens, abs=1e-4)
+    batch = QAGenCollator(0)([*rows])
+    assert trainer.compute_loss(model, batch).item() == pytest.approx(total / tokens, abs=1e-4)
+
+
+def test_the_order_of_statements_changes_nothing(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
+    turned = STATEMENTS[::-1]
+    others = encode_statements(turned, known_pairs(unbroken, turned), load_qagen(str(unbroken)), 64)
+    whole = trainer_on(tmp_path, unbroken, rows).evaluate()
+    assert trainer_on(tmp_path, unbroken, others).evaluate() == pytest.approx(whole, abs=1e-4)
 
 
 @pytest.mark.parametrize("tokens", [1, 60, 10_000])
@@ -83,30 +195,34 @@ def test_training_parts_true_from_false(unbroken: Path, rows: Dataset, tmp_path:
     trainer.train()
     after = trainer.evaluate()
     assert after["eval_loss"] < before["eval_loss"] - 0.1
-    assert after["eval_statements_right"] == 1
+    assert after["eval_pairs_right"] == 1
+    assert after["eval_pairs_ranked"] > before["eval_pairs_ranked"]
 
 
 def test_a_weight_of_zero_leaves_the_statements_out(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
     trainer = trainer_on(tmp_path, unbroken, rows)
     trainer.contrast_weight = 0
-    told = rows.filter(lambda row: row["stated"] != 0)
+    told = rows.filter(lambda row: any(row["stated"]))
     assert trainer.evaluate(told)["eval_loss"] == 0
     assert trainer.evaluate(rows)["eval_loss"] > 0
 
 
 def test_the_loss_falls_on_the_right_side_and_fades() -> None:
-    scores = torch.tensor([-5.0, THRESHOLD - 0.1, THRESHOLD + 0.1, 0.0])
-    true, false = contrast_loss(scores, torch.ones(4)), contrast_loss(scores, -torch.ones(4))
-    assert true.tolist() == sorted(true.tolist(), reverse=True)
-    assert false.tolist() == sorted(false.tolist())
+    def loss(score: float, stated: int) -> float:
+        one = torch.ones(1, dtype=torch.int64)
+        return float(contrast_loss(torch.tensor([score]), stated * one, 0 * one, one, 1, 1.0))
+
+    scores = [-5.0, THRESHOLD - 0.1, THRESHOLD + 0.1, 0.0]
+    true, false = [loss(score, 1) for score in scores], [loss(score, -1) for score in scores]
+    assert true == sorted(true, reverse=True)
+    assert false == sorted(false)
     assert false[0] < 0.01 < true[0]
 
 
 def test_a_true_statement_of_a_source_that_is_cut_is_left_out(unbroken: Path) -> None:
     qagen = load_qagen(str(unbroken))
-    pairs = [[((7, 4, 8, 2), (-1.0,) * 4)]] * 4
-    kept = encode_statements(STATEMENTS, pairs, qagen, 14)
-    assert kept["stated"] == [-1, 0, -1, 0, 1, 0]  # the first source has more than 14 tokens
+    kept = encode_statements(STATEMENTS, [[pair(7, 4, n, 2)] for n in range(5, 9)], qagen, 14)
+    assert kept["stated"] == [[-1], [0], [-1], [0], [1], [0]]  # the first source has more than 14 tokens
     assert max(map(len, kept["input_ids"])) == 14
     assert kept["input_ids"][0][-1] == qagen.model.config.eos_token_id
 
@@ -129,8 +245,35 @@ def test_rows_of_both_kinds_are_trained_together(
     card = " ".join((output / "README.md").read_text().split())
     assert f"{len(STATEMENTS) * len(WORDS)} statements" in card
     pairs = (output / "checkpoints" / "statements.json").stat().st_mtime_ns
-    assert main(words) == 0  # ends at once: nothing is trained or generated anew
+    assert "| step | share of its pairs on the right side |" in card
+    weights = shutil.copytree(output, tmp_path / "copy")
+    last = max((output / "checkpoints").glob("checkpoint-*"), key=step_of)
+    steps = last_state(output)["global_step"]
+    assert step_of(last) == steps
+    for torn in (last / "trainer_state.json", output / "model.safetensors"):
+        torn.unlink()
+    assert main(words) == 0  # goes on from the checkpoint before, and generates nothing anew
+    assert same_weights(output, weights)
     assert (output / "checkpoints" / "statements.json").stat().st_mtime_ns == pairs
+
+
+def test_the_command_makes_statements_and_trains_on_them(
+    unbroken: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [f"the cat won the mat in {place} . joshua was in {place} {n} times ." for n in "123" for place in PLACES]
+    texts += [" ".join(f"on day {a}1 {a}2 {a}3 the dog won ." for a in "bcdefg")]
+    documents = write(tmp_path / "documents.jsonl", *({"document": text} for text in texts))
+    made = tmp_path / "made.jsonl"
+    words = ["--text-file", documents, "--output", str(made), "--pipeline", str(write_rules(tmp_path / "rules"))]
+    assert main(["train", "statements", *words, "--per-document", "4"]) == 0
+    assert f"{len(made.read_text().splitlines())} statements, " in capsys.readouterr().out
+    statements = read_statements([str(made)])
+    assert {told.consistent for told in statements} == {True, False}
+    assert [told.text[:6] for told in statements if not told.consistent and not told.changed] == ["on day"]
+    assert main(command(unbroken, data, tmp_path / "out", epochs=0.2, statement_file=made, rank_weight=2)) == 0
+    assert f"{len(statements)} statements" in " ".join((tmp_path / "out" / "README.md").read_text().split())
+    assert main(["train", "statements", "--text-file", str(made), *words[2:3], str(made), *words[4:]]) == 2
+    assert "made.jsonl" in one_line(capsys.readouterr().err)
 
 
 WORDS = "cat dog king queen city river mat red london paris".split()  # noqa: SIM905
