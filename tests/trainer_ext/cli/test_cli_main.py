@@ -54,7 +54,7 @@ def test_help_imports_nothing_heavy(command: str | None) -> None:
 
 
 def test_the_training_commands_are_there() -> None:
-    assert {"qagen", "factcc", "reader", "base"} == set(parsers(parsers(cli.build_parser())["train"]))
+    assert {"qagen", "factcc", "reader", "base", "statements"} == set(parsers(parsers(cli.build_parser())["train"]))
 
 
 @pytest.mark.parametrize(
