@@ -101,11 +101,18 @@ class Progress:
             inform(f"{self.name}: {share} done, about {left} left{measured} ({rate}).")
             self._said = now
 
+    def skip(self, count: int) -> None:
+        """Count units that turn out to have been done before: they say nothing about the time that is left."""
+        self.done += count
+        self._before += count
+        self._bar.update(count)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._bar.close()
         new = self.done - self._before
         if error is None and self._lines and new:
-            inform(f"{self.name}: {new:,} {self.unit}s done in {duration(time.monotonic() - self._start)}.")
+            count = f"{new:,} {self.unit}{'s' * (new != 1)}"
+            inform(f"{self.name}: {count} done in {duration(time.monotonic() - self._start)}.")
 
 
 def duration(seconds: float) -> str:

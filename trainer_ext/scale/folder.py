@@ -14,7 +14,7 @@ from quals.rows import JSON_LINES, file_format
 from trainer_ext.io.atomic import replacing
 from trainer_ext.io.chunks import ALONE, Workers
 from trainer_ext.io.keyed_file import KeyedFile
-from trainer_ext.io.progress import inform
+from trainer_ext.io.progress import Progress, inform
 from trainer_ext.io.tables import READABLE, WRITABLE
 from trainer_ext.scale.rows import ScoreRows
 from trainer_ext.scale.table import Reading, Result, Scoring, Texts, check_writable
@@ -67,18 +67,22 @@ class FolderScoring:
                 f"{self.folder} has {len(files)} files, too few for {shard.count} shards: a shard is of whole files."
             )
         self.output.mkdir(parents=True, exist_ok=True)
-        done, problems = [], list[QualsError]()
-        for number in share:
-            try:
-                done.append(
-                    self._score(files[number], workers, f"Scoring {files[number].name} ({number + 1} of {len(files)})")
-                )
-            except QualsError as error:
-                problems.append(error)
-                inform(f"{error} The other files go on.")
-        if problems:
-            more = f" {len(problems)} of {len(share)} files failed; the others are done." * (len(share) > 1)
-            raise DataError(f"{problems[0]}{more}")
+        done, problems = list[dict[str, Any]](), list[QualsError]()
+        with Progress(f"Scoring {self.folder}", "file", len(share), bar=False) as progress:
+            for number in share:
+                name = f"Scoring {files[number].name} ({number + 1} of {len(files)})"
+                try:
+                    is_new, summary = self._score(files[number], workers, name)
+                except QualsError as error:
+                    problems.append(error)
+                    progress.skip(1)
+                    inform(f"{error} The other files go on.")
+                else:
+                    done.append(summary)
+                    (progress.add if is_new else progress.skip)(1)
+            if problems:
+                more = f" {len(problems)} of {len(share)} files failed; the others are done." * (len(share) > 1)
+                raise DataError(f"{problems[0]}{more}")
         return done
 
     def target(self, file: Path) -> Path:
@@ -112,13 +116,14 @@ class FolderScoring:
         with replacing(self.output / MANIFEST) as file:
             file.write((json.dumps({"signature": self.work.scorer.signature, "files": done}, indent=1) + "\n").encode())
 
-    def _score(self, file: Path, workers: Workers, name: str) -> dict[str, Any]:
+    def _score(self, file: Path, workers: Workers, name: str) -> tuple[bool, dict[str, Any]]:
+        """What is in the file's output, and whether that was made now."""
         texts, target = self.reading.read(file), self.target(file)
         scoring = Scoring(texts, self.work, target)
         note = self._note(file, scoring)
         found = note.read() if target.is_file() else None
         if found is not None:
-            return dict(found)
+            return False, dict(found)
         if note.is_of_another_key():
             raise OptionError(
                 f"{self.output} holds the scores of another {file.name}, or with other settings: give another --output."
@@ -129,7 +134,7 @@ class FolderScoring:
         scoring.write(results)
         note.write(summary)
         scoring.folder.remove_used()
-        return summary
+        return True, summary
 
     def _note(self, file: Path, scoring: Scoring) -> KeyedFile:
         return KeyedFile(self.output / _DONE / f"{file.name}.json", scoring.made_from)

@@ -180,7 +180,7 @@ def test_shards_of_other_work_are_never_put_together(
 
 
 def test_a_folder_gets_an_output_for_each_file_and_a_manifest(
-    asking_qagen: Path, tmp_path: Path, capsys: Captured
+    asking_qagen: Path, tmp_path: Path, capsys: Captured, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -189,6 +189,8 @@ def test_a_folder_gets_an_output_for_each_file_and_a_manifest(
     (folder / "notes.txt").write_text("not read")
     assert score(asking_qagen, folder, "--output", tmp_path / "out") == 0
     shown = capsys.readouterr().out
+    assert f"Scoring {folder}: 1 of 3 files done, about " in caplog.text
+    assert f"Scoring {folder}: 3 files done in " in caplog.text
     for name in ("part-0.jsonl", "part-1.jsonl", "part-2.jsonl"):
         assert score(asking_qagen, folder / name, "--output", tmp_path / "alone.jsonl") == 0
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
@@ -207,6 +209,8 @@ def test_a_folder_gets_an_output_for_each_file_and_a_manifest(
     assert "1 of 3 files of" in capsys.readouterr().err
     assert score(asking_qagen, folder, "--output", tmp_path / "out", "--shard", "2/3") == 0
     assert score(asking_qagen, folder, "--output", tmp_path / "out", "--join") == 0
+    assert score(asking_qagen, folder, "--output", tmp_path / "out") == 0
+    assert f"Scoring {folder}: 1 of 3" not in caplog.text.partition("3 files done in ")[2]
     after = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "out").glob("part-*")}
     assert {path.name for path in before if before[path] != after[path]} == {"part-1.jsonl"}
     assert {path: whole for path, (whole, _) in before.items()} == {path: whole for path, (whole, _) in after.items()}
@@ -227,6 +231,7 @@ def test_a_file_that_is_wrong_is_named_and_the_others_are_scored(
     assert score(asking_qagen, folder, "--output", tmp_path / "out") == 2
     error = capsys.readouterr().err
     assert "a.jsonl, row 3: 'summary' is int '3'" in error.splitlines()[-1]
+    assert "Or leave such rows out with --skip-invalid" in error
     assert "1 of 2 files failed; the others are done." in error
     assert names(tmp_path / "out") == [".done", "b.jsonl"]
     assert score(asking_qagen, folder, "--output", folder) == 2
