@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer_ext.cli.scorer_options import add_processes_argument, add_scorer_arguments, make_scorer
+from trainer_ext.cli.options.scorer import add_processes_argument, add_scorer_arguments, make_scorer
 from trainer_ext.io.terminal import say
 
 if TYPE_CHECKING:

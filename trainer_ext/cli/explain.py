@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trainer_ext.cli.scorer_options import add_scorer_arguments, make_scorer, text_argument, text_files
+from trainer_ext.cli.options.scorer import add_scorer_arguments, make_scorer, text_argument, text_files
 
 _PAGE_SUFFIXES = (".html", ".htm")
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainer_ext.cli.field_options import add_fields, from_options
-from trainer_ext.cli.input_options import FILES, add_hub_arguments, read_input
-from trainer_ext.cli.sampling_options import add_sampling_arguments
-from trainer_ext.cli.scorer_options import add_processes_argument, add_scorer_arguments, make_scorer
+from trainer_ext.cli.options.field import add_fields, from_options
+from trainer_ext.cli.options.input import FILES, add_hub_arguments, read_input
+from trainer_ext.cli.options.sampling import add_sampling_arguments
+from trainer_ext.cli.options.scorer import add_processes_argument, add_scorer_arguments, make_scorer
 from trainer_ext.io.terminal import say
 from trainer_ext.options import MiningOptions
 

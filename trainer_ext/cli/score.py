@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainer_ext.cli.engine_options import add_engine_arguments, engine
-from trainer_ext.cli.input_options import FILES, add_hub_arguments, is_of_hub, read_input
-from trainer_ext.cli.scorer_options import (
+from trainer_ext.cli.options.engine import add_engine_arguments, engine
+from trainer_ext.cli.options.input import FILES, add_hub_arguments, is_of_hub, read_input
+from trainer_ext.cli.options.scorer import (
     add_processes_argument,
     add_scorer_arguments,
     make_scorer,

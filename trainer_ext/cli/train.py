@@ -14,7 +14,7 @@ from pkgutil import resolve_name
 
 from qags.pipeline import PIPELINE
 
-from trainer_ext.cli.field_options import add_fields, from_options
+from trainer_ext.cli.options.field import add_fields, from_options
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
 from trainer_ext.recipes.reader.recipe import ReaderRecipe

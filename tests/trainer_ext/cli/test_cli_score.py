@@ -25,7 +25,7 @@ from quals.rows import write_csv
 from transformers.utils.logging import enable_propagation
 
 from trainer_ext.cli.main import main
-from trainer_ext.cli.scorer_options import add_scorer_arguments
+from trainer_ext.cli.options.scorer import add_scorer_arguments
 from trainer_ext.io.tables import read_table
 
 SOURCES = ["joshua won the red city .", "klitschko lost the cat in paris .", "a queen was in london ?"]

@@ -17,8 +17,8 @@ def add_hub_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`read_input` reads, beside ``file``."""
     add = parser.add_argument_group("data set of the Hub").add_argument
     add("--dataset-config", help="configuration of a data set that is given as hub:ORG/NAME")
-    add("--dataset-split", help="its split, or a part such as 'test[:100]'; needed if it has several")
-    add("--dataset-revision", help="its branch, tag or commit; the newest version if not given")
+    add("--dataset-split", help="split of that data set, or a part such as 'test[:100]'; needed if it has several")
+    add("--dataset-revision", help="branch, tag or commit of that data set; the newest version if not given")
 
 
 def is_of_hub(arguments: argparse.Namespace) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from trainer_ext.cli.field_options import add_fields
+from trainer_ext.cli.options.field import add_fields
 from trainer_ext.options import MiningOptions
 
 # The trainer's fields that are options of these commands too, each with the option's earlier name.
