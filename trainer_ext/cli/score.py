@@ -154,7 +154,7 @@ def _score_folder(arguments: argparse.Namespace, explain: bool, own: Workers) ->
         folder = FolderScoring(arguments.file, arguments.output, reading, work)
         done = [] if arguments.join else folder.run(workers, own)
     if own.apart:
-        say(f"shard {own.rank + 1} of {own.count}: {len(done)} files are scored; --join ends it once all are")
+        say(f"shard {own.rank + 1} of {own.count} is done (files: {len(done)}); --join ends it once all shards are")
         return
     done = folder.join()
     rows, scored = sum(file["rows"] for file in done), sum(file["scored"] for file in done)
