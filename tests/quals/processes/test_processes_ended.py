@@ -14,8 +14,12 @@ import pytest
 from support.metric_texts import FOLDER, SOURCES, SUMMARIES
 from support.tiny import REPOSITORY
 
+# A shell may start what runs in the background with Ctrl-C ignored, and programs inherit that.
 SCRIPT = """
+import signal
 from support.overlap import OverlapScorer
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def work():
     scorer = OverlapScorer(device="cpu", processes=2, chunk=1)

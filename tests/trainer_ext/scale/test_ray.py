@@ -87,14 +87,16 @@ def test_a_driver_a_worker_and_a_node_that_die_cost_scores_no_byte(
     struck = StruckPool(pool, tmp_path / "notes", {1: kill_node, 2: kill_worker})
     the_pool(struck)
     capsys.readouterr()
-    assert score(asking_qagen, *options) == 0
+    try:
+        assert score(asking_qagen, *options) == 0
+    finally:
+        cluster.add_node(**NODE)  # the next test needs it
     assert struck.fallen == 2
     assert output.read_bytes() == scored[1].read_bytes()
     assert "rows       150\nscored " in capsys.readouterr().out
     assert "of 150 rows are on disk in" in caplog.text
-    assert caplog.text.count("A worker died") >= 2
+    assert "A worker died" in caplog.text, "both blows may hit one"
     assert names(tmp_path) == ["notes", "out.jsonl"]
-    cluster.add_node(**NODE)
 
 
 def test_a_data_set_of_rays_and_rows_come_back_scored_in_order(
@@ -149,7 +151,8 @@ def test_a_driver_and_workers_that_die_cost_mining_no_byte(
     work = output.with_name(output.name + ".mining")
     killed([*options, "--address", cluster.address, "--workers", "1"], lambda: list(work.glob("*/chunk-*.json")))
     assert not output.exists()
-    struck = StruckPool(pool, tmp_path / "notes", {random.randrange(1, 12): kill_worker})
+    # The killed driver left eight parts or so: those of the scoring.
+    struck = StruckPool(pool, tmp_path / "notes", {random.randrange(1, 4): kill_worker})
     the_pool(struck)
     assert main(options) == 0
     assert struck.fallen == 1
