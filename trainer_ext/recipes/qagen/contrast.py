@@ -45,55 +45,13 @@ _TOGETHER = 4  # statements about one source in a row
 _OF_ITSELF = 2  # pairs of a statement that are trained under the statement itself
 _HELD_OUT = 20  # each source in so many is kept for validation
 # Nearly every pair has one of them, whatever it asks for.
-_FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "by",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "how",
-        "in",
-        "is",
-        "it",
-        "its",
-        "many",
-        "much",
-        "of",
-        "on",
-        "or",
-        "she",
-        "that",
-        "the",
-        "their",
-        "they",
-        "this",
-        "to",
-        "was",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "with",
-    ]
-)
+# fmt: off
+_FUNCTION_WORDS = frozenset([
+    "a", "an", "and", "are", "as", "at", "be", "been", "by", "did", "do", "does", "for", "from", "had", "has", "have",
+    "he", "her", "his", "how", "in", "is", "it", "its", "many", "much", "of", "on", "or", "she", "that", "the",
+    "their", "they", "this", "to", "was", "were", "what", "when", "where", "which", "who", "with",
+])
+# fmt: on
 
 
 def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenRecipe) -> tuple[Dataset, Dataset]:
