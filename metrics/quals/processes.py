@@ -96,9 +96,9 @@ class Processes:
             for job, results in in_order(lambda job: self._pool.submit(_results, rows(job)), jobs, self.count):
                 self._served = True
                 yield job, results
-        except (RuntimeError, CancelledError) as error:
-            # Another thread may have found out first.
-            if not isinstance(error, BrokenProcessPool) and not self.broken:
+        except (RuntimeError, CancelledError, OSError) as error:
+            # Another thread may have found out first, or the pool's pipes were closed while work was given to it.
+            if not isinstance(error, BrokenProcessPool) and not self.broken and not self._pool._broken:
                 raise
             self.stop()
             raise ChildProcessError(_ENDED if self._served else _NOT_STARTED) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from trainer_ext.scale.rows import SomeRows
 
 NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}  # of the tests' cluster
 _PAUSE = 0.3  # seconds before each part, so that blows fall during the work
+_PATIENCE = 60  # seconds
 
 
 class Deadly:
@@ -57,19 +57,21 @@ class Slow:
 class StruckPool:
     """A pool whose work is struck at random moments.
 
+    Nothing is given out while a blow falls, so work is left for those that live on.
+
     Args:
         pool: the pool.
         folder: for the workers' notes.
-        blows: what is done soon after so many parts are finished; told the workers, each process with its node, the one
-            that began a part last at the end.
+        blows: what is done soon after so many parts are finished. It is told the workers that live, each process with
+            its node, the one that began a part last at the end; it says whether it found whom to strike.
 
     Attributes:
         fallen: how many blows have fallen.
     """
 
-    def __init__(self, pool: RayPool, folder: Path, blows: dict[int, Callable[[dict[int, str]], object]]) -> None:
+    def __init__(self, pool: RayPool, folder: Path, blows: dict[int, Callable[[dict[int, str]], bool]]) -> None:
         self._pool, self._folder, self._blows = pool, folder, blows
-        self.fallen, self._finished = 0, 0
+        self.fallen = 0
         folder.mkdir()
 
     @property
@@ -85,18 +87,34 @@ class StruckPool:
     def spread(
         self, compute: Callable[[Any], Any], inputs: Callable[[int], Any], numbers: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
-        for done in self._pool.spread(Slow(compute, self._folder), inputs, numbers):
-            self._finished += 1
-            if self._finished in self._blows:
-                threading.Timer(random.uniform(0, _PAUSE), self._strike, [self._blows[self._finished]]).start()
+        for finished, done in enumerate(self._pool.spread(Slow(compute, self._folder), inputs, numbers), start=1):
+            if finished in self._blows:
+                self._strike(self._blows.pop(finished))
             yield done
 
-    def _strike(self, blow: Callable[[dict[int, str]], object]) -> None:
-        notes = sorted(self._folder.iterdir(), key=lambda note: note.stat().st_mtime)
-        blow({int(note.name): note.read_text() for note in notes})
+    def _strike(self, blow: Callable[[dict[int, str]], bool]) -> None:
+        time.sleep(random.uniform(0, _PAUSE))
+        until = time.monotonic() + _PATIENCE
+        while not blow(self._living()):
+            assert time.monotonic() < until, "nobody to strike"
+            time.sleep(0.05)
         self.fallen += 1
 
+    def _living(self) -> dict[int, str]:
+        notes = sorted(self._folder.iterdir(), key=lambda note: note.stat().st_mtime)
+        return {int(note.name): note.read_text() for note in notes if _lives(int(note.name))}
 
-def kill_worker(workers: dict[int, str]) -> None:
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill_worker(workers: dict[int, str]) -> bool:
     """The one that began a part last."""
-    os.kill(list(workers)[-1], signal.SIGKILL)
+    if workers:
+        os.kill(list(workers)[-1], signal.SIGKILL)
+    return bool(workers)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import spacy
 from factcc import FactCCScorer
 from qags import QAGSScorer
 from quals import DataError, OptionError, QualsScorer, matmul
-from quals.processes import in_order
+from quals.processes import _known, in_order
 from support.learned import OPTIONS, texts
 from support.overlap import OverlapScorer
 
@@ -130,6 +133,38 @@ def test_a_process_that_was_killed_is_said_and_others_take_over(overlap: Overlap
     with pytest.raises(ChildProcessError, match=r"ended from outside.*fewer processes"):
         overlap.score(["a"] * 6, ["a", "b", "die", "c", "d", "e"])
     assert overlap.score(["a"] * 4, ["a", "b", "a b", "c"]) == [1.0, 0.0, 0.5, 0.0]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
+def test_a_pool_that_breaks_while_it_is_given_work_is_said(
+    overlap: OverlapScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pipes are closed by then, and the error is of one of them."""
+    overlap.score(["a"], ["a"])
+    pool = _known[overlap]._pool
+
+    def submit(*_: object) -> None:
+        os.kill(next(iter(pool._processes)), signal.SIGKILL)
+        until = time.monotonic() + 60
+        while not pool._broken:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(pool, "submit", submit)
+    with pytest.raises(ChildProcessError, match="ended from outside"):
+        overlap.score(["a"] * 2, ["a", "b"])
+    assert overlap.score(["a"], ["a"]) == [1.0]
+
+
+def test_an_error_of_a_file_stays_one(overlap: OverlapScorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    overlap.score(["a"], ["a"])
+    gone = FileNotFoundError("gone")
+    with monkeypatch.context() as patch:
+        patch.setattr(_known[overlap]._pool, "submit", Mock(side_effect=gone))
+        with pytest.raises(FileNotFoundError, match="gone"):
+            overlap.score(["a"], ["a"])
+    assert overlap.score(["a"], ["a"]) == [1.0]
 
 
 def test_it_is_refused_where_one_process_fills_the_device() -> None:

@@ -80,17 +80,18 @@ def test_a_driver_a_worker_and_a_node_that_die_cost_scores_no_byte(
     killed(command, lambda: list(output.with_name(output.name + ".partial").glob("*/chunk-*.json")))
     assert not output.exists()
 
-    def kill_node(workers: dict[int, str]) -> None:
-        [node] = [node for node in cluster.worker_nodes if node.node_id in workers.values()]
-        cluster.remove_node(node, allow_graceful=False)
+    def kill_node(workers: dict[int, str]) -> bool:
+        nodes = [node for node in cluster.worker_nodes if node.node_id in workers.values()]
+        for node in nodes:
+            cluster.remove_node(node, allow_graceful=False)
+        return bool(nodes)
 
-    def kill_another(workers: dict[int, str]) -> None:
+    def kill_another(workers: dict[int, str]) -> bool:
         """A worker outlives its node for a moment: not that one, which would be one death for two blows."""
         living = {node.node_id for node in cluster.list_all_nodes()}
-        kill_worker({process: node for process, node in workers.items() if node in living})
+        return kill_worker({process: node for process, node in workers.items() if node in living})
 
-    # Two workers finish parts 1 and 2 at about one time: the second blow must not fall before the node is gone.
-    struck = StruckPool(pool, tmp_path / "notes", {1: kill_node, 4: kill_another})
+    struck = StruckPool(pool, tmp_path / "notes", {1: kill_node, 3: kill_another})
     the_pool(struck)
     capsys.readouterr()
     try:
