@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from quals.markup import BLUE
 
 from trainer_ext.calibration.quality import Quality
-from trainer_ext.io.atomic import replacing
-
-FIGURE_SUFFIXES = (".png", ".svg")
-
-_INK, _MUTED, _LINE = "#1b1f24", "#626a73", "#dfe3e8"
+from trainer_ext.io.pictures import INK, LINE, MUTED, picture_file
 
 
 def write_figure(quality: Quality, path: Path) -> None:
@@ -23,27 +18,24 @@ def write_figure(quality: Quality, path: Path) -> None:
     Raises:
         OSError: the file could not be written.
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
-    kind = path.suffix.lower().removeprefix(".")
-    settings: Any = {"svg.hashsalt": "quals", "font.family": "DejaVu Sans", "font.size": 9, "text.color": _INK}
-    with matplotlib.rc_context(settings), replacing(path) as file:
+    with picture_file(path, {"text.color": INK}) as save:
         figure = Figure((5, 5.4), facecolor="white", layout="constrained")
         axes = figure.subplots()
         x, y = [one.probability for one in quality.bins], [one.share.value for one in quality.bins]
         lows, highs = zip(*(one.share.interval for one in quality.bins), strict=True)
         whiskers = [[max(0.0, a - b) for a, b in zip(y, lows, strict=True)]]
         whiskers += [[max(0.0, b - a) for a, b in zip(y, highs, strict=True)]]
-        axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle="--", label="perfect")
-        axes.axhline(quality.base_rate, color=_LINE, linewidth=1.5, zorder=0, label="base rate")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="perfect")
+        axes.axhline(quality.base_rate, color=LINE, linewidth=1.5, zorder=0, label="base rate")
         axes.errorbar(x, y, yerr=whiskers, fmt="o", color=BLUE, capsize=3, label="a tenth of the rows, 95% interval")
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        axes.set_xlabel("predicted probability", color=_MUTED)
-        axes.set_ylabel("share that people judged consistent", color=_MUTED)
+        axes.set_xlabel("predicted probability", color=MUTED)
+        axes.set_ylabel("share that people judged consistent", color=MUTED)
         axes.spines[:].set_visible(False)
-        axes.grid(color=_LINE, linewidth=0.6, zorder=-1)
-        axes.tick_params(length=0, labelcolor=_INK)
+        axes.grid(color=LINE, linewidth=0.6, zorder=-1)
+        axes.tick_params(length=0, labelcolor=INK)
         axes.legend(frameon=False, loc="upper left")
         axes.set_title(
             f"Brier score {quality.brier.value:.3f}, of the base rate {quality.base_brier.value:.3f}\n"
@@ -51,4 +43,4 @@ def write_figure(quality: Quality, path: Path) -> None:
             loc="left",
             fontsize=9.5,
         )
-        figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+        save(figure)

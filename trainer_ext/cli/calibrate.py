@@ -55,17 +55,18 @@ def run(arguments: argparse.Namespace) -> None:
     from quals.calibration import Calibration
     from quals.errors import DataError
 
-    from trainer_ext.calibration.figure import FIGURE_SUFFIXES, write_figure
+    from trainer_ext.calibration.figure import write_figure
     from trainer_ext.calibration.fit import Judged, by_other_sets, crossfitted, logistic_map
     from trainer_ext.calibration.quality import Quality
     from trainer_ext.io.atomic import replacing
+    from trainer_ext.io.pictures import PICTURE_SUFFIXES
 
     whole_number("--resamples", arguments.resamples, 1)
     whole_number("--seed", arguments.seed, 0)
     sources, summaries, labels, sets = _read(arguments)
     check_output(arguments.output, (".json",), arguments.files)
     if arguments.figure is not None:
-        check_output(arguments.figure, FIGURE_SUFFIXES, arguments.files)
+        check_output(arguments.figure, PICTURE_SUFFIXES, arguments.files)
     # What scoring cannot mend is said before it.
     Judged(np.zeros(len(labels)), np.array(labels), sources, sets).require_enough()
     scorer = make_scorer(arguments, CHUNK)

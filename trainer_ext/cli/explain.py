@@ -36,23 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from quals.errors import require_extra
 
-    from trainer_ext.explain.figure import FIGURE_SUFFIXES, write_figure
+    from trainer_ext.explain.figure import write_figure
     from trainer_ext.explain.terminal import comparison, pair_list
     from trainer_ext.io.atomic import replacing
+    from trainer_ext.io.pictures import PICTURE_SUFFIXES
     from trainer_ext.io.tables import check_output
     from trainer_ext.io.terminal import say
 
     source, summaries = _texts(arguments)
     for path in arguments.output:
-        check_output(path, (*_PAGE_SUFFIXES, *FIGURE_SUFFIXES), text_files(arguments))
-        if path.suffix.lower() in FIGURE_SUFFIXES:
+        check_output(path, (*_PAGE_SUFFIXES, *PICTURE_SUFFIXES), text_files(arguments))
+        if path.suffix.lower() in PICTURE_SUFFIXES:
             require_extra("plot", "matplotlib")
     results = make_scorer(arguments).score([source] * len(summaries), summaries, progress=False)
     if arguments.example:
         say(f"{comparison(results)}\n\nThe last one explained:\n")
     say(pair_list(results[-1]))
     for path in arguments.output:
-        if path.suffix.lower() in FIGURE_SUFFIXES:
+        if path.suffix.lower() in PICTURE_SUFFIXES:
             write_figure(results[-1], path, arguments.dark)
         else:
             with replacing(path) as file:

@@ -138,13 +138,14 @@ def _report(arguments: argparse.Namespace) -> None:
     from trainer_ext.study.store import Study
 
     require_extra("study", "scipy", "krippendorff", *(["matplotlib"] if arguments.figure else []))
-    from trainer_ext.study.figure import FIGURE_SUFFIXES, write_figure
+    from trainer_ext.io.pictures import PICTURE_SUFFIXES
+    from trainer_ext.study.figure import write_figure
     from trainer_ext.study.report import make_report, markdown
 
     if arguments.json:
         check_output(arguments.json, [".json"], [arguments.study])
     if arguments.figure:
-        check_output(arguments.figure, FIGURE_SUFFIXES, [arguments.study])
+        check_output(arguments.figure, PICTURE_SUFFIXES, [arguments.study])
     with closing(Study(arguments.study)) as study:
         settings, rows = study.everything()
     names = ("least_passed", "exclude_failed", "resamples", "seed")

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 from quals.markup import BLUE, NO_PAIRS, ORANGE, depth, grid_step, headline, judgement, signed, with_minus
 from quals.words import ScoredWord, printable, scored_words, unsupported_words
 
-from trainer_ext.io.atomic import replacing
+from trainer_ext.io.pictures import picture_file
 
 if TYPE_CHECKING:
     from quals.results import QualsResult
-
-FIGURE_SUFFIXES = (".png", ".svg")
 
 _PAIRS, _LONGEST = 3, 24  # pairs in the picture, letters shown of a word
 _WIDTH, _ROOM, _LETTER, _LINE, _STRIP = 8.0, 7.2, 0.078, 0.24, 1.5  # inches: picture, words, letter, text line, bars
@@ -39,18 +37,16 @@ def write_figure(result: QualsResult, path: Path, dark: bool = False) -> None:
         ImportError: matplotlib is not installed.
         OSError: the file could not be written.
     """
-    import matplotlib
     from matplotlib.font_manager import fontManager
 
     colors, installed = _DARK if dark else _LIGHT, {font.name for font in fontManager.ttflist}
-    settings: dict[Any, Any] = {"svg.hashsalt": "quals", "text.parse_math": False, "font.size": 9}
-    settings |= {"font.family": ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]}
+    settings: dict[str, Any] = {
+        "font.family": ["DejaVu Sans", *(name for name in _FALLBACK_FONTS if name in installed)]
+    }
     settings |= {"text.color": colors["ink"], "axes.labelcolor": colors["muted"], "grid.color": colors["line"]}
-    kind = path.suffix.lower().removeprefix(".")
-    with matplotlib.rc_context(settings), warnings.catch_warnings(), replacing(path) as file:
+    with picture_file(path, settings) as save, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph.*")  # a box for a letter that no font has is enough
-        figure = _figure(result, colors)
-        figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+        save(_figure(result, colors))
 
 
 def _figure(result: QualsResult, colors: dict[str, str]) -> Any:

@@ -9,14 +9,11 @@ from typing import Any
 from quals.markup import BLUE, ORANGE
 from quals.words import printable
 
-from trainer_ext.io.atomic import replacing
+from trainer_ext.io.pictures import INK, LINE, MUTED, picture_file
 from trainer_ext.study.report import Report, Result, attention_notes, chance, winner
-
-FIGURE_SUFFIXES = (".png", ".svg")
 
 _NARROW = 0.06  # a part below this share has no room for its number
 _LONGEST_NAME = 24  # characters of one system's name
-_INK, _MUTED, _NEUTRAL = "#1b1f24", "#626a73", "#dfe3e8"
 
 
 def write_figure(report: Report, path: Path) -> None:
@@ -27,22 +24,19 @@ def write_figure(report: Report, path: Path) -> None:
     Raises:
         OSError: the file could not be written.
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
-    kind = path.suffix.lower().removeprefix(".")
-    settings: Any = {"svg.hashsalt": "quals", "font.family": "DejaVu Sans", "font.size": 9, "text.parse_math": False}
     notes = _notes(report)
     height = 0.8 * len(report.results) + 0.2 * len(notes) + 1.6  # inches
-    with matplotlib.rc_context(settings), replacing(path) as file:
+    with picture_file(path) as save:
         figure = Figure((8, height), facecolor="white", layout="constrained")
         shares, differences = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
         for row, result in enumerate(report.results):
             _shares(shares, row, result)
             _difference(differences, row, report, result)
         _describe(figure, shares, differences, report)
-        figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8.5, color=_MUTED)
-        figure.savefig(file, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+        figure.supxlabel("\n".join(notes), x=0.01, ha="left", fontsize=8.5, color=MUTED)
+        save(figure)
 
 
 def _shares(axes: Any, row: int, result: Result) -> None:
@@ -51,8 +45,8 @@ def _shares(axes: Any, row: int, result: Result) -> None:
     left = 0.0
     for count, color, ink in (
         (tally.better, BLUE, "white"),
-        (tally.equal, _NEUTRAL, _INK),
-        (tally.worse, ORANGE, _INK),
+        (tally.equal, LINE, INK),
+        (tally.worse, ORANGE, INK),
     ):
         share = count / max(1, tally.total)
         axes.barh(row, share, left=left, height=0.55, color=color, edgecolor="white")
@@ -65,15 +59,15 @@ def _difference(axes: Any, row: int, report: Report, result: Result) -> None:
     """The share of better less that of worse, with its interval, and who is better."""
     tally = result.documents
     if not tally.total:
-        axes.text(0, row, "no judgement yet", ha="center", va="center", color=_MUTED)
+        axes.text(0, row, "no judgement yet", ha="center", va="center", color=MUTED)
         return
     low, high = tally.difference_interval
     better = winner(report, result)
-    color = _MUTED if better is None else (BLUE if tally.difference > 0 else ORANGE)
+    color = MUTED if better is None else (BLUE if tally.difference > 0 else ORANGE)
     whiskers = [[tally.difference - low], [high - tally.difference]]
     axes.errorbar(tally.difference, row, xerr=whiskers, fmt="o", color=color, capsize=4)
     said = f"{_short(better)} better" if better else "undecided"
-    axes.text(0, row - 0.28, f"{said}, {chance(result)}", ha="center", va="center", color=_INK, backgroundcolor="white")
+    axes.text(0, row - 0.28, f"{said}, {chance(result)}", ha="center", va="center", color=INK, backgroundcolor="white")
 
 
 def _describe(figure: Any, shares: Any, differences: Any, report: Report) -> None:
@@ -81,7 +75,7 @@ def _describe(figure: Any, shares: Any, differences: Any, report: Report) -> Non
     from matplotlib.patches import Patch
 
     first, second = (_short(name) for name in report.systems)
-    words = ((BLUE, f"{first} better"), (_NEUTRAL, "equal"), (ORANGE, f"{second} better"))
+    words = ((BLUE, f"{first} better"), (LINE, "equal"), (ORANGE, f"{second} better"))
     handles = [Patch(color=color, label=word) for color, word in words]
     title: Any = {"title": f"{first} against {second}", "title_fontproperties": {"size": 12, "weight": "bold"}}
     figure.legend(handles=handles, ncols=3, loc="outside upper left", frameon=False, alignment="left", **title)
@@ -92,10 +86,10 @@ def _describe(figure: Any, shares: Any, differences: Any, report: Report) -> Non
     differences.set(
         xlim=(-1.1, 1.1), xlabel="share better less share worse, 95% interval", xticks=[-1, -0.5, 0, 0.5, 1]
     )
-    differences.axvline(0, color=_NEUTRAL, linewidth=1, zorder=0)
+    differences.axvline(0, color=LINE, linewidth=1, zorder=0)
     for axes in (shares, differences):
         axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, labelcolor=_INK)
+        axes.tick_params(length=0, labelcolor=INK)
 
 
 def _notes(report: Report) -> list[str]:
