@@ -20,6 +20,7 @@ class Parts:
         validation: documents that decide when fine-tuning stops.
         test: documents of the set that are kept apart.
         further: test documents from elsewhere; may be empty.
+        left_out: number of documents that are not trained on, because validation or test has them too.
     """
 
     leads: list[Example]
@@ -27,6 +28,7 @@ class Parts:
     validation: list[Example]
     test: list[Example]
     further: list[Example]
+    left_out: int = 0
 
 
 def parted(
@@ -37,11 +39,13 @@ def parted(
     test_documents: int,
     validation_documents: int,
     train_documents: int | None = None,
+    validation: Sequence[Example] = (),
+    test: Sequence[Example] = (),
 ) -> Parts:
     """Split a set into its parts.
 
-    Left out are further documents that end as a document of the set does, and leads that end as a document of
-    validation or test does.
+    A document is left out of one part if a document of another ends alike: of training, if it is in a given validation
+    or test; of a given validation, if in the test; of the further ones, if in the set; of leads, if judged on.
 
     Args:
         examples: the set.
@@ -49,19 +53,29 @@ def parted(
         test_documents: number of test documents, and the most further ones.
         validation_documents: number of validation documents.
         train_documents: most training documents; None keeps all that are left.
+        validation, test: the documents of these parts; where there are none, they are split off the set.
 
     Raises:
         ValueError: there are too few documents.
     """
-    train, test = split(examples, test_documents)
-    train, validation = split(train, validation_documents)
-    known = {_ending(example) for example in examples}
+    known = {_ending(example) for example in (*examples, *validation, *test)}
+    in_test = {_ending(example) for example in test}
+    judged_on = in_test | {_ending(example) for example in validation}
+    train = [example for example in examples if _ending(example) not in judged_on]
+    left_out = len(examples) - len(train)
+    if not train:
+        raise ValueError("All documents of the set are in its test or validation: give others to train on.")
+    train, tested = (by_hash(train), by_hash(test)[:test_documents]) if test else split(train, test_documents)
+    own = by_hash([example for example in validation if _ending(example) not in in_test])[:validation_documents]
+    if validation and not own:
+        raise ValueError("All validation documents are in the test: give others.")
+    train, stopping = (train, own) if validation else split(train, validation_documents)
     others = by_hash([example for example in further if _ending(example) not in known])[:test_documents]
     if further and not others:
         raise ValueError("All further test documents are in the set that is trained on: give others.")
-    apart = {_ending(example) for example in (*test, *validation, *others)}
+    apart = {_ending(example) for example in (*tested, *stopping, *others)}
     usable = [example for example in leads if _ending(example) not in apart]
-    return Parts(usable, train[:train_documents], validation, test, others)
+    return Parts(usable, train[:train_documents], stopping, tested, others, left_out)
 
 
 def _ending(example: Example) -> str:

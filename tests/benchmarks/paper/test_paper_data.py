@@ -37,3 +37,22 @@ def test_further_tests_that_are_all_known_are_refused() -> None:
     with pytest.raises(ValueError, match="further test documents are in the set"):
         parted(EXAMPLES, [], EXAMPLES[:3], test_documents=4, validation_documents=3)
     assert parted(EXAMPLES, [], [], test_documents=4, validation_documents=3).further == []
+
+
+def test_official_parts_are_not_trained_on() -> None:
+    """Documents that they share with the set leave training, also those beyond the test's number, and are counted."""
+    shared = [Example(one.document.upper(), "x") for one in EXAMPLES[:5]]
+    test = [*shared, *(Example(f"official {number} " * 40, "x") for number in range(4))]
+    validation = [test[0], EXAMPLES[7], Example("stops here " * 40, "x")]
+    parts = parted(EXAMPLES, [test[-1]], [], test_documents=6, validation_documents=3, validation=validation, test=test)
+    assert len(parts.test) == 6
+    assert set(parts.test) < set(test)
+    assert set(parts.validation) == set(validation[1:])
+    assert set(parts.train) == set(EXAMPLES) - {*EXAMPLES[:5], EXAMPLES[7]}
+    assert parts.left_out == 6
+    alone = parted(EXAMPLES, [], [], test_documents=6, validation_documents=3, test=test)
+    assert (len(alone.test), len(alone.validation), len(alone.train)) == (6, 3, 22)
+    with pytest.raises(ValueError, match="validation documents are in the test"):
+        parted(EXAMPLES, [], [], test_documents=6, validation_documents=3, validation=shared, test=test)
+    with pytest.raises(ValueError, match="give others to train on"):
+        parted(EXAMPLES, [], [], test_documents=6, validation_documents=3, test=EXAMPLES)
