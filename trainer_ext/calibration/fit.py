@@ -99,14 +99,17 @@ def crossfitted(judged: Judged, seed: int) -> Floats:
     return probabilities
 
 
-def by_other_sets(judged: Judged, name: str) -> tuple[Floats, Integers]:
+def by_other_sets(judged: Judged, name: str) -> tuple[Floats, Integers] | None:
     """Probabilities of the rows of a set by a map fitted on the other sets, and the places of these rows.
 
-    Rows of the set's own documents are left out of the fit wherever they stand.
+    Rows of the set's own documents are left out of the fit wherever they stand. None if this leaves too few rows of a
+    label, as it does where all sets are about the same documents.
     """
     inside = np.array([own == name for own in judged.sets])
     its = {document for document, own in zip(judged.documents, judged.sets, strict=True) if own == name}
     outside = np.array([document not in its for document in judged.documents])
+    if np.bincount(judged.labels[outside], minlength=2).min() < LEAST_OF_A_LABEL:
+        return None
     return _mapped(judged, outside, inside), np.flatnonzero(inside)
 
 

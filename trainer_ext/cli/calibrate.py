@@ -95,7 +95,8 @@ def run(arguments: argparse.Namespace) -> None:
         return Quality.of(probabilities, scores, labels, own, arguments.resamples, arguments.seed)
 
     whole = quality(crossfitted(judged, arguments.seed), np.arange(len(judged)))
-    others = {name: quality(*by_other_sets(judged, name)) for name in names} if len(names) > 1 else {}
+    tried = {name: by_other_sets(judged, name) for name in names} if len(names) > 1 else {}
+    others = {name: None if rows is None else quality(*rows) for name, rows in tried.items()}
     with replacing(arguments.output) as file:
         file.write(calibration.to_json())
     if arguments.figure is not None:
@@ -146,7 +147,7 @@ def _labels(rows: Rows, column: str, path: Path) -> list[int]:
     return labels
 
 
-def _report(calibration: Any, whole: Quality, others: dict[str, Quality], total: int) -> str:
+def _report(calibration: Any, whole: Quality, others: dict[str, Quality | None], total: int) -> str:
     lines = [f"rows       {total:,}, of which {whole.rows:,} have a score, of {whole.documents:,} documents"]
     sign = "-" if calibration.intercept < 0 else "+"
     lines += [f"map        log-odds = {calibration.slope:.3f} * score {sign} {abs(calibration.intercept):.3f}"]
@@ -154,16 +155,21 @@ def _report(calibration: Any, whole: Quality, others: dict[str, Quality], total:
     lines += ["| rows | n | base rate | Brier | Brier of base rate | gain | calibration error | AUROC |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|---:|"]
     lines += [_line("all, cross-fitted by document", whole)]
-    lines += [_line(f"{name}, by the others' map", quality) for name, quality in others.items()]
+    carried = {name: quality for name, quality in others.items() if quality is not None}
+    lines += [_line(f"{name}, by the others' map", quality) for name, quality in carried.items()]
     lines += ["", "In brackets: 95 % intervals over resampled documents. Gain: how far Brier is below that of the base"]
     lines += ["rate. A calibration error of few rows is above 0 for a perfect map too.", ""]
     if whole.gain.interval[0] > 0:
         lines += ["On documents like these, the map says more than the base rate alone."]
     else:
         lines += ["The map is not shown to say more than the base rate alone: do not rely on its probabilities."]
-    if others:
-        carried = sum(quality.gain.interval[0] > 0 for quality in others.values())
-        lines += [f"Maps of the other files beat the base rate on {carried} of {len(others)} files."]
+    if carried:
+        beaten = sum(quality.gain.interval[0] > 0 for quality in carried.values())
+        lines += [f"Maps of the other files beat the base rate on {beaten} of {len(carried)} files."]
+    if untried := sorted(others.keys() - carried.keys()):
+        lines += [
+            f"Not tried by the others' map: {', '.join(untried)}. The others have too few rows of other documents."
+        ]
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from scipy.special import expit
 from trainer_ext.calibration.figure import write_figure
 from trainer_ext.calibration.fit import Judged, by_other_sets, crossfitted, logistic_map
 from trainer_ext.calibration.quality import Quality, calibration_error
+from trainer_ext.study.statistics import Floats, Integers
 
 
 def drawn(rows: int, slope: float = 2.0, intercept: float = 1.0, seed: int = 0, each: int = 2) -> Judged:
@@ -58,16 +59,27 @@ def test_a_document_is_judged_by_a_map_that_has_not_seen_it() -> None:
     assert not np.array_equal(crossfitted(judged, seed=2), before)
 
 
+def mapped(judged: Judged, name: str) -> tuple[Floats, Integers]:
+    found = by_other_sets(judged, name)
+    assert found is not None
+    return found
+
+
+def test_sets_about_the_same_documents_have_no_map_of_the_others() -> None:
+    judged = drawn(80, each=2)
+    assert by_other_sets(replace(judged, sets=["a", "b"] * 40), "a") is None
+
+
 def test_a_set_is_judged_by_a_map_of_the_others_without_its_documents() -> None:
     judged = drawn(80, each=4)
     judged = replace(judged, sets=["a"] * 38 + ["b"] * 42)  # rows 36 to 39 are one document, in both
-    before, places = by_other_sets(judged, "a")
+    before, places = mapped(judged, "a")
     assert places.tolist() == list(range(38))
     labels = judged.labels.copy()
     labels[:40] = 1 - labels[:40]
-    assert (by_other_sets(replace(judged, labels=labels), "a")[0] == before).all()
+    assert (mapped(replace(judged, labels=labels), "a")[0] == before).all()
     labels[44] = 1 - labels[44]
-    assert not (by_other_sets(replace(judged, labels=labels), "a")[0] == before).any()
+    assert not (mapped(replace(judged, labels=labels), "a")[0] == before).any()
 
 
 def test_the_quality_by_hand() -> None:

@@ -80,6 +80,16 @@ def test_a_map_is_fitted_tried_drawn_and_used(
     assert "fit another with `quals calibrate`" in capsys.readouterr().err
 
 
+def test_two_systems_on_the_same_documents_are_not_tried_by_each_others_map(
+    qagen: Path, judged: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [written(tmp_path / f"{name}.jsonl", judged[place::2]) for place, name in enumerate(("one", "two"))]
+    assert calibrate(qagen, *files, "--output", tmp_path / "c.json") == 0
+    said = capsys.readouterr().out
+    assert "nan" not in said
+    assert "Not tried by the others' map: one, two." in said
+
+
 def test_labels_may_be_written_in_csv_and_columns_named(
     qagen: Path, judged: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
