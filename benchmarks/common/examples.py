@@ -64,10 +64,17 @@ def by_hash(examples: Sequence[Example]) -> list[Example]:
 
 
 def tokenized(
-    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_source: int, max_target: int
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerBase,
+    max_source: int,
+    max_target: int,
+    prefix: str = "",
 ) -> Dataset:
-    """Token ids of documents and summaries, cut to the given lengths; the documents' texts stay for the ranker."""
-    inputs: Any = tokenizer([example.document for example in examples], max_length=max_source, truncation=True)
+    """Token ids of documents, after the prefix, and of summaries, cut to the given lengths.
+
+    The documents' texts stay, without the prefix, for the ranker.
+    """
+    inputs: Any = tokenizer([prefix + example.document for example in examples], max_length=max_source, truncation=True)
     labels: Any = tokenizer([example.summary for example in examples], max_length=max_target, truncation=True)
     return Dataset.from_dict(
         {

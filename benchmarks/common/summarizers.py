@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,20 @@ def load(folder: str | Path, max_target: int) -> PreTrainedModel:
 
 def summarized(folder: Path, test: Dataset, tokenizer: PreTrainedTokenizerBase, max_target: int) -> list[str]:
     """Summaries of the documents by the model in ``folder``, which also keeps them: generated once per set."""
-    file = folder / f"summaries-{texts_hash(test['document'][:])[:12]}.json"
-    if not file.is_file():
+
+    def write() -> list[str]:
         model = load(folder, max_target)
         ids = generate_summaries(model, test, model.generation_config)
-        texts = [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        return [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    return kept_summaries(folder, test, write)
+
+
+def kept_summaries(folder: Path, test: Dataset, write: Callable[[], list[str]]) -> list[str]:
+    """What ``write`` gave for these documents when it was first called for them; ``folder`` keeps it."""
+    file = folder / f"summaries-{texts_hash(test['document'][:])[:12]}.json"
+    if not file.is_file():
+        texts = write()
         with replacing(file) as out:
             out.write(json.dumps(texts).encode())
     summaries: list[str] = json.loads(file.read_text(encoding="utf-8"))

@@ -32,9 +32,10 @@ from benchmarks.paper.data import Parts
 from benchmarks.paper.experiment import Experiment
 from benchmarks.paper.figure import write_figure
 from benchmarks.paper.judges import JUDGES, JudgingModels, judges_of
+from benchmarks.paper.mining import RANKERS
 from benchmarks.paper.options import build_parser, parts_of
 from benchmarks.paper.stages import Settings
-from benchmarks.paper.table import Scores, chosen_table, markdown, variants_table
+from benchmarks.paper.table import METHODS, MLE, Scores, chosen_table, markdown, variants_table
 from trainer_ext.io.atomic import json_line, replacing
 
 
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         loss=arguments.loss,
         weight=arguments.weight,
         seeds=tuple(arguments.seeds),
+        prefix=arguments.prefix,
     )
     whole_number("--processes", arguments.processes, 1)
     whole_number("--max-source", arguments.max_source, 1)
@@ -85,7 +87,16 @@ def run(arguments: argparse.Namespace) -> None:
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     with judges_of(models, arguments.processes) as judges:
         _keep_to(settings, sets, model_fingerprint(load(model, settings.max_target), tokenizer), ranker.signature)
-        experiment = Experiment(settings, variants, tokenizer, ranker, judges, arguments.processes)
+        experiment = Experiment(
+            settings,
+            variants,
+            tokenizer,
+            ranker,
+            judges,
+            arguments.processes,
+            tuple(arguments.arms),
+            arguments.cape_alpha,
+        )
         _report(experiment, sets, arguments)
 
 
@@ -103,7 +114,7 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
         print(f"{len(parts.train):,} training documents, {len(parts.test):,} test documents.\n")
         scores[name], summary_rows = experiment.judged(name, summarizers, parts.test)
         _print_tables(scores[name], experiment)
-        if arguments.chosen_documents:
+        if arguments.chosen_documents and set(RANKERS) <= set(experiment.arms):
             written, chosen = experiment.chosen(name, parts.train, arguments.chosen_documents)
             count = len(next(iter(written.values()), ()))
             print(f"Candidates that were chosen, of {count} documents that both rankers selected:\n")
@@ -135,7 +146,12 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
 
 def _print_tables(scores: Scores, experiment: Experiment) -> None:
     labels = _labels(experiment.judges)
-    print(markdown(scores, labels), "\n", flush=True)
+    ranked = scores.keys() & {MLE, *RANKERS}
+    if ranked >= set(RANKERS):
+        print(markdown(scores, labels), "\n", flush=True)
+    arms = {method: judged for method, judged in scores.items() if method in METHODS}
+    if arms.keys() - ranked or not ranked >= set(RANKERS):
+        print(variants_table(arms, labels, changes_of=JUDGES), "\n", flush=True)
     if experiment.variants:
         first_seed = {method: {judge: rows[0] for judge, rows in judged.items()} for method, judged in scores.items()}
         print(variants_table(first_seed, labels, changes_of=JUDGES), "\n", flush=True)
@@ -159,6 +175,8 @@ def _keep_to(settings: Settings, sets: Mapping[str, Parts], model: str, ranked_b
         ValueError: the folder belongs to another run.
     """
     wanted = {name: str(value) for name, value in asdict(settings).items() if name not in ("work", "model")}
+    if not settings.prefix:  # folders of runs from before there was one stay usable
+        del wanted["prefix"]
     for part in ("leads", "train", "validation"):
         texts = {name: list(map(asdict, getattr(parts, part))) for name, parts in sets.items()}
         wanted[part] = texts_hash(texts)

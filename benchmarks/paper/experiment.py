@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,30 +16,24 @@ from benchmarks.common.examples import Example, tokenized
 from benchmarks.common.judging import Judge, judged
 from benchmarks.common.summarizers import summarized
 from benchmarks.common.variants import Variant
+from benchmarks.paper.arms import ARMS, BEST, Arm, Common, Contrastive, Reranked, side_by_side
+from benchmarks.paper.cape import Cape, halves
 from benchmarks.paper.chosen import chosen_texts
 from benchmarks.paper.data import Parts
 from benchmarks.paper.mining import RANKERS, Mined
-from benchmarks.paper.stages import (
-    Arm,
-    Settings,
-    fine_tuned,
-    mining,
-    selected_folders,
-    selections,
-    side_by_side,
-)
+from benchmarks.paper.stages import Settings, fine_tuned, mining, selected_folders, selections
 from benchmarks.paper.table import MLE
 from trainer_ext.study.statistics import Floats
 
 
 @dataclass(frozen=True)
 class Summarizer:
-    """A trained summarizer.
+    """A finished summarizer.
 
     Attributes:
-        method: ``"mle"``, its ranker, or its variant as text.
-        seed: seed of its contrastive training; 0 for ``"mle"``.
-        folder: folder of its model.
+        method: ``"mle"``, one of :data:`~benchmarks.paper.arms.ARMS`, or its variant as text.
+        seed: seed of its training; 0 for ``"mle"``, and for an arm without training.
+        folder: folder of its model and summaries.
     """
 
     method: str
@@ -58,6 +52,8 @@ class Experiment:
         ranker: the QUALS that ranks.
         judges: judges by name.
         processes: number of processes that mine and train.
+        arms: arms beside likelihood, of :data:`~benchmarks.paper.arms.ARMS`.
+        cape_alpha: how far CaPE goes.
     """
 
     settings: Settings
@@ -66,6 +62,8 @@ class Experiment:
     ranker: QualsScorer
     judges: Mapping[str, Judge]
     processes: int
+    arms: Sequence[str] = ARMS
+    cape_alpha: float = 1.0
 
     def trained(self, name: str, parts: Parts) -> list[Summarizer]:
         """All summarizers of a set, likelihood first; their summaries of its test documents are on disk."""
@@ -82,19 +80,30 @@ class Experiment:
                 pool.share(self.processes)
             return pool.mined(self.ranker)
 
-        selected = selections(settings, name, mined)
-        arms = [
-            Arm(settings, name, ranker, seed, mle, selected[ranker], tests, self.tokenizer)
-            for ranker in RANKERS
-            for seed in settings.seeds
-        ]
-        for variant, varied in self.variants.items():
-            rows_of = selections(varied, name, mined, variant)["quals"]
-            arms.append(Arm(varied, name, "quals", settings.seeds[0], mle, rows_of, tests, self.tokenizer, variant))
+        common = Common(settings, name, mle, tests, self.tokenizer, self.ranker.dtype)
+        arms = self._arms(common, mined)
         side_by_side(arms, self.processes)
-        return [Summarizer(MLE, 0, mle)] + [
-            Summarizer(str(arm.variant) or arm.ranker, arm.seed, arm.folder) for arm in arms
-        ]
+        return [Summarizer(MLE, 0, mle)] + [Summarizer(arm.method, arm.seed, arm.folder) for arm in arms]
+
+    def _arms(self, common: Common, mined: Callable[[], Mined]) -> list[Arm]:
+        settings, name, seeds = self.settings, common.name, self.settings.seeds
+        arms: list[Arm] = []
+        for ranker in [ranker for ranker in RANKERS if ranker in self.arms]:
+            rows = selections(settings, name, mined)[ranker]
+            arms += [Contrastive(common, ranker, seed, ranker, rows, settings) for seed in seeds]
+        if "best" in self.arms:
+            best = settings.varied(BEST)
+            rows = selections(best, name, mined, BEST)["quals"]
+            arms += [Contrastive(common, "best", seed, "quals", rows, best, BEST) for seed in seeds]
+        if "rerank" in self.arms:
+            arms.append(Reranked(common, "rerank", 0))
+        if "cape" in self.arms:
+            both = halves(settings, name, mined)
+            arms += [Cape(common, "cape", seed, both, self.cape_alpha) for seed in seeds]
+        for variant, varied in self.variants.items():
+            rows = selections(varied, name, mined, variant)["quals"]
+            arms.append(Contrastive(common, str(variant), seeds[0], "quals", rows, varied, variant))
+        return arms
 
     def judged(
         self, name: str, summarizers: Sequence[Summarizer], test: Sequence[Example]
@@ -146,7 +155,8 @@ class Experiment:
         return judged(self.judges, texts, examples, self.settings.work / name / "scores")
 
     def _tokenized(self, examples: Sequence[Example]) -> Dataset:
-        return tokenized(examples, self.tokenizer, self.settings.max_source, self.settings.max_target)
+        settings = self.settings
+        return tokenized(examples, self.tokenizer, settings.max_source, settings.max_target, settings.prefix)
 
 
 def _rows(texts: Sequence[str], scores: Mapping[str, Floats]) -> Iterator[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Draw what each ranker's training changed, from the scores that the experiment wrote.
+"""Draw what each arm changed, from the scores that the experiment wrote.
 
     python -m benchmarks.paper.figure news.jsonl dialogue.jsonl --figure both.png
 
@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.common.command import command_parser, exit_status
 from benchmarks.common.differences import difference, mean_of
 from benchmarks.common.judging import free_judges
-from benchmarks.paper.table import MLE, Scores
+from benchmarks.paper.table import METHODS, MLE, Scores
 from trainer_ext.io.atomic import replacing
 from trainer_ext.io.tables import read_table
 
 MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "quals": "QUALS, nats per token"}
-_COLORS = {"rouge": "#DB7800", "quals": "#0072B2"}
+_COLORS = {"rouge": "#DB7800", "quals": "#0072B2", "best": "#56B4E9", "rerank": "#009E73", "cape": "#CC79A7"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,21 +77,25 @@ def _scores(seeds: Mapping[int, Mapping[tuple[bool, int], Mapping[str, Any]]]) -
 
 
 def write_figure(sets: Mapping[str, Scores], labels: Mapping[str, str], path: Path) -> None:
-    """Draw each ranker's change against likelihood, in % of likelihood's mean; one panel per data set."""
+    """Draw each arm's change against likelihood, in % of likelihood's mean; one panel per data set."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    size = (5.2 * len(sets) + 2, 0.5 * len(labels) + 1.8)
+    arms = [arm for arm in _COLORS if all(arm in scores for scores in sets.values())]
+    size = (5.2 * len(sets) + 2, (0.2 + 0.15 * len(arms)) * len(labels) + 1.8)
     figure, panels = pyplot.subplots(1, len(sets), figsize=size, sharey=True, layout="constrained")
     for panel, (name, scores) in zip(np.atleast_1d(panels), sets.items(), strict=True):
-        for offset, (ranker, color) in zip((-0.12, 0.12), _COLORS.items(), strict=True):
+        for place, arm in enumerate(arms):
+            offset, color = 0.6 * (place + 0.5) / len(arms) - 0.3, _COLORS[arm]
             for row, measure in enumerate(labels):
                 unit = abs(mean_of(scores[MLE][measure])) or 1.0
-                change, low, high = difference(scores[ranker][measure], scores[MLE][measure])
+                change, low, high = difference(scores[arm][measure], scores[MLE][measure])
                 panel.plot([100 * low / unit, 100 * high / unit], [row + offset] * 2, color=color, linewidth=2)
-                panel.plot(100 * change / unit, row + offset, "o", color=color, label=ranker if row == 0 else None)
+                panel.plot(
+                    100 * change / unit, row + offset, "o", color=color, label=METHODS[arm] if row == 0 else None
+                )
         panel.axvline(0, color="#626a73", linewidth=0.8)
         panel.set_title(f"{name}, {scores[MLE][next(iter(labels))].shape[-1]:,} documents")
         panel.set_xlabel("change against likelihood alone, % of its mean")
@@ -99,8 +103,7 @@ def write_figure(sets: Mapping[str, Scores], labels: Mapping[str, str], path: Pa
     first = np.atleast_1d(panels)[0]
     first.set_yticks(range(len(labels)), list(labels.values()))
     first.invert_yaxis()
-    handles, rankers = first.get_legend_handles_labels()
-    figure.legend(handles, [f"ranked by {ranker.upper()}" for ranker in rankers], loc="outside lower center", ncols=2)
+    figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=max(1, len(arms)))
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
     pyplot.close(figure)

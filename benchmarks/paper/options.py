@@ -11,6 +11,7 @@ from quals.loading import DTYPES
 
 from benchmarks.common.command import command_parser
 from benchmarks.common.examples import read_examples
+from benchmarks.paper.arms import ARMS
 from benchmarks.paper.data import Parts, parted
 from benchmarks.paper.judges import JUDGES
 from benchmarks.paper.leads import lead_pairs
@@ -69,6 +70,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         help="further test documents for the set NAME, judged in a table of their own; those of the set are left out",
     )
     add("--lead-epochs", type=float, default=1.0, help="passes over the articles of --leads")
+    add("--prefix", default="", help='text that the model expects before a document, such as "summarize: "')
     add("--max-source", type=int, default=400, help="most tokens of a document that the summarizer reads")
     add("--epochs", type=float, default=2.0, help="passes of contrastive training")
     add("--learning-rate", type=float, default=3e-5, help="learning rate of contrastive training")
@@ -82,6 +84,12 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     add("--fraction", type=float, default=0.3, help="share of documents that the paper's rule selects on either side")
     add("--loss", default="unlikelihood", help="contrastive loss")
     add("--weight", type=float, default=1.0, help="weight of the contrastive loss")
+    text = (
+        "arms beside likelihood: contrast ranked by ROUGE or by QUALS; training on QUALS's best sample alone; the best "
+    )
+    text += "of six samples by QUALS without training; CaPE"
+    add("--arms", nargs="*", choices=ARMS, default=list(ARMS), help=text)
+    add("--cape-alpha", type=float, default=1.0, help="how far CaPE moves the parameters")
     add("--seeds", type=int, nargs="+", default=[17, 18, 19], help="seeds of contrastive training")
     add(
         "--ranker-dtype",

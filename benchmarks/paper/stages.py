@@ -1,23 +1,22 @@
-"""The stages of one data set: likelihood, one pool of candidates, two selections, one arm per ranker and seed.
+"""The stages that a data set's arms share: likelihood, one pool of candidates, two selections.
 
 Each stage is done once, and resumes after a kill.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from datasets import Dataset, load_from_disk
+from datasets import Dataset
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
-from benchmarks.common.summarizers import load, stage_arguments, summarized, train_stage
+from benchmarks.common.summarizers import load, stage_arguments, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE, finish
 from benchmarks.paper.mining import RANKERS, Mined, Mining
-from benchmarks.paper.processes import pool_of
 from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.dataset import REFERENCE_SCORE
 from trainer_ext.mining import SamplingSettings, Selection, random_documents, select_candidates
@@ -47,6 +46,7 @@ class Settings:
         seeds: each ranker's arm is trained once with each.
         batch: documents per step.
         max_source, max_target: most tokens of a document and of a summary.
+        prefix: text that the model expects before a document.
     """
 
     model: str
@@ -67,6 +67,14 @@ class Settings:
     batch: int = 8
     max_source: int = 400
     max_target: int = 64
+    prefix: str = ""
+
+    @property
+    def sampling(self) -> SamplingSettings:
+        """How candidates are sampled."""
+        return SamplingSettings(
+            temperature=self.temperature, max_length=self.max_target, batch_tokens=32768, seed=self.seeds[0]
+        )
 
     def varied(self, variant: Variant) -> Settings:
         """These settings with a variant's changes of the contrastive stage.
@@ -146,22 +154,16 @@ def _by_likelihood(
 
 def selected_folders(settings: Settings, name: str, variant: Variant = AS_IT_IS) -> dict[str, Path]:
     """By ranker: the folder of the rows that it selects."""
-    return {ranker: settings.work / name / _named(f"selected-{ranker}", variant) for ranker in RANKERS}
+    return {ranker: settings.work / name / named(f"selected-{ranker}", variant) for ranker in RANKERS}
 
 
 def mining(
     settings: Settings, name: str, mle: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase, ranker_dtype: str
 ) -> Mining:
     """The one pool of candidates, which all rankers and variants share."""
-    sampling = SamplingSettings(
-        temperature=settings.temperature,
-        max_length=settings.max_target,
-        batch_tokens=32768,
-        seed=settings.seeds[0],
-    )
     pool = random_documents(train, settings.documents, settings.seeds[0])
     folder = settings.work / name / "mining"
-    return Mining(mle, settings.max_target, pool, sampling, tokenizer, ranker_dtype, folder)
+    return Mining(mle, settings.max_target, pool, settings.sampling, tokenizer, ranker_dtype, folder)
 
 
 def selections(
@@ -202,66 +204,6 @@ def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dat
     return chosen
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One contrastive training: its ranker's rows and its seed, and what all arms of a set share."""
-
-    settings: Settings
-    name: str
-    ranker: str
-    seed: int
-    mle: Path
-    selected: Path
-    tests: Sequence[Dataset]
-    tokenizer: PreTrainedTokenizerBase
-    variant: Variant = AS_IT_IS
-
-    @property
-    def folder(self) -> Path:
-        """Folder of its model and summaries."""
-        return self.settings.work / self.name / _named(f"{self.ranker}-{self.seed}", self.variant)
-
-
-def trained_and_summarized(arm: Arm) -> None:
-    """Train the arm and summarize all test documents, both into its folder."""
-    contrastive(arm)
-    for test in arm.tests:
-        summarized(arm.folder, test, arm.tokenizer, arm.settings.max_target)
-
-
-def contrastive(arm: Arm) -> None:
-    """Train the arm towards the targets of the selected rows and away from their worst candidates."""
-    settings = arm.settings
-    if (arm.folder / DONE).is_file():
-        return
-    rows = load_from_disk(str(arm.selected))
-    assert isinstance(rows, Dataset)
-    arguments = stage_arguments(
-        arm.folder,
-        settings.batch,
-        arm.seed,
-        num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        contrastive_loss=settings.loss,
-        contrastive_weight=settings.weight,
-        save_steps=200,
-        save_total_limit=1,
-    )
-    trainer = ContrastiveSeq2SeqTrainer(
-        load(arm.mle, settings.max_target), arguments, train_dataset=rows, processing_class=arm.tokenizer
-    )
-    train_stage(trainer, arm.folder, {"documents": len(rows)})
-
-
-def side_by_side(arms: Sequence[Arm], processes: int) -> None:
-    """Train the arms, ``processes`` at a time, each with its share of the threads."""
-    if processes == 1:
-        for arm in arms:
-            trained_and_summarized(arm)
-        return
-    with pool_of(processes) as pool:
-        list(pool.map(trained_and_summarized, arms))
-
-
-def _named(part: str, variant: Variant) -> str:
+def named(part: str, variant: Variant) -> str:
+    """The name of a variant's folder."""
     return part if variant == AS_IT_IS else f"{part}-{variant}"

@@ -10,7 +10,14 @@ from benchmarks.common.differences import difference, document_means, mean_of
 from trainer_ext.study.statistics import Floats
 
 MLE = "mle"
-_METHODS = {MLE: "likelihood", "rouge": "ROUGE-ranked", "quals": "QUALS-ranked"}
+METHODS = {
+    MLE: "likelihood",
+    "rouge": "ROUGE-ranked",
+    "quals": "QUALS-ranked",
+    "best": "best sample alone",
+    "rerank": "reranked, untrained",
+    "cape": "CaPE",
+}
 Scores = Mapping[str, Mapping[str, Floats]]
 """By method and measure: scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is no score."""
 
@@ -50,7 +57,7 @@ def variants_table(scores: Scores, labels: Mapping[str, str], changes_of: Sequen
             change, low, high = difference(measured[name], scores[MLE][name])
             shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in changes_of and method != MLE else ""
             cells.append(f"{mean_of(measured[name]):.3f}{shown}")
-        lines.append(f"| {_METHODS.get(method, method)} | {' | '.join(cells)} |")
+        lines.append(f"| {METHODS.get(method, method)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -67,7 +74,7 @@ def chosen_table(
         labels: names of the measures.
     """
     kinds = ("targets", "negatives", "targets minus negatives", "targets minus written")
-    heads = ["written", *(f"{_METHODS[ranker]} {kind}" for ranker in chosen for kind in kinds)]
+    heads = ["written", *(f"{METHODS[ranker]} {kind}" for ranker in chosen for kind in kinds)]
     lines = [f"| | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
     for name, label in labels.items():
         cells = [f"{mean_of(written[name]):.3f}"]

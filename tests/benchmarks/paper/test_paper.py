@@ -45,6 +45,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+HALVES = ("consistent", "inconsistent")
 VARIANTS = ("weight=0", "selection=per_document", "fraction=0.5,negatives=2")
 
 
@@ -121,7 +122,8 @@ def test_fine_tuning_begins_with_articles_first_sentences(whole_run: Run) -> Non
 
 
 def test_every_arm_is_judged_on_every_test_document(whole_run: Run) -> None:
-    arms = {(MLE, 0), *((r, s) for r in ("rouge", "quals") for s in (3, 4)), *((variant, 3) for variant in VARIANTS)}
+    arms = {(MLE, 0), ("rerank", 0), *((variant, 3) for variant in VARIANTS)}
+    arms |= {(method, seed) for method in ("rouge", "quals", "best", "cape") for seed in (3, 4)}
     for further, documents in ((False, 4), (True, 3)):
         rows = [row for row in whole_run.rows if bool(row.get("further")) is further]
         assert Counter((row["method"], row["seed"]) for row in rows) == dict.fromkeys(arms, documents)
@@ -135,7 +137,20 @@ def test_the_tables_are_of_either_test_set_and_of_both(whole_run: Run) -> None:
     counts = [line.rsplit("|", 2)[1].strip() for line in lines]
     assert counts[0] == "4/4/4"
     assert {"3/3/3", "7/7/7"} <= set(counts)
-    assert all(f"| {variant} |" in whole_run.printed for variant in VARIANTS)
+    assert all(f"| {variant} |" in whole_run.printed for variant in (*VARIANTS, "CaPE", "reranked, untrained"))
+
+
+def test_reranking_keeps_the_best_sample_and_cape_learns_from_either_half(whole_run: Run) -> None:
+    work = whole_run.work / "tiny"
+    best, written = (
+        {json.loads(file.read_text())[0] for file in (work / arm).glob("summaries-*.json")} for arm in ("rerank", "mle")
+    )
+    assert len(best) == 2
+    assert all(best)
+    assert best != written
+    good, bad = (json.loads((work / f"selected-cape-{half}/done.json").read_text()) for half in HALVES)
+    assert good["selected"] == bad["selected"] == 6
+    assert good["mean_quals"] > bad["mean_quals"]
 
 
 def test_the_scores_hold_all_that_the_figure_shows(
@@ -264,8 +279,9 @@ def test_mistakes_are_one_line(pairs: Path, tmp_path: Path, capsys: pytest.Captu
     assert "NAME=FILE" in capsys.readouterr().err
     assert main(["--set", f"a={tmp_path / 'none.jsonl'}", *work]) == 2
     assert "none.jsonl" in capsys.readouterr().err
-    assert main(["--set", f"a={pairs}", *work, "--leads", f"b={pairs}"]) == 2
-    assert "--leads names b" in capsys.readouterr().err
+    for option in ("--leads", "--test", "--validation"):
+        assert main(["--set", f"a={pairs}", *work, option, f"b={pairs}"]) == 2
+        assert f"{option} names b" in capsys.readouterr().err
     assert main(["--set", f"a={pairs}", *work, "--leads", f"a={pairs}"]) == 2
     assert "no articles" in capsys.readouterr().err
     for option in ("--set", "--leads", "--further-test"):
