@@ -26,7 +26,7 @@ _RECIPES: dict[str, tuple[type[Recipe], str]] = {
     "factcc": (FactCCRecipe, "train an encoder into a consistency classifier, for FactCC, on synthetic claims"),
     "reader": (ReaderRecipe, "train an encoder into an extractive reader that may find no answer, for QAGS"),
 }
-_BASE = "make a base for a QAGen: a small BART from a BERT encoder, or a T5 with a smaller vocabulary"
+_BASE = "make a base for a QAGen: a small BART from a BERT encoder, or a T5 or BART with fewer pieces"
 _STATEMENTS = "make true and false statements about documents, for --statement-file of a QAGen"
 
 
@@ -39,11 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_fields(command, recipe)
     base = models.add_parser("base", help=_BASE, description=_sentence(_BASE), formatter_class=parser.formatter_class)
     add = base.add_argument
-    add("--model", required=True, help="folder or Hub name of a BERT encoder, or of a T5")
+    add(
+        "--model",
+        required=True,
+        help="folder or Hub name of a BERT encoder, of a T5, or of a BART with BERT's tokenizer",
+    )
     add("--output-dir", required=True, type=Path, help="folder for the base")
     add("--decoder-layers", type=int, help="decoder layers: 3 from a BERT's encoder, all of a T5's, if not given")
-    add("--pieces", type=int, default=16_000, help="pieces of a T5's vocabulary that stay")
-    add("--train-file", action="append", default=[], help="question-answer file whose pieces a T5 keeps")
+    add("--pieces", type=int, default=16_000, help="pieces of the vocabulary of a T5 or BART that stay")
+    add("--train-file", action="append", default=[], help="question-answer file whose pieces stay")
     add("--text-file", action="append", default=[], help="JSON lines, CSV or parquet of documents, counted likewise")
     statements = models.add_parser(
         "statements", help=_STATEMENTS, description=_sentence(_STATEMENTS), formatter_class=parser.formatter_class
@@ -74,12 +78,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _base(arguments: argparse.Namespace) -> Path:
-    from trainer_ext.recipes.qagen.base import bart_base, is_t5, t5_base
+    from trainer_ext.recipes.qagen.base import bart_base, can_be_cut, smaller_base
 
     model, folder = arguments.model, arguments.output_dir
-    if is_t5(model):
+    if can_be_cut(model):
         files = arguments.train_file, arguments.text_file
-        return t5_base(model, folder, arguments.pieces, *files, decoder_layers=arguments.decoder_layers)
+        return smaller_base(model, folder, arguments.pieces, *files, decoder_layers=arguments.decoder_layers)
     return bart_base(model, folder, 3 if arguments.decoder_layers is None else arguments.decoder_layers)
 
 

@@ -113,7 +113,7 @@ def test_too_few_or_too_many_pieces_are_refused(pieces: int) -> None:
 
 
 def test_another_tokenizer_is_refused() -> None:
-    with pytest.raises(ValueError, match="Only a T5's vocabulary"):
+    with pytest.raises(ValueError, match="Only a vocabulary of T5 or BERT"):
         cut_vocabulary(tiny_model("bart"), tiny_tokenizer(), TEXTS, PIECES)
 
 
