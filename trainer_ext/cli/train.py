@@ -9,6 +9,7 @@ Example: quals train qagen --model facebook/bart-large --train-file squad.json -
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -53,7 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "statements", help=_STATEMENTS, description=_sentence(_STATEMENTS), formatter_class=parser.formatter_class
     )
     add = statements.add_argument
-    add("--text-file", action="append", required=True, help="JSON lines, CSV or parquet of documents")
+    add("--text-file", action="append", default=[], help="JSON lines, CSV or parquet of documents")
+    add(
+        "--summary-file",
+        action="append",
+        default=[],
+        help="JSON lines, CSV or parquet of sources and true summaries, each told as it is and with one fact changed",
+    )
     add("--output", required=True, type=Path, help="file for the statements (.jsonl), replaced at the end")
     add("--pipeline", default=PIPELINE, help="spaCy pipeline with tagger, parser and named entities")
     add("--per-document", type=int, default=2, help="sentences, as they are and with a changed fact, per document")
@@ -89,26 +96,37 @@ def _base(arguments: argparse.Namespace) -> Path:
 
 def _statements(arguments: argparse.Namespace) -> Path:
     from qags.pipeline import load_pipeline
-    from quals.errors import DataError
+    from quals.errors import DataError, OptionError
     from quals.inputs import whole_number
     from tqdm.auto import tqdm
 
     from trainer_ext.io.tables import check_output
     from trainer_ext.recipes.documents import read_documents
-    from trainer_ext.recipes.qagen.statements import make_statements, write_statements
+    from trainer_ext.recipes.qagen.statements import (
+        change_statements,
+        make_statements,
+        read_summaries,
+        write_statements,
+    )
 
     output: Path = arguments.output
+    files = [*arguments.text_file, *arguments.summary_file]
+    if not files:
+        raise OptionError("There is nothing to make statements of: give a --text-file or a --summary-file.")
     whole_number("--document-words", arguments.document_words, 1)
-    check_output(output, (".jsonl",), list(map(Path, arguments.text_file)))
+    check_output(output, (".jsonl",), list(map(Path, files)))
+    summaries = read_summaries(arguments.summary_file)
     documents = [" ".join(text.split()[: arguments.document_words]) for text in read_documents(arguments.text_file)]
+    pipeline = load_pipeline(arguments.pipeline)
     made = make_statements(
         tqdm(documents, desc="documents"),
-        load_pipeline(arguments.pipeline),
+        pipeline,
         per_document=arguments.per_document,
         left_out=arguments.left_out,
         seed=arguments.seed,
     )
-    statements = list(dict.fromkeys(made))
+    changed = change_statements(tqdm(summaries, desc="summaries"), pipeline, seed=arguments.seed)
+    statements = list(dict.fromkeys(chain(made, changed)))
     if not statements:
         raise DataError("No statement could be made: no document has a sentence of 5 words in which a fact can change.")
     write_statements(output, statements)

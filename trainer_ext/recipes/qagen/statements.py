@@ -71,6 +71,24 @@ def read_statements(files: Sequence[str]) -> list[Statement]:
     return list(dict.fromkeys(statement for name in files for statement in _statements(Path(name))))
 
 
+def read_summaries(files: Sequence[str]) -> list[Statement]:
+    """The different summaries of JSON lines, CSV or parquet files, as true statements, in order and plain typography.
+
+    Columns are named as for :func:`read_statements`; a column of labels is not read.
+
+    Raises:
+        DataError: a file has no such columns, or a text is not one.
+    """
+    told: list[Statement] = []
+    for path in map(Path, files):
+        rows = read_table(path)
+        source, text = (find_column(rows[0], names, str(path), "name it so") for names in (SOURCES, STATEMENTS))
+        told += (
+            Statement(*_texts(row, (source, text), number, path), True) for number, row in enumerate(rows, start=1)
+        )
+    return [statement for statement in dict.fromkeys(told) if statement.source and statement.text]
+
+
 def write_statements(path: Path, statements: Iterable[Statement]) -> None:
     """Put statements into a file of JSON lines that :func:`read_statements` reads.
 
@@ -110,6 +128,25 @@ def make_statements(
         yield from told
         for claim in maker.claims_of(rest):
             yield Statement(claim.document, claim.text, claim.consistent, claim.changed)
+
+
+def change_statements(statements: Iterable[Statement], pipeline: Language, *, seed: int = 17) -> Iterator[Statement]:
+    """True statements, each followed by one of its sentences with a changed fact, where one can be changed.
+
+    What people wrote of a source says it in other words, so these teach what a sentence of the source cannot.
+
+    Args:
+        statements: those that are not consistent are left out.
+        pipeline: see :func:`qags.pipeline.load_pipeline`.
+        seed: seed of all choices.
+    """
+    maker = ClaimMaker(2, seed, noise=0.0, shortened=0.0, changes=ALL_CHANGES)
+    true = [statement for statement in statements if statement.consistent]
+    for statement, parsed in zip(true, pipeline.pipe(told.text for told in true), strict=True):
+        yield statement
+        for claim in maker.claims_of(parsed):
+            if not claim.consistent:
+                yield Statement(statement.source, claim.text, False, claim.changed)
 
 
 def _without_sentences(parsed: Doc, count: int, rng: random.Random) -> tuple[Doc, list[Statement]]:
@@ -161,14 +198,16 @@ def _statements(path: Path) -> Iterator[Statement]:
     )
     for number, row in enumerate(rows, start=1):
         consistent = _consistent(row, label, number, path)
-        statement = Statement(
-            plain(checked_text(row.get(source), source, number, path)).strip(),
-            told := plain(checked_text(row.get(text), text, number, path)).strip(),
-            consistent,
-            "" if consistent else _changed(row, told, number, path),
-        )
+        known, told = _texts(row, (source, text), number, path)
+        statement = Statement(known, told, consistent, "" if consistent else _changed(row, told, number, path))
         if statement.source and statement.text:
             yield statement
+
+
+def _texts(row: Mapping[str, Any], columns: tuple[str, str], number: int, path: Path) -> tuple[str, str]:
+    """Source and statement, in plain typography."""
+    source, text = (plain(checked_text(row.get(column), column, number, path)).strip() for column in columns)
+    return source, text
 
 
 def _consistent(row: Mapping[str, Any], column: str, number: int, path: Path) -> bool:

@@ -13,8 +13,10 @@ from support.parsed import ENTITIES, WORDS, parsed
 from trainer_ext.recipes.documents import read_documents
 from trainer_ext.recipes.qagen.statements import (
     Statement,
+    change_statements,
     make_statements,
     read_statements,
+    read_summaries,
     without_conflicts,
     write_statements,
 )
@@ -41,6 +43,26 @@ def test_documents_give_true_and_false_statements_in_pairs() -> None:
     assert any(pair[1].text.startswith("Bob met Ann") for pair in made)  # roles exchanged, which FactCC's claims lack
     assert all(told.changed in told.text and bool(told.changed) != told.consistent for pair in made for told in pair)
     assert {"Bob met Ann", "Carl", "40"} & {pair[1].changed for pair in made}
+
+
+def test_true_summaries_are_told_again_with_one_fact_changed() -> None:
+    summary = parsed(WORDS, entities=ENTITIES)
+    known = "What Ann, Bob and Carl did."
+    given = [Statement(known, summary, True), Statement(known, "A lie.", False)]  # type: ignore[arg-type]
+    for seed in range(10):
+        true, false = change_statements(given, _ByHand(), seed=seed)  # type: ignore[arg-type]
+        assert true == given[0]
+        assert not false.consistent
+        assert false.source == known
+        assert false.changed in false.text
+        assert false.text not in summary.text
+
+
+def test_summaries_without_labels_are_true(tmp_path: Path) -> None:
+    rows = [{"document": "A b “c”.", "summary": "C d."}] * 2 + [{"document": "A b.", "summary": " "}]
+    assert read_summaries([write(tmp_path / "s.jsonl", *rows)]) == [Statement('A b "c".', "C d.", True)]
+    with pytest.raises(ValueError, match=r"s\.jsonl"):
+        read_summaries([write(tmp_path / "s.jsonl", {"document": "A b."})])
 
 
 SENTENCES = [

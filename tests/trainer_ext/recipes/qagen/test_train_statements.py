@@ -274,6 +274,22 @@ def test_the_command_makes_statements_and_trains_on_them(
     assert f"{len(statements)} statements" in " ".join((tmp_path / "out" / "README.md").read_text().split())
     assert main(["train", "statements", "--text-file", str(made), *words[2:3], str(made), *words[4:]]) == 2
     assert "made.jsonl" in one_line(capsys.readouterr().err)
+    assert main(["train", "statements", *words[2:]]) == 2
+    assert "give a --text-file or a --summary-file" in one_line(capsys.readouterr().err)
+
+
+def test_the_command_changes_facts_of_summaries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = [f"the cat won the mat in {place} . joshua was in {place} twice ." for place in PLACES]
+    rows = [{"document": f"{text} indeed", "summary": text} for text in texts]
+    summaries = write(tmp_path / "summaries.jsonl", *rows)
+    words = ["--summary-file", summaries, "--pipeline", str(write_rules(tmp_path / "rules"))]
+    assert main(["train", "statements", *words, "--output", str(tmp_path / "made.jsonl")]) == 0
+    told = read_statements([str(tmp_path / "made.jsonl")])
+    assert [statement.text for statement in told if statement.consistent] == [row["summary"] for row in rows]
+    false = [statement for statement in told if not statement.consistent]
+    assert false
+    assert all(statement.changed in statement.text and statement.source.endswith("indeed") for statement in false)
+    assert f"{len(told)} statements, {len(rows)} of them true" in capsys.readouterr().out
 
 
 WORDS = "cat dog king queen city river mat red london paris".split()  # noqa: SIM905
