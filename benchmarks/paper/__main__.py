@@ -9,6 +9,7 @@ hours on two CPU cores; if it is killed, the same command resumes it. QAGS and F
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -28,6 +29,7 @@ from benchmarks.common.judging import Judge
 from benchmarks.common.summarizers import load
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import keep_to, texts_hash
+from benchmarks.paper.cost import cpu_hours
 from benchmarks.paper.data import Parts
 from benchmarks.paper.experiment import Experiment
 from benchmarks.paper.figure import write_figure
@@ -98,6 +100,8 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.cape_alpha,
         )
         _report(experiment, sets, arguments)
+    # The judges' processes have ended: their time counts only now. Not in the report, which a resumed run repeats.
+    print(f"CPU-hours: {cpu_hours():.2f}. What a killed run spent before is not in them.", file=sys.stderr)
 
 
 def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argparse.Namespace) -> None:
