@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="compare bfloat16 and fewer pairs with the default, instead of the plain way",
     )
+    add("--other", action="append", default=[], help="further QAGen for --cheaper, such as one with fewer pieces")
     add("--pipeline", help="spaCy pipeline for QAGS, which is compared too where this is given")
     add("--questioner", help="question generator of QAGS; without it the embedded one")
     add("--reader", help="reader of QAGS; without it the embedded one")
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         compare_processes(arguments.checkpoint, news, arguments.processes, arguments.rounds)
         return
     if arguments.cheaper:
-        cheaper(arguments.checkpoint, read_texts(arguments.texts)[: arguments.summaries])
+        cheaper(arguments.checkpoint, read_texts(arguments.texts)[: arguments.summaries], arguments.other)
         return
     qags = _qags(arguments)
     texts = read_texts(arguments.texts)

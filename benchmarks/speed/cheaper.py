@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +22,21 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def cheaper(checkpoint: str | None, texts: Texts) -> None:
-    """Print times and how the scores differ; rounding changes choices too, and so the questions."""
+def cheaper(checkpoint: str | None, texts: Texts, others: Sequence[str] = ()) -> None:
+    """Print times and how the scores differ; rounding changes choices too, and so the questions.
+
+    Args:
+        checkpoint: folder or Hub name of the QAGen that all lines but the last ones use.
+        texts: what is scored.
+        others: further QAGens, such as one with fewer pieces; each has a line.
+    """
+    ways = [(name, checkpoint, settings) for name, settings in _SETTINGS.items()]
+    ways += [(f"checkpoint {Path(other).name}", other, {}) for other in others]
     print("| setting | time of the first line | scores | mean difference of a score | correlation |")
     print("|---|---:|---:|---:|---:|")
     first: tuple[float, np.ndarray] | None = None
-    for name, settings in _SETTINGS.items():
-        scorer = QualsScorer(checkpoint, long_sources="truncate", **settings)
+    for name, qagen, settings in ways:
+        scorer = QualsScorer(qagen, long_sources="truncate", **settings)
         run_ours(scorer, texts[:2])  # first calls pay for set-up
         time, found = seconds(partial(run_ours, scorer, texts))
         scores = np.array(found)  # (n,)

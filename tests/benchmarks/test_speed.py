@@ -48,8 +48,10 @@ def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.
 def test_cheaper_settings_are_compared_with_the_default(
     texts: Path, asking_qagen: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(texts), "--checkpoint", str(asking_qagen), "--cheaper", "--summaries", "6"]) == 0
-    first, *others = capsys.readouterr().out.splitlines()[2:6]
+    other = ["--other", str(asking_qagen)]
+    assert main([str(texts), "--checkpoint", str(asking_qagen), "--cheaper", "--summaries", "6", *other]) == 0
+    first, *others, same = capsys.readouterr().out.splitlines()[2:7]
+    assert re.fullmatch(rf"\| checkpoint {asking_qagen.name} \| [\d.]+ \| [1-6] \|  \|  \|", same)
     assert re.fullmatch(r"\| float32, 60 pairs generated \| 1\.00 \| [1-6] \|  \|  \|", first)
     assert [line.split(" | ")[0] for line in others] == ["| bfloat16", "| 30 pairs generated", "| 15 pairs generated"]
     assert all(
