@@ -24,6 +24,7 @@ from trainer_ext.dataset import CANDIDATE_LABELS, CANDIDATE_SCORES, IGNORED, has
 from trainer_ext.evaluation import inputs_for
 from trainer_ext.losses import ContrastiveLoss, likelihoods
 from trainer_ext.mining.generation import generating_with
+from trainer_ext.model_state import attend_as_configured
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.objective import Counts, Objective
 from trainer_ext.one_pass import decoder_inputs, forward_rows, target_rows
@@ -69,6 +70,8 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
         if self._owns_loss():
             # compute_loss already divides by the counts of the whole optimiser step, so Trainer must not divide again.
             self.loss_is_scaled_for_ga = True
+        if self.model is not None:
+            attend_as_configured(self.model)
         if self._is_contrastive():
             self._check()
 
@@ -105,6 +108,12 @@ class CandidateSeq2SeqTrainer(Seq2SeqTrainer):
             )
             self.args._n_gpu = 1
             self._train_batch_size = self.args.train_batch_size
+
+    def call_model_init(self, trial: Any = None) -> Any:
+        """The model of ``model_init``, ready for this training."""
+        model = super().call_model_init(trial)
+        attend_as_configured(model)
+        return model
 
     def _hp_search_setup(self, trial: Any) -> None:
         super()._hp_search_setup(trial)

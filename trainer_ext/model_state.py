@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from torch import nn
 from transformers import TrainingArguments, enable_full_determinism, set_seed
+
+_SPARSE = "create_masks_for_block_sparse_attn"  # what such an encoder alone has
 
 
 @contextmanager
@@ -35,6 +38,27 @@ def forget_preparation(model: Any) -> None:
         del model.forward
         model.__dict__.pop("_original_forward", None)
     model.__dict__.pop("_is_accelerate_prepared", None)
+
+
+def attend_as_configured(model: nn.Module) -> None:
+    """Let BigBird-Pegasus choose between sparse and full attention for each batch anew.
+
+    transformers changes it to full attention at the first batch that is too short for blocks, and leaves it so: samples
+    and losses would depend on the documents before, and differ after a resume. The finding is
+    findings/bigbird-pegasus-stays-in-full-attention.sh; this function may go when that finding fails.
+    """
+    for module in model.modules():
+        if hasattr(module, _SPARSE) and _choose_attention not in module._forward_pre_hooks.values():
+            module.register_forward_pre_hook(_choose_attention, with_kwargs=True)
+
+
+def _choose_attention(encoder: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+    # transformers warns of each change to full attention: a batch that needs it finds what is there.
+    read = [*inputs, named.get("input_ids"), named.get("inputs_embeds")]
+    length = next(given.shape[1] for given in read if given is not None)
+    blocks = 5 + 2 * encoder.config.num_random_blocks
+    if length > blocks * encoder.config.block_size:
+        encoder.set_attention_type(encoder.config.attention_type)
 
 
 def _in_autocast(model: Any) -> bool:

@@ -17,6 +17,7 @@ from transformers import GenerationConfig
 
 from trainer_ext.io.progress import Progress, without_noise
 from trainer_ext.mining.columns import LABELS, batches, require_dataset
+from trainer_ext.model_state import attend_as_configured
 from trainer_ext.one_pass import base_model, decoder_inputs
 
 _TOKENS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
@@ -160,6 +161,7 @@ def generate_labels(
         sources: ``input_ids`` and what else the model reads per token, without padding, see :func:`sources_at`.
         config: how to decode.
     """
+    attend_as_configured(model)
     ends = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     pad = pad_token(config.to_dict())
     device = next(model.parameters()).device
