@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import current_process
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -85,6 +85,7 @@ class Processes:
             count, context, initializer=_begin, initargs=(skeleton, memory, layout, end, threads, precision_here())
         )
         self._served = False
+        self._stopping = RLock()
 
     def map(self, jobs: Iterable[Job], rows: Callable[[Job], Any]) -> Iterator[tuple[Job, list[Any]]]:
         """Each job and the results of its rows, in order.
@@ -118,8 +119,12 @@ class Processes:
 
     def stop(self) -> None:
         """End the processes at once, whatever they do."""
-        self._lifeline.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Several threads may find out at once that a process is gone. A pool that two of them shut down closes its
+        # pipes twice: an error, or the end of another file that got the same number meanwhile.
+        with self._stopping:
+            if not self._lifeline.closed:
+                self._lifeline.close()
+                self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 _known: WeakKeyDictionary[Any, Processes] = WeakKeyDictionary()

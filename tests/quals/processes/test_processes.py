@@ -157,6 +157,27 @@ def test_a_pool_that_breaks_while_it_is_given_work_is_said(
     assert overlap.score(["a"], ["a"]) == [1.0]
 
 
+def test_threads_that_stop_a_pool_at_once_close_it_once(
+    overlap: OverlapScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a pipe twice is an error, or closes another file that got its number."""
+    overlap.score(["a"], ["a"])
+    processes = _known[overlap]
+    shutdown, calls = processes._pool.shutdown, []
+
+    def slow(**options: bool) -> None:
+        calls.append(options)
+        time.sleep(0.2)
+        shutdown(**options)
+
+    monkeypatch.setattr(processes._pool, "shutdown", slow)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: processes.stop(), range(4)))
+    assert len(calls) == 1
+    assert processes.broken
+    assert overlap.score(["a"], ["a"]) == [1.0]
+
+
 def test_an_error_of_a_file_stays_one(overlap: OverlapScorer, monkeypatch: pytest.MonkeyPatch) -> None:
     overlap.score(["a"], ["a"])
     gone = FileNotFoundError("gone")
