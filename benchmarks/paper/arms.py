@@ -5,6 +5,7 @@ Each is done once, and resumes after a kill.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ class Common:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Arm(ABC):
     """One summarizer.
 
     Attributes:
@@ -87,13 +88,13 @@ class Arm:
         return self.common.settings.work / self.common.name / self.folder_name
 
     @property
+    @abstractmethod
     def folder_name(self) -> str:
         """Name of the folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """Make the model, and its summaries of all test documents."""
-        raise NotImplementedError
 
     def summarize(self) -> None:
         """Summarize all test documents with the model in the folder."""
