@@ -19,6 +19,8 @@ from trainer_ext.io.atomic import replacing
 from trainer_ext.mining import generate_summaries
 from trainer_ext.recipes.checkpoints import last_whole_checkpoint
 
+WARMUP = 50  # steps until the learning rate is reached
+
 
 def load(folder: str | Path, max_target: int) -> PreTrainedModel:
     """A model in float32 that writes by beam search, at most ``max_target`` tokens per summary."""
@@ -56,7 +58,6 @@ def stage_arguments(folder: Path, batch: int, seed: int, **options: Any) -> Cont
     return ContrastiveSeq2SeqTrainingArguments(
         output_dir=str(folder),
         lr_scheduler_type="linear",
-        warmup_steps=50,
         per_device_train_batch_size=batch,
         per_device_eval_batch_size=batch,
         label_smoothing_factor=0.1,
@@ -67,7 +68,7 @@ def stage_arguments(folder: Path, batch: int, seed: int, **options: Any) -> Cont
         report_to="none",
         card_documents=0,
         seed=seed,
-        **{"mine_candidates": False, **options},
+        **{"mine_candidates": False, "warmup_steps": WARMUP, **options},
     )
 
 

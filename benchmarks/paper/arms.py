@@ -5,6 +5,7 @@ Each is done once, and resumes after a kill.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from datasets import Dataset, load_from_disk
 from quals import QualsScorer
 from transformers import PreTrainedTokenizerBase
 
-from benchmarks.common.summarizers import kept_summaries, load, stage_arguments, summarized, train_stage
+from benchmarks.common.summarizers import WARMUP, kept_summaries, load, stage_arguments, summarized, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE
 from benchmarks.paper.processes import pool_of
@@ -53,10 +54,12 @@ class Common:
             return
         dataset = load_from_disk(str(rows))
         assert isinstance(dataset, Dataset)
+        steps = math.ceil(len(dataset) / settings.batch) * settings.epochs
         arguments = stage_arguments(
             folder,
             settings.batch,
             seed,
+            warmup_steps=min(WARMUP, int(steps) // 10),  # so that a short training reaches its learning rate too
             num_train_epochs=settings.epochs,
             learning_rate=settings.learning_rate,
             save_steps=200,

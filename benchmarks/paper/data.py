@@ -41,6 +41,7 @@ def parted(
     train_documents: int | None = None,
     validation: Sequence[Example] = (),
     test: Sequence[Example] = (),
+    skip_test: int = 0,
 ) -> Parts:
     """Split a set into its parts.
 
@@ -54,6 +55,7 @@ def parted(
         validation_documents: number of validation documents.
         train_documents: most training documents; None keeps all that are left.
         validation, test: the documents of these parts; where there are none, they are split off the set.
+        skip_test: number of documents of ``test`` to pass over: those that earlier runs judged.
 
     Raises:
         ValueError: there are too few documents.
@@ -65,7 +67,10 @@ def parted(
     left_out = len(examples) - len(train)
     if not train:
         raise ValueError("All documents of the set are in its test or validation: give others to train on.")
-    train, tested = (by_hash(train), by_hash(test)[:test_documents]) if test else split(train, test_documents)
+    tested = by_hash(test)[skip_test : skip_test + test_documents]
+    if test and not tested:
+        raise ValueError(f"The test has {len(test):,} documents, and {skip_test:,} are skipped: skip fewer.")
+    train, tested = (by_hash(train), tested) if test else split(train, test_documents)
     own = by_hash([example for example in validation if _ending(example) not in in_test])[:validation_documents]
     if validation and not own:
         raise ValueError("All validation documents are in the test: give others.")

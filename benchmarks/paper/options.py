@@ -38,6 +38,8 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         help="documents of each set that are kept apart and never trained on; also the most of --test and of "
         "--further-test",
     )
+    text = "documents of --test to pass over, because an earlier run with as many --test-documents judged them"
+    add("--skip-test", type=int, default=0, metavar="DOCUMENTS", help=text)
     add(
         "--validation-documents",
         type=int,
@@ -168,6 +170,7 @@ def parts_of(arguments: argparse.Namespace) -> dict[str, Parts]:
             train_documents=arguments.train_documents,
             validation=others["--validation"].get(name, []),
             test=others["--test"].get(name, []),
+            skip_test=arguments.skip_test,
         )
         for name, files in sets.items()
     }

@@ -44,10 +44,12 @@ def test_a_saved_stage_is_what_was_trained(model: Path, tmp_path: Path, monkeypa
     assert "what is it?" in tokenizer.decode(rows["input_ids"][0])
     assert rows["document"][0] == EXAMPLES[0].document
     trained: list[torch.Tensor] = []
+    warm_up: list[float] = []
 
     def stage(trainer: Any, folder: Path, note: Any) -> None:
         train_stage(trainer, folder, note)
         trained.append(logits(trainer.model, rows))
+        warm_up.append(trainer.args.warmup_steps)
 
     for module in ("stages", "arms"):
         monkeypatch.setattr(f"benchmarks.paper.{module}.train_stage", stage)
@@ -63,6 +65,7 @@ def test_a_saved_stage_is_what_was_trained(model: Path, tmp_path: Path, monkeypa
     arm = Contrastive(common, "quals", 17, "quals", chosen, settings)
     arm.finish()
     assert torch.equal(logits(load(arm.folder, 12), rows), trained[1])
+    assert warm_up == [50, 0], "a training of four steps has no fifty of warm-up"
 
     scores = [float(place % 5) for place in range(len(rows))]
     scores[0] = float("nan")

@@ -56,3 +56,16 @@ def test_official_parts_are_not_trained_on() -> None:
         parted(EXAMPLES, [], [], test_documents=6, validation_documents=3, validation=shared, test=test)
     with pytest.raises(ValueError, match="give others to train on"):
         parted(EXAMPLES, [], [], test_documents=6, validation_documents=3, test=EXAMPLES)
+
+
+def test_skipped_test_documents_are_those_of_a_run_without_it() -> None:
+    """Together they are the test, and neither part is trained on."""
+    first, second = (
+        parted(EXAMPLES, [], [], test_documents=4, validation_documents=3, test=EXAMPLES[:9], skip_test=skipped)
+        for skipped in (0, 4)
+    )
+    assert (len(first.test), len(second.test)) == (4, 4)
+    assert not set(first.test) & set(second.test)
+    assert (first.train, first.validation) == (second.train, second.validation)
+    with pytest.raises(ValueError, match="skip fewer"):
+        parted(EXAMPLES, [], [], test_documents=4, validation_documents=3, test=EXAMPLES[:9], skip_test=9)
