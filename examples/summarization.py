@@ -37,6 +37,7 @@ class DataArguments:
     validation_file: str | None = field(default=None, metadata={"help": "likewise"})
     text_column: str = field(default="document", metadata={"help": "column with the documents"})
     summary_column: str = field(default="summary", metadata={"help": "column with the summaries"})
+    source_prefix: str = field(default="", metadata={"help": "text before each document, such as 'summarize: ' for T5"})
     max_source_length: int = field(default=512, metadata={"help": "tokens that are read of a document"})
     max_target_length: int = field(default=64, metadata={"help": "tokens of a summary, at most"})
     max_train_samples: int | None = field(default=None, metadata={"help": "use the first rows only"})
@@ -102,7 +103,8 @@ def tokenized(
         return None
 
     def encode(rows: dict[str, list[str]]) -> dict[str, list[list[int]]]:
-        inputs = tokenizer(rows[data.text_column], max_length=data.max_source_length, truncation=True)
+        documents = [data.source_prefix + document for document in rows[data.text_column]]
+        inputs = tokenizer(documents, max_length=data.max_source_length, truncation=True)
         labels = tokenizer(text_target=rows[data.summary_column], max_length=data.max_target_length, truncation=True)
         return {**inputs, "labels": labels["input_ids"]}
 

@@ -138,4 +138,5 @@ def make_selection(options: ContrastiveOptions) -> Selection:
         num_negatives=all_or_one if options.num_negatives is None else options.num_negatives,
         margin=options.selection_margin,
         num_extremes=options.selection_num_extremes,
+        references=options.selection_references,
     )

@@ -45,6 +45,9 @@ class MiningOptions:
     selection_margin: float = option(
         0.0, "score by which targets must lead negatives, at least, by the rule per_document"
     )
+    selection_references: bool = option(
+        True, "let references be targets and negatives, like samples, by the rule per_document"
+    )
     num_negatives: int | None = option(
         None, "number of worst candidates kept per document; None is 1, and all of them for the loss margin"
     )

@@ -13,7 +13,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import quals
@@ -133,6 +136,8 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
             scores[name] = _together(scores[name], further)
             _print_tables(scores[name], experiment)
             rows += [{**row, "further": True} for row in summary_rows]
+        if arguments.summaries:
+            _write_summaries([row for row in rows if row["set"] == name], parts, arguments.summaries)
     print(f"In brackets: 95 % intervals, {RESAMPLES:,} resamples of documents and of seeds ({len(settings.seeds)}).")
     print("Means are over all documents with a score, differences over those with both.")
     if experiment.variants:
@@ -146,6 +151,17 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
     if arguments.figure:
         labels = {key: label for key, label in _labels(judges).items() if key != "words"}
         write_figure(scores, labels, arguments.figure)
+
+
+def _write_summaries(rows: Sequence[Mapping[str, Any]], parts: Parts, folder: Path) -> None:
+    """A file per summarizer, as ``quals score`` and ``quals study create`` read them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arm = itemgetter("set", "method", "seed")
+    for names, written in groupby(sorted(rows, key=arm), key=arm):
+        with replacing(folder / f"{'-'.join(map(str, names))}.jsonl") as file:
+            for row in written:
+                example = (parts.further if "further" in row else parts.test)[row["document"]]
+                file.write(json_line({"document": example.document, "summary": row["summary"]}))
 
 
 def _print_tables(scores: Scores, experiment: Experiment) -> None:

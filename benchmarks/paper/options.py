@@ -135,6 +135,10 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         help="processes that mine, train and judge side by side; they share the threads",
     )
     add("--output", type=Path, help="file for every document's scores, as JSON lines")
+    text = (
+        "folder for each summarizer's test summaries with their documents, SET-METHOD-SEED.jsonl, to score or to read"
+    )
+    add("--summaries", type=Path, metavar="FOLDER", help=text)
     add("--figure", type=Path, help="file for a figure of the changes on all test documents, .png or .svg")
     return parser
 

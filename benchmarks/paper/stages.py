@@ -18,7 +18,6 @@ from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE, finish
 from benchmarks.paper.mining import RANKERS, Mined, Mining
 from trainer_ext import ContrastiveSeq2SeqTrainer
-from trainer_ext.dataset import REFERENCE_SCORE
 from trainer_ext.mining import SamplingSettings, Selection, random_documents, select_candidates
 
 AS_IT_IS = Variant()
@@ -189,12 +188,8 @@ def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dat
     """
     if settings.selection == "per_document":
         # A reference has the highest ROUGE against itself: with it, ROUGE could not choose a sample as a target.
-        samples = {
-            ranker: rows.remove_columns(list({REFERENCE_SCORE} & set(rows.column_names)))
-            for ranker, rows in scored.items()
-        }
-        best = Selection(rule="per_document", num_negatives=settings.negatives)
-        return {ranker: select_candidates(rows, best) for ranker, rows in samples.items()}
+        best = Selection(rule="per_document", num_negatives=settings.negatives, references=False)
+        return {ranker: select_candidates(rows, best) for ranker, rows in scored.items()}
     sides = Selection(fraction=settings.fraction, num_negatives=settings.negatives)
     chosen = {"quals": select_candidates(scored["quals"], sides)}
     # One-sided selection keeps 1 - (1 - fraction)^2 of the documents: as many as QUALS's two sides together.

@@ -36,6 +36,7 @@ _SELECTION = {
     "selection_fraction": "--fraction",
     "selection_margin": "--margin",
     "selection_num_extremes": "--num-positives",
+    "selection_references": None,
 }
 
 

@@ -174,7 +174,7 @@ def require_samplable(
             "The rule two_sided selects by the references' scores, and there are no references: choose one_sided, or "
             "add labels."
         )
-    summaries = sampling.num_candidates + references
+    summaries = sampling.num_candidates + (references and selection.references)
     if selection.rule == "per_document" and summaries < 2 * selection.num_extremes:
         raise OptionError(
             f"The rule per_document takes {selection.num_extremes} best and as many worst of {summaries} summaries per "

@@ -40,9 +40,9 @@ class Selection:
                       ``fraction`` with the highest-scoring references (Nan et al. 2021)
     ``one_sided``     only the former, as many as the union is expected to have: ``1 - (1 - fraction)^2``
     ``auto``          ``one_sided`` where the references' scores are all alike, else ``two_sided``
-    ``per_document``  documents whose ``num_extremes`` best summaries, the reference among them, lead the
-                      ``num_extremes`` worst by ``margin``; each of the best becomes the target of a row, the
-                      worst become its negatives
+    ``per_document``  documents whose ``num_extremes`` best summaries, the reference among them (unless
+                      ``references`` is False), lead the ``num_extremes`` worst by ``margin``; each of the
+                      best becomes the target of a row, the worst become its negatives
     ``all``           every document, with all candidates sorted best first
     ================  =====================================================================================
 
@@ -52,6 +52,7 @@ class Selection:
         num_negatives: number of candidates that a row keeps, the lowest-scoring; None keeps all that have a score.
         margin: least difference of scores for ``per_document``, 0 or more.
         num_extremes: number of best summaries and of worst ones for ``per_document``.
+        references: whether ``per_document`` chooses among the references too, or among samples only.
 
     Raises:
         OptionError: a setting is out of range.
@@ -62,6 +63,7 @@ class Selection:
     num_negatives: int | None = 1
     margin: float = 0.0
     num_extremes: int = 1
+    references: bool = True
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -257,7 +259,7 @@ def _positives(
     out.
     """
     pool = {at: score for at, score in enumerate(scores) if not math.isnan(score)}
-    if not math.isnan(reference):
+    if selection.references and not math.isnan(reference):
         pool[_REFERENCE] = reference
     count = selection.num_extremes
     best = sorted(pool, key=lambda at: (-pool[at], at))[:count]  # the reference before its equals

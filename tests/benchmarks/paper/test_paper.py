@@ -89,6 +89,7 @@ def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         *("--seeds", "3", "4", "--judges", "quals", "factcc", "--classifier", str(classifier)),
         *("--leads", f"tiny={articles}", "--max-source", "24", "--further-test", f"tiny={further}"),
         *("--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"),
+        *("--summaries", str(folder / "summaries")),
         *(option for variant in VARIANTS for option in ("--variant", variant)),
     ]
     temperatures: set[float] = set()
@@ -127,6 +128,18 @@ def test_every_arm_is_judged_on_every_test_document(whole_run: Run) -> None:
     for further, documents in ((False, 4), (True, 3)):
         rows = [row for row in whole_run.rows if bool(row.get("further")) is further]
         assert Counter((row["method"], row["seed"]) for row in rows) == dict.fromkeys(arms, documents)
+
+
+def test_summaries_are_beside_their_documents(whole_run: Run) -> None:
+    """A file per arm and seed, the set's own test first, as the rows of ``--output`` are."""
+    files = list((whole_run.work.parent / "summaries").iterdir())
+    assert len(files) == len({(row["method"], row["seed"]) for row in whole_run.rows})
+    written = [json.loads(line) for line in (whole_run.work.parent / "summaries/tiny-quals-4.jsonl").open()]
+    rows = [row for row in whole_run.rows if (row["method"], row["seed"]) == ("quals", 4)]
+    assert [row["summary"] for row in written] == [row["summary"] for row in rows]
+    further = [json.loads(line)["document"] for line in (whole_run.work.parent / "further.jsonl").open()][2:]
+    assert {row["document"] for row in written[4:]} == set(further)
+    assert not {row["document"] for row in written[:4]} & set(further)
 
 
 def test_the_tables_are_of_either_test_set_and_of_both(whole_run: Run) -> None:

@@ -145,6 +145,19 @@ def test_per_document_trains_towards_the_best() -> None:
     assert [row[0] for row in per_document(margin=3.5)] == [[1, 2]]
 
 
+def test_per_document_among_samples_only() -> None:
+    """As if no reference had a score; document 1, whose reference is its worst, keeps it apart too."""
+    assert per_document(references=False) == [
+        ([0, 1], -1.0, [[0, 0]], [-3.0]),
+        ([1, 2], 0.0, [[1, 1]], [-4.0]),
+        ([3, 2], -2.0, [[3, 0]], [-5.0]),
+    ]
+    without = select_candidates(PER_DOCUMENT.remove_columns("reference_score"), Selection(rule="per_document"))
+    assert [(row["labels"], row["candidate_labels"]) for row in without] == [
+        (row[0], row[2]) for row in per_document(references=False)
+    ]
+
+
 def test_per_document_with_several() -> None:
     # 0: best 99 (0), 1 (-1); worst 2 (-2), 0 (-3). 1: best 2 (0), 0 (-1); worst 1 (-4), 99 (-9). 3: too few.
     assert per_document(num_extremes=2, num_negatives=None) == [
