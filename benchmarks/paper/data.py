@@ -58,7 +58,7 @@ def parted(
         skip_test: number of documents of ``test`` to pass over: those that earlier runs judged.
 
     Raises:
-        ValueError: there are too few documents.
+        ValueError: there are too few documents, or documents of no ``test`` are to be skipped.
     """
     known = {_ending(example) for example in (*examples, *validation, *test)}
     in_test = {_ending(example) for example in test}
@@ -68,6 +68,8 @@ def parted(
     if not train:
         raise ValueError("All documents of the set are in its test or validation: give others to train on.")
     tested = by_hash(test)[skip_test : skip_test + test_documents]
+    if skip_test < 0 or (skip_test and not test):
+        raise ValueError(f"{skip_test:,} test documents are to be skipped: give 0 or more, and --test to skip them of.")
     if test and not tested:
         raise ValueError(f"The test has {len(test):,} documents, and {skip_test:,} are skipped: skip fewer.")
     train, tested = (by_hash(train), tested) if test else split(train, test_documents)

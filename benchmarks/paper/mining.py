@@ -27,10 +27,12 @@ class Mined:
     Attributes:
         scored: by ranker, the pool with its scores.
         rouge_l: mean ROUGE-L of the samples against the references.
+        tokenizer: of the summarizer; with it the selection compares samples with references as texts, too.
     """
 
     scored: dict[str, Dataset]
     rouge_l: float | None
+    tokenizer: PreTrainedTokenizerBase | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Mining:
             ranker: mine(None, sampled, ranker=scorer if ranker == "quals" else ranker, steps=["score"], **options)[0]
             for ranker in RANKERS
         }
-        return Mined(scored, None if math.isnan(summary.rouge_l) else summary.rouge_l)
+        return Mined(scored, None if math.isnan(summary.rouge_l) else summary.rouge_l, self.tokenizer)
 
     def share(self, processes: int) -> None:
         """Fill the folder with ``processes`` processes.

@@ -173,29 +173,32 @@ def selections(
     if all((folder / DONE).is_file() for folder in folders.values()):
         return folders
     pool = mined()
-    for ranker, rows in chosen_rows(settings, pool.scored).items():
+    for ranker, rows in chosen_rows(settings, pool).items():
         rows.save_to_disk(str(folders[ranker]))
         documents = len(pool.scored[ranker])
         finish(folders[ranker], {"documents": documents, "selected": len(rows), "sample_rouge_l": pool.rouge_l})
     return folders
 
 
-def chosen_rows(settings: Settings, scored: dict[str, Dataset]) -> dict[str, Dataset]:
+def chosen_rows(settings: Settings, pool: Mined) -> dict[str, Dataset]:
     """The rows that each ranker selects by its scores of one pool.
+
+    Wordless samples, and those that differ from the reference in case and typography alone, are never trained on.
 
     Raises:
         ValueError: no row is left.
     """
+    scored, tokenizer = pool.scored, pool.tokenizer
     if settings.selection == "per_document":
         # A reference has the highest ROUGE against itself: with it, ROUGE could not choose a sample as a target.
         best = Selection(rule="per_document", num_negatives=settings.negatives, references=False)
-        return {ranker: select_candidates(rows, best) for ranker, rows in scored.items()}
+        return {ranker: select_candidates(rows, best, tokenizer=tokenizer) for ranker, rows in scored.items()}
     sides = Selection(fraction=settings.fraction, num_negatives=settings.negatives)
-    chosen = {"quals": select_candidates(scored["quals"], sides)}
+    chosen = {"quals": select_candidates(scored["quals"], sides, tokenizer=tokenizer)}
     # One-sided selection keeps 1 - (1 - fraction)^2 of the documents: as many as QUALS's two sides together.
     share = len(chosen["quals"]) / len(scored["quals"])
     one_sided = replace(sides, rule="one_sided", fraction=1 - (1 - share) ** 0.5)
-    chosen["rouge"] = select_candidates(scored["rouge"], one_sided, needs_reference=True)
+    chosen["rouge"] = select_candidates(scored["rouge"], one_sided, needs_reference=True, tokenizer=tokenizer)
     return chosen
 
 

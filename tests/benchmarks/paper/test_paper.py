@@ -27,7 +27,7 @@ from benchmarks.paper.__main__ import main
 from benchmarks.paper.chosen import chosen_texts
 from benchmarks.paper.figure import main as draw
 from benchmarks.paper.figure import write_figure
-from benchmarks.paper.stages import Settings, chosen_rows, fine_tuned
+from benchmarks.paper.stages import Settings, fine_tuned
 from benchmarks.paper.table import MLE, chosen_table, markdown
 from trainer_ext.mining import mine
 
@@ -225,22 +225,6 @@ def test_a_model_is_known_by_its_weights_not_by_its_name(
     tiny_model("bart", seed=5).save_pretrained(elsewhere)
     assert main([*whole_run.options, "--model", str(elsewhere)]) == 2
     assert "other settings" in capsys.readouterr().err
-
-
-def test_each_document_may_have_its_best_sample_as_the_target(tmp_path: Path) -> None:
-    """By either ranker, from the same samples; the reference, which leads by ROUGE, is none of them."""
-    pool = Dataset.from_dict({"labels": [[9], [9], [9]], "candidate_labels": [[[1], [2]], [[3], [4]], [[5], [5]]]})
-    scores = {"quals": [[-1.0, -2.0], [-2.0, -1.0], [-1.0, -1.0]], "rouge": [[0.1, 0.3], [0.1, 0.3], [0.2, 0.2]]}
-    scored = {
-        ranker: pool.add_column("candidate_scores", mine).add_column("reference_score", [1.0, 1.0, 1.0])
-        for ranker, mine in scores.items()
-    }
-    chosen = chosen_rows(Settings("model", tmp_path, selection="per_document"), scored)
-    assert chosen["quals"]["labels"][:] == [[1], [4]]
-    assert chosen["quals"]["candidate_labels"][:] == [[[2]], [[3]]]
-    assert chosen["rouge"]["labels"][:] == [[2], [4]]
-    by_paper = chosen_rows(Settings("model", tmp_path, fraction=0.4), scored)
-    assert {label for rows in by_paper.values() for [label] in rows["labels"]} == {9}
 
 
 def test_a_summarizer_may_be_taken_as_it_is(tmp_path: Path) -> None:

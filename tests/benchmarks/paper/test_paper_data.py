@@ -67,5 +67,8 @@ def test_skipped_test_documents_are_those_of_a_run_without_it() -> None:
     assert (len(first.test), len(second.test)) == (4, 4)
     assert not set(first.test) & set(second.test)
     assert (first.train, first.validation) == (second.train, second.validation)
+    for skipped, test in ((-1, EXAMPLES[:9]), (1, [])):
+        with pytest.raises(ValueError, match="are to be skipped: give 0 or more, and --test"):
+            parted(EXAMPLES, [], [], test_documents=4, validation_documents=3, test=test, skip_test=skipped)
     with pytest.raises(ValueError, match="skip fewer"):
         parted(EXAMPLES, [], [], test_documents=4, validation_documents=3, test=EXAMPLES[:9], skip_test=9)

@@ -122,10 +122,18 @@ class ClaimMaker:
         self._changes = changes
         self._strangers: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=_STRANGERS))
 
-    def claims_of(self, parsed: Doc) -> Iterator[Claim]:
-        """Claims about a document, whose names are then strangers to those behind it."""
+    def claims_of(self, parsed: Doc, known: str = "") -> Iterator[Claim]:
+        """Claims about a document, whose names are then strangers to those behind it.
+
+        Where the document is a summary, ``known`` is what else is true: no claim that it states word for word is made,
+        and no name or number of it is a stranger.
+        """
         rng = random.Random(f"{self._seed} {parsed.text}")
-        for pair in _pairs_of(parsed, self._pairs, rng, self._shortened, self._strangers, self._changes):
+        told = known.casefold()
+        strangers = {
+            kind: [name for name in names if name.casefold() not in told] for kind, names in self._strangers.items()
+        }
+        for pair in _pairs_of(parsed, self._pairs, rng, self._shortened, strangers, self._changes, known):
             yield from (with_noise(claim, rng) if rng.random() < self._noise else claim for claim in pair)
         for entity in parsed.ents:
             if entity.label_ in ENTITIES:
@@ -139,6 +147,7 @@ def _pairs_of(
     shortened: float,
     strangers: Strangers,
     changes: Mapping[str, Change],
+    known: str,
 ) -> Iterator[tuple[Claim, Claim]]:
     sentences = list(parsed.sents)
     if sentences and not sentences[-1].text.rstrip().endswith(_ENDS):
@@ -146,13 +155,14 @@ def _pairs_of(
     # A sentence that the document repeats is taken once.
     left = {plain(s.text): s for s in sentences if sum(token.is_alpha for token in s) >= LEAST_WORDS}
     for _ in range(count):
-        made = _changed(list(left.values()), rng, strangers, changes)
+        made = _changed(list(left.values()), rng, strangers, changes, known)
         if made is None:
             return
         sentence, kind, edit = made
         del left[plain(sentence.text)]
         left_out = omissible_tokens(sentence, edit, rng) if rng.random() < shortened else frozenset[int]()
-        if _states(parsed, claim_text(sentence, edit, left_out)):  # shorter, it may be what another sentence states
+        # Shorter, it may be what another sentence states.
+        if _states(parsed, known, claim_text(sentence, edit, left_out)):
             left_out = frozenset()
         true, false = claim_text(sentence, None, left_out), claim_text(sentence, edit, left_out)
         place = (sentence.start_char, sentence.end_char)
@@ -163,21 +173,21 @@ def _pairs_of(
 
 
 def _changed(
-    sentences: list[Span], rng: random.Random, strangers: Strangers, changes: Mapping[str, Change]
+    sentences: list[Span], rng: random.Random, strangers: Strangers, changes: Mapping[str, Change], known: str
 ) -> tuple[Span, str, Edit] | None:
     """A sentence, the kind of change, and the change; None if no sentence can be changed."""
     # Draws the kind first: nearly every sentence can be negated, and few have two names.
     kinds = rng.sample(list(changes), len(changes))
     for kind, sentence in ((kind, sentence) for kind in kinds for sentence in rng.sample(sentences, len(sentences))):
         edit = changes[kind](sentence, rng, strangers)
-        if edit is not None and not _states(sentence.doc, claim_text(sentence, edit)):
+        if edit is not None and not _states(sentence.doc, known, claim_text(sentence, edit)):
             return sentence, kind, edit
     return None
 
 
-def _states(document: Doc, claim: ClaimText) -> bool:
-    """Whether the document contains the claim word for word."""
-    return f" {claim.text} ".casefold() in f" {plain(document.text)} ".casefold()
+def _states(document: Doc, known: str, claim: ClaimText) -> bool:
+    """Whether the document, or what else is known, contains the claim word for word."""
+    return any(f" {claim.text} ".casefold() in f" {plain(text)} ".casefold() for text in (document.text, known))
 
 
 def with_noise(claim: Claim, rng: random.Random) -> Claim:

@@ -13,7 +13,8 @@ y = 1 where the source states a pair and y = -1 where it does not, B the sharpne
     + rank_weight * mean over its stated pairs t and its others f of softplus(-B * (s(t) - s(f))) / B
 
 The first mean weighs a pair by its tokens. A false statement has true pairs too, which ask for what nobody changed.
-Where its changed words are known, only pairs with one of them count. Where they are not, s is the mean over its pairs.
+Where its changed words are known, only pairs with one of them count. Where they are not, s is the mean over its pairs,
+and the second mean counts them once.
 """
 
 from __future__ import annotations
@@ -212,23 +213,31 @@ def margins(scores: Tensor, stated: Tensor, unit: Tensor) -> Tensor:
         stated: ``(N,)``, 1, -1 or 0.
         unit: ``(N,)``, place of the first pair of each pair's unit.
     """
-    sums = torch.zeros_like(scores).index_add(0, unit, scores)
-    counts = torch.zeros_like(scores).index_add(0, unit, torch.ones_like(scores))
-    return stated * (sums[unit] / counts[unit] - THRESHOLD)
+    return stated * (_unit_scores(scores, unit) - THRESHOLD)
 
 
-def leads(scores: Tensor, stated: Tensor, sources: int) -> tuple[Tensor, Tensor]:
+def leads(scores: Tensor, stated: Tensor, unit: Tensor, sources: int) -> tuple[Tensor, Tensor]:
     """By how much pairs of a source score above others: ``(B, n, n)`` in nats per token, with n pairs per source.
 
+    A unit scores its mean.
+
     Args:
-        scores, stated: as for :func:`margins`; each source's pairs lie together.
+        scores, stated, unit: as for :func:`margins`; each source's pairs lie together.
         sources: B.
 
     Returns:
-        The differences, and where they are of a stated pair and one that is not, ``(B, n, n)`` bool.
+        The differences, and where they are of a stated pair and the first of a unit that is not, ``(B, n, n)`` bool.
     """
-    scores, stated = scores.view(sources, -1), stated.view(sources, -1)
-    return scores[:, :, None] - scores[:, None], (stated[:, :, None] > 0) & (stated[:, None] < 0)
+    first = (unit == torch.arange(len(unit), device=unit.device)).view(sources, -1)  # (B, n)
+    scores, stated = _unit_scores(scores, unit).view(sources, -1), stated.view(sources, -1)
+    return scores[:, :, None] - scores[:, None], (stated[:, :, None] > 0) & ((stated < 0) & first)[:, None]
+
+
+def _unit_scores(scores: Tensor, unit: Tensor) -> Tensor:
+    """Each pair's score, or the mean of its unit's, ``(N,)``."""
+    sums = torch.zeros_like(scores).index_add(0, unit, scores)
+    counts = torch.zeros_like(scores).index_add(0, unit, torch.ones_like(scores))
+    return sums[unit] / counts[unit]
 
 
 def contrast_loss(
@@ -243,7 +252,7 @@ def contrast_loss(
         rank_weight: weight of the second mean.
     """
     judged = _fading(margins(scores, stated, unit))[stated != 0] @ tokens[stated != 0].to(scores.dtype)
-    lead, compared = leads(scores, stated, sources)
+    lead, compared = leads(scores, stated, unit, sources)
     ranked = (_fading(lead) * compared).sum((1, 2)) / compared.sum((1, 2)).clamp(min=1)  # (B,)
     return judged + rank_weight * (ranked @ tokens.view(sources, -1).sum(1).to(scores.dtype))
 

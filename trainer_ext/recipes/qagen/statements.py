@@ -62,7 +62,8 @@ def read_statements(files: Sequence[str]) -> list[Statement]:
 
     A row has a source (``source``, ``document``, ``premise``), a statement (``statement``, ``claim``, ``hypothesis``,
     ``summary``), and whether the one states the other (``consistent``, ``label``): a boolean, 1 or 0, or a word such as
-    ``entailment`` or ``neutral``. The column ``changed`` may hold the words that make a statement inconsistent.
+    ``entailment`` or ``neutral``. A ``label`` of a premise or a hypothesis must be a word. The column ``changed`` may
+    hold the words that make a statement inconsistent.
 
     Raises:
         DataError: a file has no such columns, a text is not one, a label is none of these, or changed words are not in
@@ -133,7 +134,9 @@ def make_statements(
 def change_statements(statements: Iterable[Statement], pipeline: Language, *, seed: int = 17) -> Iterator[Statement]:
     """True statements, each followed by one of its sentences with a changed fact, where one can be changed.
 
-    What people wrote of a source says it in other words, so these teach what a sentence of the source cannot.
+    What people wrote of a source says it in other words, so these teach what a sentence of the source cannot. No name
+    or number of the source is brought in from elsewhere, and nothing is made that the source or another true statement
+    about it says word for word.
 
     Args:
         statements: those that are not consistent are left out.
@@ -142,9 +145,12 @@ def change_statements(statements: Iterable[Statement], pipeline: Language, *, se
     """
     maker = ClaimMaker(2, seed, noise=0.0, shortened=0.0, changes=ALL_CHANGES)
     true = [statement for statement in statements if statement.consistent]
+    known: dict[str, list[str]] = {}
+    for statement in true:
+        known.setdefault(statement.source, [statement.source]).append(statement.text)
     for statement, parsed in zip(true, pipeline.pipe(told.text for told in true), strict=True):
         yield statement
-        for claim in maker.claims_of(parsed):
+        for claim in maker.claims_of(parsed, "\n".join(known[statement.source])):
             if not claim.consistent:
                 yield Statement(statement.source, claim.text, False, claim.changed)
 
@@ -197,7 +203,9 @@ def _statements(path: Path) -> Iterator[Statement]:
         find_column(rows[0], names, str(path), "name it so") for names in (SOURCES, STATEMENTS, LABELS)
     )
     for number, row in enumerate(rows, start=1):
-        consistent = _consistent(row, label, number, path)
+        # Sets of natural language inference count entailment as 0.
+        inference = label == "label" and bool({source, text} & {"premise", "hypothesis"})
+        consistent = _consistent(row, label, number, path, numbers=not inference)
         known, told = _texts(row, (source, text), number, path)
         statement = Statement(known, told, consistent, "" if consistent else _changed(row, told, number, path))
         if statement.source and statement.text:
@@ -210,8 +218,15 @@ def _texts(row: Mapping[str, Any], columns: tuple[str, str], number: int, path: 
     return source, text
 
 
-def _consistent(row: Mapping[str, Any], column: str, number: int, path: Path) -> bool:
-    word = str(row.get(column)).casefold()
+def _consistent(row: Mapping[str, Any], column: str, number: int, path: Path, numbers: bool) -> bool:
+    value = row.get(column)
+    word = str(int(value) if isinstance(value, float) and value.is_integer() else value).casefold()
+    if word.isdecimal() and not numbers:
+        raise DataError(
+            f"{path}, row {number}: {column!r} is {value!r} beside a premise or a hypothesis, and most such files "
+            "count entailment as 0: write entailment, neutral or contradiction, or call the column consistent, with "
+            "true or false."
+        )
     if word not in _TRUE + _FALSE:
         raise DataError(
             f"{path}, row {number}: {column!r} is {row.get(column)!r}; give true or false, 1 or 0, or one of "

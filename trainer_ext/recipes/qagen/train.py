@@ -60,6 +60,11 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
             f"{recipe.model} is not a QAGen, and only a QAGen can ask for pairs of statements: train it without "
             "--statement-file first, and give the folder of what comes out."
         )
+    if statements and recipe.answer_first:
+        raise OptionError(
+            "Statements train a QAGen, which writes the question first, and --answer-first trains a question generator: "
+            "leave out one of the two."
+        )
     separator_id = add_separator(model, tokenizer, recipe.answer_first)
 
     passages = [passage for name in recipe.train_files for passage in read_passages(name)]

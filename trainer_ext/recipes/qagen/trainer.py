@@ -95,7 +95,12 @@ class QAGenTrainer(Seq2SeqTrainer):
         plain = (stated == 0)[target.nonzero()[:, 0]]  # (tokens,)
         sources = inputs["input_ids"].shape[0]
         contrast = contrast_loss(scores, stated, inputs["unit"], target.sum(1), sources, self.rank_weight)
-        return losses[plain].sum() + self.contrast_weight * contrast, scores
+        own = losses[plain].sum()
+        if smoothing:  # of the likelihood alone: the scores are log-likelihoods
+            own = nn.functional.cross_entropy(
+                logits[plain].float(), labels[plain], reduction="sum", label_smoothing=smoothing
+            )
+        return own + self.contrast_weight * contrast, scores
 
     def _target_logits(self, model: nn.Module, inputs: dict[str, Tensor], target: Tensor) -> Tensor:
         """Logits of the real target tokens only, ``(tokens, V)``: the projection never sees padding."""
@@ -148,7 +153,7 @@ class QAGenTrainer(Seq2SeqTrainer):
                 stated, unit = batch["stated"], batch["unit"]
                 first = (stated != 0) & (unit == torch.arange(len(unit), device=unit.device))
                 right += (margins(scores, stated, unit)[first] > 0).tolist()
-                lead, compared = leads(scores, stated, len(batch["input_ids"]))
+                lead, compared = leads(scores, stated, unit, len(batch["input_ids"]))
                 ranked += (lead[compared] > 0).tolist()
         metrics = {f"{metric_key_prefix}_loss": total / tokens}
         shares = {"right": right, "ranked": ranked}

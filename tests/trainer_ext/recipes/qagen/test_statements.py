@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +46,45 @@ def test_documents_give_true_and_false_statements_in_pairs() -> None:
     assert {"Bob met Ann", "Carl", "40"} & {pair[1].changed for pair in made}
 
 
+class _Parses:
+    """A pipeline that has parsed these documents already."""
+
+    def __init__(self, *documents: Doc) -> None:
+        self.parsed = {document.text: document for document in documents}
+
+    def pipe(self, texts: Iterable[str]) -> list[Doc]:
+        return [self.parsed[text] for text in texts]
+
+
 def test_true_summaries_are_told_again_with_one_fact_changed() -> None:
     summary = parsed(WORDS, entities=ENTITIES)
     known = "What Ann, Bob and Carl did."
-    given = [Statement(known, summary, True), Statement(known, "A lie.", False)]  # type: ignore[arg-type]
+    given = [Statement(known, summary.text, True), Statement(known, "A lie.", False)]
     for seed in range(10):
-        true, false = change_statements(given, _ByHand(), seed=seed)  # type: ignore[arg-type]
+        true, false = change_statements(given, _Parses(summary), seed=seed)  # type: ignore[arg-type]
         assert true == given[0]
         assert not false.consistent
         assert false.source == known
         assert false.changed in false.text
         assert false.text not in summary.text
+
+
+def test_a_changed_summary_tells_nothing_that_the_source_or_another_summary_does() -> None:
+    """Not even by a name of the summary before it, which the source has too."""
+    names = [["Helen", "Marsh"], ["Tom", "Reed"], ["Ed", "Lowe"]]
+    summaries = [
+        parsed([*name, "runs", "the", "old", "bakery", "."], entities=["B-PERSON", "I-PERSON", *["O"] * 5])
+        for name in names
+    ]
+    source = "Helen Marsh and Tom Reed run the bakery ; Ed Lowe left it ."
+    elsewhere = Statement("Ann Porter sold it .", summaries[2].text, True)
+    for seed in range(6):
+        given = [elsewhere, *(Statement(source, summary.text, True) for summary in summaries[:2])]
+        made = list(change_statements(given, _Parses(*summaries), seed=seed))  # type: ignore[arg-type]
+        assert [told for told in made if told.consistent] == given
+        assert not any(told.changed for told in made), "Ed Lowe is in the source, and Helen Marsh runs it"
+    free = [elsewhere, Statement("Helen Marsh runs it .", summaries[0].text, True)]
+    assert any(told.changed == "Ed Lowe" for told in change_statements(free, _Parses(*summaries)))  # type: ignore[arg-type]
 
 
 def test_summaries_without_labels_are_true(tmp_path: Path) -> None:
@@ -147,6 +176,16 @@ def test_changed_words_that_are_not_in_the_statement_are_refused(changed: Any, m
     file = write(tmp_path / "rows.jsonl", {"source": "A b.", "claim": "C d.", "label": 0, "changed": changed})
     with pytest.raises(ValueError, match=message):
         read_statements([file])
+
+
+@pytest.mark.parametrize("label", [0, 1, 1.0, "0"])
+def test_a_number_as_the_label_of_a_hypothesis_is_refused(label: Any, tmp_path: Path) -> None:
+    """Most such files count entailment as 0, which here means false."""
+    file = write(tmp_path / "rows.jsonl", {"premise": "A b.", "hypothesis": "C d.", "label": label})
+    with pytest.raises(ValueError, match=r"row 1: 'label' is .* count entailment as 0: write entailment"):
+        read_statements([file])
+    file = write(tmp_path / "rows.jsonl", {"premise": "A b.", "hypothesis": "C d.", "consistent": label})
+    assert [told.consistent for told in read_statements([file])] == [bool(float(label))]
 
 
 def test_an_unknown_label_is_refused(tmp_path: Path) -> None:

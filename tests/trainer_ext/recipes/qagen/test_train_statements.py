@@ -161,10 +161,13 @@ def test_the_loss_is_that_of_a_plain_computation(kind: str, weight: float, rank_
         scores = [-nll / size - own for nll, size, own in zip(nlls, sizes, row["own"], strict=True)]
         tokens += sum(sizes)
         of_true = [score for score, y in zip(scores, row["stated"], strict=True) if y > 0]
-        of_false = [score for score, y in zip(scores, row["stated"], strict=True) if y < 0]
+        units: dict[int, list[float]] = {}
+        for score, first in zip(scores, row["unit"], strict=True):
+            units.setdefault(first, []).append(score)
+        means = {first: sum(of) / len(of) for first, of in units.items()}
+        of_false = [mean for first, mean in means.items() if row["stated"][first] < 0]
         for nll, size, y, first in zip(nlls, sizes, row["stated"], row["unit"], strict=True):
-            unit = [score for score, other in zip(scores, row["unit"], strict=True) if other == first]
-            total += weight * size * softplus(-y * (sum(unit) / len(unit) + 0.75)) if y else nll
+            total += weight * size * softplus(-y * (means[first] + 0.75)) if y else nll
         ranked = [softplus(false - true) for true in of_true for false in of_false]
         total += weight * rank_weight * sum(sizes) * sum(ranked) / max(1, len(ranked))
     for tokens_per_batch in (1, 100, 10_000):
@@ -174,6 +177,20 @@ def test_the_loss_is_that_of_a_plain_computation(kind: str, weight: float, rank_
         assert trainer.evaluate(rows.select([2, 1, 0]))["eval_loss"] == pytest.approx(total / tokens, abs=1e-4)
     batch = QAGenCollator(0)([*rows])
     assert trainer.compute_loss(model, batch).item() == pytest.approx(total / tokens, abs=1e-4)
+
+
+def test_label_smoothing_does_not_depend_on_the_batches(tmp_path: Path) -> None:
+    """Of rows of either kind, together or apart; the judged pairs are not smoothed."""
+    model, rows = tiny_model("bart"), drawn_rows()
+    trainer = trainer_of(tmp_path, model, rows, 100)
+    losses = []
+    for smoothing in (0.0, 0.1):
+        trainer.args.label_smoothing_factor = smoothing
+        parts = [rows, *(rows.select([place]) for place in range(len(rows)))]
+        whole, *alone = (trainer.compute_loss(model, QAGenCollator(0)([*part]), num_items_in_batch=1) for part in parts)
+        assert whole.item() == pytest.approx(sum(loss.item() for loss in alone), rel=1e-5)
+        losses.append(whole.item())
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 
 def test_the_order_of_statements_changes_nothing(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
@@ -190,7 +207,7 @@ def test_the_loss_does_not_depend_on_the_batches(tokens: int, unbroken: Path, ro
 
 
 def test_training_parts_true_from_false(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
-    trainer = trainer_on(tmp_path, unbroken, rows, 200, num_train_epochs=25, learning_rate=3e-3)
+    trainer = trainer_on(tmp_path, unbroken, rows, 200, num_train_epochs=40, learning_rate=3e-3)
     before = trainer.evaluate()
     trainer.train()
     after = trainer.evaluate()
@@ -301,4 +318,15 @@ def test_a_model_that_is_not_a_qagen_is_refused(
     file = write(tmp_path / "s.jsonl", {"source": "The cat won.", "statement": "The cat won.", "consistent": True})
     assert main(command(base, data, tmp_path / "out", statement_file=file)) == 2
     assert "is not a QAGen" in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_statements_do_not_train_a_question_generator(
+    unbroken: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would learn pairs whose question stands first, and pairs whose answer does."""
+    file = write(tmp_path / "s.jsonl", {"source": "The cat won.", "statement": "The cat won.", "consistent": True})
+    words = command(unbroken, data, tmp_path / "out", statement_file=file)
+    assert main([*words, "--answer-first"]) == 2
+    assert "leave out one of the two" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
