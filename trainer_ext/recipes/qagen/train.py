@@ -62,8 +62,8 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
         )
     if statements and recipe.answer_first:
         raise OptionError(
-            "Statements train a QAGen, which writes the question first, and --answer-first trains a question generator: "
-            "leave out one of the two."
+            "Statements train a QAGen, which writes questions first, and --answer-first trains a question generator. "
+            "Leave out one of the two."
         )
     separator_id = add_separator(model, tokenizer, recipe.answer_first)
 

@@ -328,5 +328,5 @@ def test_statements_do_not_train_a_question_generator(
     file = write(tmp_path / "s.jsonl", {"source": "The cat won.", "statement": "The cat won.", "consistent": True})
     words = command(unbroken, data, tmp_path / "out", statement_file=file)
     assert main([*words, "--answer-first"]) == 2
-    assert "leave out one of the two" in one_line(capsys.readouterr().err)
+    assert "Leave out one of the two" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
