@@ -11,6 +11,8 @@ import datasets
 import torch
 from quals.errors import CheckpointError, DataError, OptionError
 from quals.loading import first_line
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext.collator import COLUMNS
@@ -129,10 +131,13 @@ def usable_checkpoint(resume_from_checkpoint: str | bool | None, output_dir: str
     The work before the training resumes by itself, so a run that was killed there has no checkpoint.
 
     Raises:
-        CheckpointError: the named folder is not a checkpoint.
+        CheckpointError: the named folder is not a checkpoint, or another training wrote the checkpoint.
     """
     if resume_from_checkpoint is True and get_last_checkpoint(output_dir) is None:
         return None
+    if resume_from_checkpoint is True or isinstance(resume_from_checkpoint, (str, Path)):
+        last = resume_from_checkpoint is True
+        _require_contrastive(str(get_last_checkpoint(output_dir)) if last else str(resume_from_checkpoint))
     if isinstance(resume_from_checkpoint, (str, Path)):
         folder = Path(resume_from_checkpoint)
         parts = folder.iterdir() if folder.is_dir() else iter(())
@@ -142,6 +147,22 @@ def usable_checkpoint(resume_from_checkpoint: str | bool | None, output_dir: str
                 "one such as out/checkpoint-500, or True for the last one in output_dir."
             )
     return resume_from_checkpoint
+
+
+def _require_contrastive(checkpoint: str) -> None:
+    """Refuse a checkpoint of a training without candidates, such as the fine-tuning's in the same ``output_dir``.
+
+    Trainer would go on from its step and its learning rate, which can mean no step at all.
+    """
+    file = Path(checkpoint) / TRAINER_STATE_NAME
+    if not file.is_file():
+        return
+    logged = [entry for entry in TrainerState.load_from_json(str(file)).log_history if "loss" in entry]
+    if logged and not any("mle_loss" in entry for entry in logged):  # the monitor's, beside every loss
+        raise CheckpointError(
+            f"{checkpoint} is of a training without candidates, such as the model's fine-tuning, and cannot be resumed "
+            "from: give a new output_dir, and leave resume_from_checkpoint out."
+        )
 
 
 def check_metrics(compute_metrics: Any, args: Any) -> None:

@@ -14,7 +14,7 @@ from datasets import Dataset, IterableDataset
 from support.families import family
 from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
 from support.trainer_runs import Counting, arguments, documents, load, losses, trainer
-from transformers import DataCollatorForSeq2Seq
+from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
 
@@ -79,6 +79,26 @@ def test_a_wrong_checkpoint_is_refused_before_the_work(tmp_path: Path, summarize
         found.train(resume_from_checkpoint=str(tmp_path / path))
     assert ranker.calls == 0
     assert not (tmp_path / "out" / "_mining").exists()
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_checkpoint_of_the_fine_tuning_is_refused_before_the_work(
+    tmp_path: Path, summarizer: Path, last: bool
+) -> None:
+    """Scripts resume from whatever their output_dir has; Trainer would train no step after its last one."""
+    args = Seq2SeqTrainingArguments(
+        str(tmp_path), per_device_train_batch_size=1, max_steps=4, save_steps=2, logging_steps=1, use_cpu=True,
+        report_to="none",
+    )  # fmt: skip
+    model = load(summarizer)
+    collator = DataCollatorForSeq2Seq(tiny_tokenizer(), model=model)
+    Seq2SeqTrainer(model, args, train_dataset=documents(4), data_collator=collator).train()
+    ranker = Counting()
+    found = trainer(tmp_path, load(summarizer), ranker=ranker, train_dataset=documents(4))
+    with pytest.raises(ValueError, match=r"checkpoint-\d is of a training without candidates.* new output_dir"):
+        found.train(resume_from_checkpoint=last or str(tmp_path / "checkpoint-2"))
+    assert ranker.calls == 0
+    assert not (tmp_path / "_mining").exists()
 
 
 @pytest.mark.parametrize("given", ["True", "true", "False"])
