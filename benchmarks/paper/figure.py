@@ -103,7 +103,7 @@ def write_figure(sets: Mapping[str, Scores], labels: Mapping[str, str], path: Pa
     first = np.atleast_1d(panels)[0]
     first.set_yticks(range(len(labels)), list(labels.values()))
     first.invert_yaxis()
-    figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=max(1, len(arms)))
+    figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=min(3, max(1, len(arms))))
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
     pyplot.close(figure)
