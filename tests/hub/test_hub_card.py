@@ -39,7 +39,7 @@ def test_its_numbers_are_those_of_the_benchmarks() -> None:
     agreement: dict[tuple[str, str], list[float]] = {}
     name = ""
     for row in measured:
-        if len(row) == 9 and row[2].endswith(("AUROC", "pairwise", "Pearson", "Spearman")):
+        if len(row) == 10 and row[2].endswith(("AUROC", "pairwise", "Pearson", "Spearman")):
             name = row[0] or name
             agreement[name, row[2]] = [float(cell.split()[0].strip("*")) for cell in row[3:]]
     compared = 0

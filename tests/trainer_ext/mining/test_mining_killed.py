@@ -83,6 +83,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path, kills: int) -> N
         assert chunks(broken).items() <= chunks(whole).items()
         for folder in broken.glob("s*-*"):
             number = len(list(folder.glob("chunk-*")))
+            if number == len(list((whole / folder.name).glob("chunk-*"))):
+                continue  # all are there: none was being written
             (folder / f".chunk-{number:06d}.json.99.tmp").write_bytes(b'{"content": [')  # as if while it wrote
     assert start_mining(broken, tmp_path / "broken.json").wait(timeout=300) == 0
     assert (tmp_path / "broken.json").read_bytes() == (tmp_path / "whole.json").read_bytes()

@@ -174,7 +174,7 @@ def test_the_training_guides_commands_mine_with_ray_and_train_with_accelerate(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-summarizer").symlink_to(summarizer)
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    content = [{"document": row["source"], "summary": " ".join(row["source"].split()[:3])} for row in rows(12)]
+    content = [{"article": row["source"], "highlights": " ".join(row["source"].split()[:3])} for row in rows(12)]
     write(tmp_path / "articles.jsonl", content)
     page = (REPOSITORY / "docs" / "training.md").read_text(encoding="utf-8")
     [block] = [block for block in re.findall(r"^```bash\n(.*?)^```$", page, re.M | re.S) if "--engine ray" in block]
