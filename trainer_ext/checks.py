@@ -133,11 +133,11 @@ def usable_checkpoint(resume_from_checkpoint: str | bool | None, output_dir: str
     Raises:
         CheckpointError: the named folder is not a checkpoint, or another training wrote the checkpoint.
     """
-    if resume_from_checkpoint is True and get_last_checkpoint(output_dir) is None:
-        return None
-    if resume_from_checkpoint is True or isinstance(resume_from_checkpoint, (str, Path)):
-        last = resume_from_checkpoint is True
-        _require_contrastive(str(get_last_checkpoint(output_dir)) if last else str(resume_from_checkpoint))
+    if resume_from_checkpoint is True:
+        last = get_last_checkpoint(output_dir)
+        if last is None:
+            return None
+        _require_contrastive(Path(last))
     if isinstance(resume_from_checkpoint, (str, Path)):
         folder = Path(resume_from_checkpoint)
         parts = folder.iterdir() if folder.is_dir() else iter(())
@@ -146,15 +146,16 @@ def usable_checkpoint(resume_from_checkpoint: str | bool | None, output_dir: str
                 f"resume_from_checkpoint is {str(folder)!r}, which is not a folder with a checkpoint's weights: give "
                 "one such as out/checkpoint-500, or True for the last one in output_dir."
             )
+        _require_contrastive(folder)
     return resume_from_checkpoint
 
 
-def _require_contrastive(checkpoint: str) -> None:
+def _require_contrastive(checkpoint: Path) -> None:
     """Refuse a checkpoint of a training without candidates, such as the fine-tuning's in the same ``output_dir``.
 
     Trainer would go on from its step and its learning rate, which can mean no step at all.
     """
-    file = Path(checkpoint) / TRAINER_STATE_NAME
+    file = checkpoint / TRAINER_STATE_NAME
     if not file.is_file():
         return
     logged = [entry for entry in TrainerState.load_from_json(str(file)).log_history if "loss" in entry]

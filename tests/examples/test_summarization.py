@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import random
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 from support.tiny import REPOSITORY, WORDS, tiny_tokenizer, train_tiny_qagen
+
+from trainer_ext import ContrastiveSeq2SeqTrainingArguments
 
 SCRIPT = REPOSITORY / "examples" / "summarization.py"
 OURS = """from trainer_ext import ContrastiveSeq2SeqTrainer as Seq2SeqTrainer
@@ -53,6 +57,19 @@ def test_it_trains_for_facts(files: Path, tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Candidates: sampled from the model itself, ranked by rouge." in card
     assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_a_prefix_stands_before_every_document(tmp_path: Path) -> None:
+    """And not before the summaries, so that a T5 trains on what `quals mine` showed it."""
+    script = runpy.run_path(str(SCRIPT))
+    dataset = Dataset.from_dict({"document": ["the cat", "the dog"], "summary": ["a cat", "a dog"]})
+    tokenizer, args = (
+        tiny_tokenizer(),
+        ContrastiveSeq2SeqTrainingArguments(str(tmp_path), report_to="none", use_cpu=True),
+    )
+    rows = script["tokenized"](dataset, tokenizer, script["DataArguments"]("model", source_prefix="who in "), args)
+    assert rows["input_ids"][:] == tokenizer(["who in the cat", "who in the dog"])["input_ids"]
+    assert rows["labels"][:] == tokenizer(["a cat", "a dog"])["input_ids"]
 
 
 def test_with_the_stock_classes_it_is_an_ordinary_script(files: Path, tmp_path: Path) -> None:
