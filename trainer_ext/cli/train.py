@@ -28,7 +28,7 @@ _RECIPES: dict[str, tuple[type[Recipe], str]] = {
     "reader": (ReaderRecipe, "train an encoder into an extractive reader that may find no answer, for QAGS"),
 }
 _BASE = "make a base for a QAGen: a small BART from a BERT encoder, or a T5 or BART with fewer pieces"
-_STATEMENTS = "make true and false statements about documents, for --statement-file of a QAGen"
+_STATEMENTS = "make true and false statements about documents, for --statement-file of a QAGen or a classifier"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

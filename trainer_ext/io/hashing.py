@@ -17,6 +17,11 @@ def checksum(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
+def text_hash(text: str) -> str:
+    """64 hexadecimal digits over a text, of whatever characters."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def plain(value: Any) -> Any:
     """Sets in order, for JSON; what else JSON does not know, as its text."""
     return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from transformers import AutoConfig, TrainerState
 
 from trainer_ext.recipes.cards import evaluations, file_name, origins, passes, precision, write_card_files
-from trainer_ext.recipes.factcc.claims import Claim
+from trainer_ext.recipes.factcc.claims import NOT_STATED, STATED, Claim
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 
 
@@ -38,12 +38,15 @@ def write_card(
         if kind != "balanced"
     )
     balanced, measured = quality["balanced"]
-    pointed = (
+    more = (
         "\nA head, for training alone, learned to point at the document's sentence and at the changed words, as in "
         "FactCCX."
         if recipe.span_weight
         else ""
     )
+    told = made[STATED] + made[NOT_STATED]
+    if told:
+        more = f"\nBesides, {told:,} statements about sources, of which {made[STATED]:,} are stated.{more}"
     card = f"""---
 library_name: transformers
 pipeline_tag: text-classification
@@ -68,11 +71,11 @@ probability = model(**inputs).logits.softmax(-1)[0, 0].item()  # of being consis
 
 {origins(recipe, "Documents")}
 
-{len(claims):,} synthetic claims about {documents:,} documents, cut at up to {recipe.document_words} words and parsed by
+{len(claims) - told:,} synthetic claims about {documents:,} documents, cut at up to {recipe.document_words} words and parsed by
 `{recipe.pipeline}`. Claims come in pairs: a sentence as it is, and the same sentence with one fact changed. A change
 swaps a name, number or date for another of this or another document, swaps a pronoun, or negates. Some claims have
 words dropped or repeated. In {recipe.shortened:.0%} of the pairs both leave out clauses or other parts that the
-sentence can do without, where it has any. The paper's back-translation is left out.{pointed}
+sentence can do without, where it has any. The paper's back-translation is left out.{more}
 
 {state.global_step:,} steps of {recipe.batch} claims ({passes(recipe)}), AdamW, peak learning rate
 {recipe.learning_rate:g}, {precision(recipe)}, seed {recipe.seed}. Architecture: {config.model_type}; weights stored in

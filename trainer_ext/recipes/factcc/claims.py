@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span
 
+SENTENCE, STATED, NOT_STATED = "sentence", "stated", "not stated"  # kinds beside the changes
 _NOISE = 0.05  # chance that a word is dropped, and that it is repeated
 _ENDS = tuple(".!?…:;\"'”’)]")  # noqa: RUF001  # ends of a sentence that was not cut off
 VERSION = 4  # changes whenever other claims are made of the same documents
@@ -42,8 +43,8 @@ class Claim:
         document: the whole text.
         text: the claim, words separated by single spaces.
         kind: ``sentence``, or the change: ``names``, ``numbers``, ``dates``, ``strangers``, ``pronouns``,
-            ``negation``, ``roles``.
-        start, end: characters of the document between which the claim's sentence stands.
+            ``negation``, ``roles``. A claim that was told, and not made of a sentence, is ``stated`` or ``not stated``.
+        start, end: characters of the document between which the claim's sentence stands; all of it for a told one.
         first, last: first and last changed word of the claim, counted from 0; None without a change.
         noisy: whether a word was dropped or repeated.
     """
@@ -60,7 +61,12 @@ class Claim:
     @property
     def consistent(self) -> bool:
         """Whether no fact of it was changed."""
-        return self.kind == "sentence"
+        return self.kind in (SENTENCE, STATED)
+
+    @property
+    def told(self) -> bool:
+        """Whether it was told about the document as a whole."""
+        return self.kind in (STATED, NOT_STATED)
 
     @property
     def changed(self) -> str:
@@ -167,7 +173,7 @@ def _pairs_of(
         true, false = claim_text(sentence, None, left_out), claim_text(sentence, edit, left_out)
         place = (sentence.start_char, sentence.end_char)
         yield (
-            Claim(parsed.text, true.text, "sentence", *place),
+            Claim(parsed.text, true.text, SENTENCE, *place),
             Claim(parsed.text, false.text, kind, *place, false.first, false.last),
         )
 

@@ -73,7 +73,7 @@ def claim_rows(
     if spans:
         rows["span_positions"] = [
             [
-                *_tokens(offsets[row], encoded.sequence_ids(row), 0, (claim.start, claim.end)),
+                *_tokens(offsets[row], encoded.sequence_ids(row), 0, None if claim.told else (claim.start, claim.end)),
                 *_tokens(offsets[row], encoded.sequence_ids(row), 1, _changed_characters(claim)),
             ]
             for row, claim in enumerate(listed)

@@ -25,6 +25,14 @@ class FactCCRecipe(EncoderRecipe):
         }
     )
     validation_file: str = field(metadata={"help": "file of other documents; chooses the checkpoint that is kept"})
+    statement_files: Sequence[str] = field(
+        default=(),
+        metadata={
+            "help": "file of sources with statements that people or rules judged, to train on beside the claims; may be "
+            "given several times",
+            "option": "statement-file",
+        },
+    )
     documents: int | None = field(
         default=None, metadata={"help": "documents to train on, drawn by the seed; all if not given", "least": 1}
     )

@@ -28,10 +28,11 @@ from trainer_ext.recipes.checkpoints import checkpoints_folder, prepare_checkpoi
 from trainer_ext.recipes.checks import check_length, check_recipe
 from trainer_ext.recipes.documents import read_documents
 from trainer_ext.recipes.factcc.card import write_card
-from trainer_ext.recipes.factcc.claims import VERSION, Claim, make_claims
+from trainer_ext.recipes.factcc.claims import NOT_STATED, STATED, VERSION, Claim, make_claims
 from trainer_ext.recipes.factcc.data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.factcc.spans import ClassifierWithSpans
+from trainer_ext.recipes.qagen.statements import held_out_sources, read_statements, without_conflicts
 from trainer_ext.recipes.training import encoder_arguments, with_precision
 
 _LENGTHS = 5  # the longest document has so many times the words of the shortest
@@ -39,6 +40,9 @@ _LENGTHS = 5  # the longest document has so many times the words of the shortest
 
 def train_factcc(recipe: FactCCRecipe) -> Path:
     """Make claims, train, keep the checkpoint with the best balanced accuracy on unseen documents, write its card.
+
+    With ``statement_files`` it also trains on statements that are about a source each (see
+    :func:`~trainer_ext.recipes.qagen.statements.read_statements`). Those about one source in 20 join the unseen.
 
     If the process is killed, the same recipe continues from the last evaluation.
 
@@ -77,6 +81,9 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
         fitting(_claims(recipe, part, use), tokenizer, recipe.max_tokens)
         for part, use in ((documents, "train"), (validation_documents, "validation"))
     )
+    told, held_out = _told_claims(recipe.statement_files)
+    train += fitting(told, tokenizer, recipe.max_tokens)
+    validation += fitting(held_out, tokenizer, recipe.max_tokens)
     if not train or not validation:
         raise DataError(
             f"No claim could be made: the documents have no sentences of 5 words and {recipe.max_tokens // 2} tokens."
@@ -150,6 +157,19 @@ def _claims(recipe: FactCCRecipe, documents: Sequence[str], use: str) -> list[Cl
     claims = list(made)
     file.write([asdict(claim) for claim in claims])
     return claims
+
+
+def _told_claims(files: Sequence[str]) -> tuple[list[Claim], list[Claim]]:
+    """Statements of files as claims: those to train on, and those about held-out sources, to validate with."""
+    statements = without_conflicts(read_statements(files))
+    if not statements:
+        return [], []
+    kept_out = held_out_sources(statements)
+    parts: tuple[list[Claim], list[Claim]] = [], []
+    for one in statements:
+        kind = STATED if one.consistent else NOT_STATED
+        parts[one.source in kept_out].append(Claim(one.source, " ".join(one.text.split()), kind, 0, len(one.source)))
+    return parts
 
 
 def _shortened(text: str, recipe: FactCCRecipe) -> str:

@@ -19,7 +19,6 @@ and the second mean counts them once.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from itertools import chain, zip_longest
 from typing import Any
@@ -28,15 +27,15 @@ import torch
 from datasets import Dataset
 from quals import QualsScorer
 from quals.checkpoint import QAGen
-from quals.errors import DataError
 from quals.pairs import Pair, fold, select
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from trainer_ext.io.hashing import text_hash
 from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.recipes.checkpoints import checkpoints_folder
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
-from trainer_ext.recipes.qagen.statements import Statement
+from trainer_ext.recipes.qagen.statements import Statement, held_out_sources
 
 SHARPNESS = 2.0  # per nat: how fast the loss fades for a pair that is on its side
 THRESHOLD = -0.75  # nats per token: pairs above it count as stated
@@ -44,7 +43,6 @@ GROUPS = 12  # sequences generated per statement
 _AT_ONCE = 256  # statements
 _TOGETHER = 4  # statements about one source in a row
 _OF_ITSELF = 2  # pairs of a statement that are trained under the statement itself
-_HELD_OUT = 20  # each source in so many is kept for validation
 # Nearly every pair has one of them, whatever it asks for.
 # fmt: off
 _FUNCTION_WORDS = frozenset([
@@ -64,7 +62,7 @@ def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenR
         DataError: all statements are about one source.
     """
     texts = [[statement.text, statement.changed] for statement in statements]
-    key = [qagen.fingerprint, _digest(repr(texts)), recipe.pairs_per_statement, GROUPS]
+    key = [qagen.fingerprint, text_hash(repr(texts)), recipe.pairs_per_statement, GROUPS]
     store = KeyedFile(checkpoints_folder(recipe) / "statements.json", key)
     if (known := store.read()) is None:
         known = [
@@ -72,10 +70,7 @@ def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenR
             for pairs in generate_pairs(qagen, statements, recipe.pairs_per_statement)
         ]
         store.write(known)
-    sources = sorted({statement.source for statement in statements}, key=lambda text: (_digest(text), text))
-    if len(sources) < 2:
-        raise DataError("All statements are about one source: give more, because some sources validate the training.")
-    validation_sources = set(sources[: max(1, len(sources) // _HELD_OUT)])
+    validation_sources = held_out_sources(statements)
     held = [statement.source in validation_sources for statement in statements]
     train, validation = (
         encode_statements(
@@ -87,10 +82,6 @@ def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenR
         for wanted in (False, True)
     )
     return train, validation
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def generate_pairs(qagen: QAGen, statements: Sequence[Statement], pairs: int, groups: int = GROUPS) -> list[list[Pair]]:

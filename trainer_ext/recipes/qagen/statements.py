@@ -16,6 +16,7 @@ from quals.rows import checked_text, find_column
 from quals.typography import plain
 
 from trainer_ext.io.atomic import json_line, replacing
+from trainer_ext.io.hashing import text_hash
 from trainer_ext.io.tables import read_table
 from trainer_ext.recipes.factcc.claim_changes import ALL_CHANGES
 from trainer_ext.recipes.factcc.claims import ClaimMaker
@@ -36,6 +37,7 @@ _FALSE = ("false", "0", "inconsistent", "contradiction", "neutral", "not_entailm
 _LEAST_SENTENCES = 5  # of a document that sentences are taken out of
 _WORDS = range(7, 39)  # of such a sentence
 _NEW_WORDS = 3  # of it that no other sentence has: what is told twice is stated still
+_HELD_OUT = 20  # each source in so many is kept for validation
 _LEANING = ("PRON", "CCONJ", "SCONJ", "ADV")  # a sentence that begins so leans on the one before it
 
 
@@ -186,6 +188,18 @@ def _separable(parsed: Doc) -> list[Span]:
         and "Dem" not in sentence[0].morph.get("PronType", [])
         and sum(having[word] == 1 for word in own) >= _NEW_WORDS
     ]
+
+
+def held_out_sources(statements: Iterable[Statement]) -> set[str]:
+    """One source in 20, at least one, whose statements validate a training: by the sources' hashes.
+
+    Raises:
+        DataError: all statements are about one source.
+    """
+    sources = sorted({statement.source for statement in statements}, key=lambda text: (text_hash(text), text))
+    if len(sources) < 2:
+        raise DataError("All statements are about one source: give more, because some sources validate the training.")
+    return set(sources[: max(1, len(sources) // _HELD_OUT)])
 
 
 def without_conflicts(statements: Iterable[Statement]) -> list[Statement]:

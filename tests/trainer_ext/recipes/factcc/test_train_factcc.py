@@ -24,7 +24,7 @@ from transformers import (
 
 from trainer_ext.recipes.documents import read_documents
 from trainer_ext.recipes.factcc.claims import Claim
-from trainer_ext.recipes.factcc.data import claim_rows
+from trainer_ext.recipes.factcc.data import NO_SPAN, claim_rows, fitting
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.factcc.train import measure_kinds, train_factcc
 from trainer_ext.recipes.training import encoder_arguments
@@ -229,3 +229,33 @@ def test_documents_are_cut_at_various_lengths(setting: dict[str, Any]) -> None:
     assert min(lengths) >= 10
     assert max(lengths) <= 50
     assert len(lengths) > 10
+
+
+def test_statements_train_beside_the_claims_and_validate_by_source(setting: dict[str, Any], tmp_path: Path) -> None:
+    rng = random.Random(1)
+    rows = []
+    for number in range(40):
+        things = rng.sample(["cat", "dog", "mat", "king", "queen", "river"], 2)
+        source = f"the {things[0]} was in {rng.choice(PLACES)} {'now ' * number}."
+        rows += [
+            {"premise": source, "hypothesis": f"the {things[0]} was in a place .", "label": "entailment"},
+            {"premise": source, "hypothesis": f"the {things[1]} was in a place .", "label": "neutral"},
+        ]
+    (tmp_path / "told.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = {**setting, "epochs": 0.5, "statement_files": [str(tmp_path / "told.jsonl")]}
+    folder = train_factcc(FactCCRecipe(**options))
+    quality = json.loads((folder / "quality.json").read_text())
+    assert (quality["stated"]["claims"], quality["not stated"]["claims"]) == (2, 2)  # of two held-out sources
+    assert "76 statements about sources, of which 38 are stated" in (folder / "README.md").read_text()
+
+
+def test_a_told_claim_points_nowhere_and_must_have_been_read_whole(setting: dict[str, Any]) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(setting["model"])
+    document = "the cat was red . the king was in paris ."
+    told = [Claim(document, "the king .", kind, 0, len(document)) for kind in ("stated", "not stated")]
+    rows = claim_rows(told, tokenizer, 64, spans=True)
+    assert rows["labels"] == [0, 1]
+    assert rows["span_positions"] == [[NO_SPAN] * 4] * 2
+    whole = len(rows["input_ids"][0])
+    assert fitting(told, tokenizer, whole) == told
+    assert fitting(told, tokenizer, whole - 1) == []
