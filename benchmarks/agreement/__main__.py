@@ -60,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--reader", help="reader of QAGS; without it the embedded one")
     add("--pipeline", default="en_core_web_sm", help="spaCy pipeline of QAGS")
     add("--classifier", help="classifier of FactCC; without it the embedded one")
+    add("--entailment", help="classifier of natural language inference, for the rival of that name")
     add("--encoder", help="sentence encoder of the cosine")
     add(
         "--by-origin",
@@ -142,7 +143,12 @@ def _quals_column(metrics: Mapping[str, object]) -> str:
 
 def _checkpoints(arguments: argparse.Namespace) -> Checkpoints:
     return Checkpoints(
-        arguments.questioner, arguments.reader, arguments.pipeline, arguments.classifier, arguments.encoder
+        arguments.questioner,
+        arguments.reader,
+        arguments.pipeline,
+        arguments.classifier,
+        arguments.encoder,
+        arguments.entailment,
     )
 
 

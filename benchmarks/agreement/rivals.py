@@ -19,9 +19,9 @@ from benchmarks.agreement.lines import append_lines, read_lines
 from trainer_ext.evaluation import rouge
 from trainer_ext.study.statistics import Floats
 
-QAGS, FACTCC, COSINE = "QAGS", "FactCC", "cosine"
+QAGS, FACTCC, ENTAILMENT, COSINE = "QAGS", "FactCC", "entailment", "cosine"
 ROUGE = {"ROUGE-1": "rouge1", "ROUGE-2": "rouge2", "ROUGE-L": "rougeL"}
-RIVALS = (QAGS, FACTCC, *ROUGE, COSINE)
+RIVALS = (QAGS, FACTCC, ENTAILMENT, *ROUGE, COSINE)
 _CHUNK = 64  # rows between two writes
 
 
@@ -49,6 +49,7 @@ class Checkpoints:
         pipeline: spaCy pipeline of QAGS.
         classifier: model of FactCC.
         encoder: sentence encoder of the cosine; none is embedded.
+        entailment: classifier of natural language inference, which judges as FactCC does; none is embedded.
     """
 
     questioner: str | None = None
@@ -56,6 +57,7 @@ class Checkpoints:
     pipeline: str = "en_core_web_sm"
     classifier: str | None = None
     encoder: str | None = None
+    entailment: str | None = None
 
 
 def load_rivals(names: Sequence[str], checkpoints: Checkpoints) -> list[Rival]:
@@ -83,7 +85,9 @@ def _load(name: str, checkpoints: Checkpoints) -> Rival:
     else:
         from factcc import FactCCScorer
 
-        scorer = FactCCScorer(checkpoints.classifier)
+        if name == ENTAILMENT and checkpoints.entailment is None:
+            raise ValueError("The rival entailment needs --entailment, a folder or Hub name of an NLI classifier.")
+        scorer = FactCCScorer(checkpoints.entailment if name == ENTAILMENT else checkpoints.classifier)
     return Rival(
         name, scorer.signature, lambda documents, summaries: [r.score for r in scorer.score(documents, summaries)]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from benchmarks.common.examples import Example, tokenized
 from benchmarks.common.judging import Judge, judged
+from benchmarks.common.ratings import Ratings
 from benchmarks.common.summarizers import summarized
 from benchmarks.common.variants import Variant
 from benchmarks.paper.arms import ARMS, BEST, Arm, Common, Contrastive, Reranked, side_by_side
@@ -21,7 +22,7 @@ from benchmarks.paper.cape import Cape, halves
 from benchmarks.paper.chosen import chosen_texts
 from benchmarks.paper.data import Parts
 from benchmarks.paper.mining import RANKERS, Mined
-from benchmarks.paper.stages import Settings, fine_tuned, mining, selected_folders, selections
+from benchmarks.paper.stages import Settings, fine_tuned, mining, rated_rows, selected_folders, selections
 from benchmarks.paper.table import MLE
 from trainer_ext.study.statistics import Floats
 
@@ -54,6 +55,7 @@ class Experiment:
         processes: number of processes that mine and train.
         arms: arms beside likelihood, of :data:`~benchmarks.paper.arms.ARMS`.
         cape_alpha: how far CaPE goes.
+        ratings: by set, ratings of its samples by another judge and their file; a further arm is trained by them.
     """
 
     settings: Settings
@@ -64,6 +66,7 @@ class Experiment:
     processes: int
     arms: Sequence[str] = ARMS
     cape_alpha: float = 1.0
+    ratings: Mapping[str, tuple[Path, Ratings]] = field(default_factory=dict)
 
     def trained(self, name: str, parts: Parts) -> list[Summarizer]:
         """All summarizers of a set, likelihood first; their summaries of its test documents are on disk."""
@@ -100,6 +103,9 @@ class Experiment:
         if "cape" in self.arms:
             both = halves(settings, name, mined)
             arms += [Cape(common, "cape", seed, both, self.cape_alpha) for seed in seeds]
+        if name in self.ratings:
+            rows = rated_rows(settings, name, mined, *self.ratings[name])
+            arms += [Contrastive(common, "rated", seed, "rated", rows, settings) for seed in seeds]
         for variant, varied in self.variants.items():
             rows = selections(varied, name, mined, variant)["quals"]
             arms.append(Contrastive(common, str(variant), seeds[0], "quals", rows, varied, variant))

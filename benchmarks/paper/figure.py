@@ -21,8 +21,15 @@ from benchmarks.paper.table import METHODS, MLE, Scores
 from trainer_ext.io.atomic import replacing
 from trainer_ext.io.tables import read_table
 
-MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "quals": "QUALS, nats per token"}
-_COLORS = {"rouge": "#DB7800", "quals": "#0072B2", "best": "#56B4E9", "rerank": "#009E73", "cape": "#CC79A7"}
+MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "entailment": "entailment", "quals": "QUALS, nats per token"}
+_COLORS = {
+    "rouge": "#DB7800",
+    "quals": "#0072B2",
+    "best": "#56B4E9",
+    "rerank": "#009E73",
+    "cape": "#CC79A7",
+    "rated": "#626a73",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

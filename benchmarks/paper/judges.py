@@ -17,6 +17,7 @@ from benchmarks.paper.figure import MODEL_LABELS
 from benchmarks.paper.processes import pool_of
 
 JUDGES = ("quals", "qags", "factcc")
+WITH_A_MODEL = (*JUDGES, "entailment")
 _CHUNK = 25  # summaries that a process takes at a time
 
 
@@ -28,6 +29,7 @@ class JudgingModels:
         names: some of :data:`JUDGES`.
         questioner, reader: models of QAGS; None for the embedded ones.
         classifier: model of FactCC; None for the embedded one.
+        entailment: classifier of natural language inference that judges too, as FactCC does; None for no such judge.
         pipeline: spaCy pipeline of QAGS.
         dtype: dtype of all models.
         qags_sources: how QAGS reads long documents.
@@ -42,6 +44,7 @@ class JudgingModels:
     dtype: str
     qags_sources: str
     qags_documents: int | None
+    entailment: str | None = None
 
     def load(self) -> dict[str, Judge]:
         """The judges by name, in the order of the tables.
@@ -64,10 +67,13 @@ class JudgingModels:
                 long_sources=self.qags_sources,
             )
             judges["qags"] = replace(scorer_judge(MODEL_LABELS["qags"], scorer), documents=self.qags_documents)
-        if "factcc" in self.names:
+        classifiers = {"factcc": self.classifier} if "factcc" in self.names else {}
+        if self.entailment is not None:
+            classifiers["entailment"] = self.entailment
+        for name, checkpoint in classifiers.items():
             from factcc import FactCCScorer
 
-            judges["factcc"] = scorer_judge(MODEL_LABELS["factcc"], FactCCScorer(self.classifier, dtype=self.dtype))
+            judges[name] = scorer_judge(MODEL_LABELS[name], FactCCScorer(checkpoint, dtype=self.dtype))
         if "quals" in self.names:
             judges["quals"] = scorer_judge(MODEL_LABELS["quals"], QualsScorer(dtype=self.dtype))
         return judges

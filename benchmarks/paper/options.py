@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from quals.batching import LONG_SOURCES
@@ -11,6 +11,7 @@ from quals.loading import DTYPES
 
 from benchmarks.common.command import command_parser
 from benchmarks.common.examples import read_examples
+from benchmarks.common.ratings import Ratings, read_ratings
 from benchmarks.paper.arms import ARMS
 from benchmarks.paper.data import Parts, parted
 from benchmarks.paper.judges import JUDGES
@@ -91,6 +92,11 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     )
     text += "of six samples by QUALS without training; CaPE"
     add("--arms", nargs="*", choices=ARMS, default=list(ARMS), help=text)
+    text = (
+        "ratings of SET's samples by another judge, such as people: document, summary and score in each line; adds an "
+    )
+    text += "arm that is trained by them, on each document's samples alone"
+    add("--ratings", action="append", default=[], metavar="NAME=FILE", help=text)
     add("--cape-alpha", type=float, default=1.0, help="how far CaPE moves the parameters")
     add("--seeds", type=int, nargs="+", default=[17, 18, 19], help="seeds of contrastive training")
     add(
@@ -119,6 +125,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     add("--questioner", help="question generator of QAGS; without it the embedded one")
     add("--reader", help="reader of QAGS; without it the embedded one")
     add("--classifier", help="classifier of FactCC; without it the embedded one")
+    add("--entailment", metavar="MODEL", help="classifier of natural language inference that judges too")
     add(
         "--chosen-documents",
         type=int,
@@ -141,6 +148,18 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     add("--summaries", type=Path, metavar="FOLDER", help=text)
     add("--figure", type=Path, help="file for a figure of the changes on all test documents, .png or .svg")
     return parser
+
+
+def ratings_of(arguments: argparse.Namespace, sets: Collection[str]) -> dict[str, tuple[Path, Ratings]]:
+    """By set: the file of ratings and what is in it.
+
+    Raises:
+        ValueError: a file cannot be used, or names no set.
+    """
+    files = {name: one for name, [one] in _named_files("--ratings", arguments.ratings).items()}
+    if unknown := files.keys() - set(sets):
+        raise ValueError(f"--ratings names {', '.join(sorted(unknown))}, which no --set names: give a set's name.")
+    return {name: (file, read_ratings(file)) for name, file in files.items()}
 
 
 def parts_of(arguments: argparse.Namespace) -> dict[str, Parts]:

@@ -13,11 +13,13 @@ from typing import Literal
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
+from benchmarks.common.ratings import Ratings, rated
 from benchmarks.common.summarizers import load, stage_arguments, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE, finish
 from benchmarks.paper.mining import RANKERS, Mined, Mining
 from trainer_ext import ContrastiveSeq2SeqTrainer
+from trainer_ext.io.hashing import checksum
 from trainer_ext.mining import SamplingSettings, Selection, random_documents, select_candidates
 
 AS_IT_IS = Variant()
@@ -180,6 +182,28 @@ def selections(
     return folders
 
 
+def rated_rows(settings: Settings, name: str, mined: Callable[[], Mined], path: Path, ratings: Ratings) -> Path:
+    """The folder of what another judge's ratings of the pool select, per document and among samples alone.
+
+    Raises:
+        ValueError: the file rates no sample of the pool, or rates all samples of each document alike.
+    """
+    folder = settings.work / name / f"selected-rated-{checksum(sorted(map(list, ratings.items())))[:8]}"
+    if (folder / DONE).is_file():
+        return folder
+    pool = mined()
+    scored = rated(pool.scored["quals"], pool.tokenizer, ratings, path)
+    rows = select_candidates(scored, _per_document(settings), tokenizer=pool.tokenizer)
+    rows.save_to_disk(str(folder))
+    finish(folder, {"documents": len(scored), "selected": len(rows)})
+    return folder
+
+
+def _per_document(settings: Settings) -> Selection:
+    # A reference has the highest ROUGE against itself: with it, ROUGE could not choose a sample as a target.
+    return Selection(rule="per_document", num_negatives=settings.negatives, references=False)
+
+
 def chosen_rows(settings: Settings, pool: Mined) -> dict[str, Dataset]:
     """The rows that each ranker selects by its scores of one pool.
 
@@ -190,8 +214,7 @@ def chosen_rows(settings: Settings, pool: Mined) -> dict[str, Dataset]:
     """
     scored, tokenizer = pool.scored, pool.tokenizer
     if settings.selection == "per_document":
-        # A reference has the highest ROUGE against itself: with it, ROUGE could not choose a sample as a target.
-        best = Selection(rule="per_document", num_negatives=settings.negatives, references=False)
+        best = _per_document(settings)
         return {ranker: select_candidates(rows, best, tokenizer=tokenizer) for ranker, rows in scored.items()}
     sides = Selection(fraction=settings.fraction, num_negatives=settings.negatives)
     chosen = {"quals": select_candidates(scored["quals"], sides, tokenizer=tokenizer)}

@@ -17,6 +17,7 @@ METHODS = {
     "best": "best sample alone",
     "rerank": "reranked, untrained",
     "cape": "CaPE",
+    "rated": "ranked by --ratings",
 }
 Scores = Mapping[str, Mapping[str, Floats]]
 """By method and measure: scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is no score."""

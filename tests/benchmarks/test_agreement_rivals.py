@@ -13,7 +13,16 @@ from support.readers import pair_tokenizer, tiny_reader
 from transformers import AutoModel, AutoTokenizer
 
 from benchmarks.agreement.data import Row
-from benchmarks.agreement.rivals import COSINE, FACTCC, RIVALS, Checkpoints, Rival, load_rivals, rival_scores
+from benchmarks.agreement.rivals import (
+    COSINE,
+    ENTAILMENT,
+    FACTCC,
+    RIVALS,
+    Checkpoints,
+    Rival,
+    load_rivals,
+    rival_scores,
+)
 
 
 def rows(count: int) -> list[Row]:
@@ -71,3 +80,13 @@ def test_the_cosine_is_of_mean_states(tmp_path: Path) -> None:
     assert rival_scores(rival, rows(1), tmp_path / "cache", "set")[0] == pytest.approx(wanted, abs=1e-5)
     with pytest.raises(ValueError, match="--encoder"):
         load_rivals(RIVALS[-1:], Checkpoints())
+
+
+def test_entailment_is_judged_as_factcc_judges(tmp_path: Path) -> None:
+    classifier = str(save_classifier(tmp_path / "nli"))
+    both = load_rivals([FACTCC, ENTAILMENT], Checkpoints(classifier=classifier, entailment=classifier))
+    scores = [rival_scores(rival, rows(2), tmp_path / rival.name, "set") for rival in both]
+    assert [rival.name for rival in both] == ["FactCC", "entailment"]
+    assert scores[0].tolist() == scores[1].tolist()
+    with pytest.raises(ValueError, match="--entailment"):
+        load_rivals([ENTAILMENT], Checkpoints())

@@ -102,12 +102,8 @@ def _statements(arguments: argparse.Namespace) -> Path:
 
     from trainer_ext.io.tables import check_output
     from trainer_ext.recipes.documents import read_documents
-    from trainer_ext.recipes.qagen.statements import (
-        change_statements,
-        make_statements,
-        read_summaries,
-        write_statements,
-    )
+    from trainer_ext.recipes.qagen.statements import change_statements, make_statements
+    from trainer_ext.recipes.statements import read_summaries, write_statements
 
     output: Path = arguments.output
     files = [*arguments.text_file, *arguments.summary_file]

@@ -89,7 +89,7 @@ def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         *("--seeds", "3", "4", "--judges", "quals", "factcc", "--classifier", str(classifier)),
         *("--leads", f"tiny={articles}", "--max-source", "24", "--further-test", f"tiny={further}"),
         *("--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"),
-        *("--summaries", str(folder / "summaries")),
+        *("--summaries", str(folder / "summaries"), "--entailment", str(classifier)),
         *(option for variant in VARIANTS for option in ("--variant", variant)),
     ]
     temperatures: set[float] = set()
@@ -143,7 +143,7 @@ def test_summaries_are_beside_their_documents(whole_run: Run) -> None:
 
 
 def test_the_tables_are_of_either_test_set_and_of_both(whole_run: Run) -> None:
-    for label in ("FactCC", "QUALS, nats per token", "ROUGE-L F1", "word pairs", "words in a summary"):
+    for label in ("FactCC", "entailment", "QUALS, nats per token", "ROUGE-L F1", "word pairs", "words in a summary"):
         assert f"| {label}" in whole_run.printed
     assert "3 further test documents." in whole_run.printed
     lines = [line for line in whole_run.printed.splitlines() if line.startswith("| words in a summary")]
@@ -164,6 +164,49 @@ def test_reranking_keeps_the_best_sample_and_cape_learns_from_either_half(whole_
     good, bad = (json.loads((work / f"selected-cape-{half}/done.json").read_text()) for half in HALVES)
     assert good["selected"] == bad["selected"] == 6
     assert good["mean_quals"] > bad["mean_quals"]
+
+
+def test_ratings_of_the_samples_train_an_arm_of_their_own(
+    whole_run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The shorter, the better; what the run has already is not done again."""
+    tokenizer = AutoTokenizer.from_pretrained(whole_run.model)
+    chunks = [json.loads(file.read_text()) for file in whole_run.work.glob("tiny/mining/samples-*/chunk-*.json")]
+    texts = {tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in _ids(chunks)}
+    documents = {row.document for row in read_examples([Path(whole_run.options[1].partition("=")[2])])}
+    rows = [
+        {"document": document, "summary": text, "score": -len(text.split())} for document in documents for text in texts
+    ]
+    (tmp_path / "ratings.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    work = copytree(whole_run.work, tmp_path / "work")
+    options = [str(work) if option == str(whole_run.work) else option for option in whole_run.options]
+    options += [
+        "--output",
+        str(tmp_path / "o.jsonl"),
+        "--figure",
+        str(tmp_path / "f.png"),
+        "--summaries",
+        str(tmp_path),
+    ]
+    assert main([*options, "--arms", "--ratings", f"tiny={tmp_path / 'ratings.jsonl'}"]) == 0
+    assert "| ranked by --ratings |" in capsys.readouterr().out
+    (selected,) = work.glob("tiny/selected-rated-*")
+    chosen = load_from_disk(str(selected))
+    assert isinstance(chosen, Dataset)
+    for target, negatives in zip(chosen["labels"], chosen["candidate_labels"], strict=True):
+        best, *worst = (len(tokenizer.decode(ids, skip_special_tokens=True).split()) for ids in (target, *negatives))
+        assert best < min(worst)
+    assert main([*options, "--ratings", f"other={tmp_path / 'ratings.jsonl'}"]) == 2
+    assert "--ratings names other" in capsys.readouterr().err
+
+
+def _ids(values: Any) -> list[list[int]]:
+    """All lists of whole numbers in nested values."""
+    if isinstance(values, dict):
+        return _ids(list(values.values()))
+    if not isinstance(values, list):
+        return []
+    return [values] if values and all(type(value) is int for value in values) else [i for v in values for i in _ids(v)]
 
 
 def test_the_scores_hold_all_that_the_figure_shows(

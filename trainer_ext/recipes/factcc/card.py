@@ -71,10 +71,10 @@ probability = model(**inputs).logits.softmax(-1)[0, 0].item()  # of being consis
 
 {origins(recipe, "Documents")}
 
-{len(claims) - told:,} synthetic claims about {documents:,} documents, cut at up to {recipe.document_words} words and parsed by
-`{recipe.pipeline}`. Claims come in pairs: a sentence as it is, and the same sentence with one fact changed. A change
-swaps a name, number or date for another of this or another document, swaps a pronoun, or negates. Some claims have
-words dropped or repeated. In {recipe.shortened:.0%} of the pairs both leave out clauses or other parts that the
+{len(claims) - told:,} synthetic claims about {documents:,} documents, cut at up to {recipe.document_words} words and
+parsed by `{recipe.pipeline}`. Claims come in pairs: a sentence as it is, and the same sentence with one fact changed.
+A change swaps a name, number or date for another of this or another document, swaps a pronoun, or negates. Some claims
+have words dropped or repeated. In {recipe.shortened:.0%} of the pairs both leave out clauses or other parts that the
 sentence can do without, where it has any. The paper's back-translation is left out.{more}
 
 {state.global_step:,} steps of {recipe.batch} claims ({passes(recipe)}), AdamW, peak learning rate

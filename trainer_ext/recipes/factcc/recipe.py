@@ -28,7 +28,7 @@ class FactCCRecipe(EncoderRecipe):
     statement_files: Sequence[str] = field(
         default=(),
         metadata={
-            "help": "file of sources with statements that people or rules judged, to train on beside the claims; may be "
+            "help": "file of sources and statements with judgements, to train on beside the claims; may be "
             "given several times",
             "option": "statement-file",
         },

@@ -32,7 +32,7 @@ from trainer_ext.recipes.factcc.claims import NOT_STATED, STATED, VERSION, Claim
 from trainer_ext.recipes.factcc.data import CONSISTENT, INCONSISTENT, LABELS, claim_rows, fitting
 from trainer_ext.recipes.factcc.recipe import FactCCRecipe
 from trainer_ext.recipes.factcc.spans import ClassifierWithSpans
-from trainer_ext.recipes.qagen.statements import held_out_sources, read_statements, without_conflicts
+from trainer_ext.recipes.statements import held_out_sources, read_statements, without_conflicts
 from trainer_ext.recipes.training import encoder_arguments, with_precision
 
 _LENGTHS = 5  # the longest document has so many times the words of the shortest
@@ -42,7 +42,7 @@ def train_factcc(recipe: FactCCRecipe) -> Path:
     """Make claims, train, keep the checkpoint with the best balanced accuracy on unseen documents, write its card.
 
     With ``statement_files`` it also trains on statements that are about a source each (see
-    :func:`~trainer_ext.recipes.qagen.statements.read_statements`). Those about one source in 20 join the unseen.
+    :func:`~trainer_ext.recipes.statements.read_statements`). Those about one source in 20 join the unseen.
 
     If the process is killed, the same recipe continues from the last evaluation.
 

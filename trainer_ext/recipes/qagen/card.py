@@ -14,7 +14,7 @@ from trainer_ext.recipes.qagen.quality import QAGenQuality
 from trainer_ext.recipes.qagen.questioner_quality import QuestionerQuality
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
 from trainer_ext.recipes.qagen.separator import SEPARATOR
-from trainer_ext.recipes.qagen.statements import Statement
+from trainer_ext.recipes.statements import Statement
 
 
 def write_card(

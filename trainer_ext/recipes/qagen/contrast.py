@@ -35,7 +35,7 @@ from trainer_ext.io.hashing import text_hash
 from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.recipes.checkpoints import checkpoints_folder
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
-from trainer_ext.recipes.qagen.statements import Statement, held_out_sources
+from trainer_ext.recipes.statements import Statement, held_out_sources
 
 SHARPNESS = 2.0  # per nat: how fast the loss fades for a pair that is on its side
 THRESHOLD = -0.75  # nats per token: pairs above it count as stated

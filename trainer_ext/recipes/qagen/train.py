@@ -31,8 +31,8 @@ from trainer_ext.recipes.qagen.quality import measure_quality
 from trainer_ext.recipes.qagen.questioner_quality import measure_questioner
 from trainer_ext.recipes.qagen.recipe import QAGenRecipe
 from trainer_ext.recipes.qagen.separator import QUESTION_FIRST, add_separator
-from trainer_ext.recipes.qagen.statements import read_statements, without_conflicts
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
+from trainer_ext.recipes.statements import read_statements, without_conflicts
 from trainer_ext.recipes.training import common_arguments, with_precision
 
 

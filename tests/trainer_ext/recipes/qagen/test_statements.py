@@ -12,10 +12,9 @@ from spacy.tokens import Doc
 from support.parsed import ENTITIES, WORDS, parsed
 
 from trainer_ext.recipes.documents import read_documents
-from trainer_ext.recipes.qagen.statements import (
+from trainer_ext.recipes.qagen.statements import change_statements, make_statements
+from trainer_ext.recipes.statements import (
     Statement,
-    change_statements,
-    make_statements,
     read_statements,
     read_summaries,
     without_conflicts,

@@ -20,8 +20,8 @@ from support.tiny import tiny_model
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen.batches import QAGenCollator
 from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs
-from trainer_ext.recipes.qagen.statements import Statement, read_statements
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
+from trainer_ext.recipes.statements import Statement, read_statements
 
 SOURCE = "The cat won the mat in the red city of paris. The queen of paris lost the mat and the river."
 STATEMENTS = [
