@@ -1,0 +1,1 @@
+"""How well rankers tell which of one document's samples is the truer."""
