@@ -9,6 +9,7 @@ from datasets import Dataset
 from quals.rows import checked_text
 from transformers import PreTrainedTokenizerBase
 
+from trainer_ext.io.hashing import checksum
 from trainer_ext.io.tables import read_table
 from trainer_ext.mining.ranker import checked_scores
 from trainer_ext.mining.texts import candidate_texts
@@ -34,6 +35,11 @@ def read_ratings(path: Path) -> Ratings:
         if ratings.setdefault((document, summary.strip()), score) != score:
             raise ValueError(f"{path}, row {number} rates a summary again, and otherwise: keep one of its ratings.")
     return ratings
+
+
+def ratings_hash(ratings: Ratings) -> str:
+    """Eight hexadecimal digits, which change when a rating does."""
+    return checksum(sorted([*texts, score] for texts, score in ratings.items()))[:8]
 
 
 def rated(pool: Dataset, tokenizer: PreTrainedTokenizerBase | None, ratings: Ratings, path: Path) -> Dataset:

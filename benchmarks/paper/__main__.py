@@ -36,7 +36,7 @@ from benchmarks.paper.cost import cpu_hours
 from benchmarks.paper.data import Parts
 from benchmarks.paper.experiment import Experiment
 from benchmarks.paper.figure import write_figure
-from benchmarks.paper.judges import WITH_A_MODEL, JudgingModels, judges_of
+from benchmarks.paper.judges import NAMED_IN_TABLES, JudgingModels, judges_of
 from benchmarks.paper.mining import RANKERS
 from benchmarks.paper.options import build_parser, parts_of, ratings_of
 from benchmarks.paper.stages import Settings
@@ -90,6 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         qags_sources=arguments.qags_sources,
         qags_documents=arguments.qags_documents,
         entailment=arguments.entailment,
+        readings=arguments.readings,
     )
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     with judges_of(models, arguments.processes) as judges:
@@ -146,7 +147,7 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
     if experiment.variants:
         print(f"Every row of a table with variants: seed {settings.seeds[0]} alone.")
     print(f"Candidates ranked by {experiment.ranker.signature} ({arguments.ranker_dtype}).")
-    signatures = [judge.signature for key, judge in judges.items() if key in WITH_A_MODEL]
+    signatures = [judge.signature for key, judge in judges.items() if key in NAMED_IN_TABLES]
     print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
     if arguments.output:
         with replacing(arguments.output) as file:
@@ -174,10 +175,10 @@ def _print_tables(scores: Scores, experiment: Experiment) -> None:
         print(markdown(scores, labels), "\n", flush=True)
     arms = {method: judged for method, judged in scores.items() if method in METHODS}
     if arms.keys() - ranked or not ranked >= set(RANKERS):
-        print(variants_table(arms, labels, changes_of=WITH_A_MODEL), "\n", flush=True)
+        print(variants_table(arms, labels, changes_of=NAMED_IN_TABLES), "\n", flush=True)
     if experiment.variants:
         first_seed = {method: {judge: rows[0] for judge, rows in judged.items()} for method, judged in scores.items()}
-        print(variants_table(first_seed, labels, changes_of=WITH_A_MODEL), "\n", flush=True)
+        print(variants_table(first_seed, labels, changes_of=NAMED_IN_TABLES), "\n", flush=True)
 
 
 def _together(scores: Scores, further: Scores) -> Scores:

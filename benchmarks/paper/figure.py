@@ -21,7 +21,13 @@ from benchmarks.paper.table import METHODS, MLE, Scores
 from trainer_ext.io.atomic import replacing
 from trainer_ext.io.tables import read_table
 
-MODEL_LABELS = {"qags": "QAGS", "factcc": "FactCC", "entailment": "entailment", "quals": "QUALS, nats per token"}
+MODEL_LABELS = {
+    "qags": "QAGS",
+    "factcc": "FactCC",
+    "entailment": "entailment",
+    "readings": "readers' rating",
+    "quals": "QUALS, nats per token",
+}
 _COLORS = {
     "rouge": "#DB7800",
     "quals": "#0072B2",

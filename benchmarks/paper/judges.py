@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from pathlib import Path
 
 from quals import QualsScorer
 from quals.inputs import whole_number
 from tqdm.auto import tqdm
 
 from benchmarks.common.judging import Judge, free_judges, scorer_judge
+from benchmarks.common.ratings import ratings_hash, read_ratings
 from benchmarks.paper.figure import MODEL_LABELS
 from benchmarks.paper.processes import pool_of
 
 JUDGES = ("quals", "qags", "factcc")
-WITH_A_MODEL = (*JUDGES, "entailment")
+NAMED_IN_TABLES = (*JUDGES, "entailment", "readings")  # whose changes and signatures tables have
 _CHUNK = 25  # summaries that a process takes at a time
 
 
@@ -30,6 +33,8 @@ class JudgingModels:
         questioner, reader: models of QAGS; None for the embedded ones.
         classifier: model of FactCC; None for the embedded one.
         entailment: classifier of natural language inference that judges too, as FactCC does; None for no such judge.
+        readings: file of readers' ratings of the summaries, see :func:`~benchmarks.common.ratings.read_ratings`; None
+            for no such judge.
         pipeline: spaCy pipeline of QAGS.
         dtype: dtype of all models.
         qags_sources: how QAGS reads long documents.
@@ -45,6 +50,7 @@ class JudgingModels:
     qags_sources: str
     qags_documents: int | None
     entailment: str | None = None
+    readings: Path | None = None
 
     def load(self) -> dict[str, Judge]:
         """The judges by name, in the order of the tables.
@@ -76,7 +82,18 @@ class JudgingModels:
             judges[name] = scorer_judge(MODEL_LABELS[name], FactCCScorer(checkpoint, dtype=self.dtype))
         if "quals" in self.names:
             judges["quals"] = scorer_judge(MODEL_LABELS["quals"], QualsScorer(dtype=self.dtype))
+        if self.readings is not None:
+            judges["readings"] = _readers(self.readings)
         return judges
+
+
+def _readers(path: Path) -> Judge:
+    ratings = read_ratings(path)
+
+    def score(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
+        return [ratings.get((a, b.strip()), math.nan) for a, b in zip(sources, summaries, strict=True)]
+
+    return Judge(MODEL_LABELS["readings"], f"readings-{ratings_hash(ratings)}", score)
 
 
 @contextmanager

@@ -125,6 +125,8 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     add("--questioner", help="question generator of QAGS; without it the embedded one")
     add("--reader", help="reader of QAGS; without it the embedded one")
     add("--classifier", help="classifier of FactCC; without it the embedded one")
+    text = "readers' ratings of test summaries: document, summary and score in each line; a judge beside the others"
+    add("--readings", type=Path, metavar="FILE", help=text)
     add("--entailment", metavar="MODEL", help="classifier of natural language inference that judges too")
     add(
         "--chosen-documents",

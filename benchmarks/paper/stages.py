@@ -13,13 +13,12 @@ from typing import Literal
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
-from benchmarks.common.ratings import Ratings, rated
+from benchmarks.common.ratings import Ratings, rated, ratings_hash
 from benchmarks.common.summarizers import load, stage_arguments, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE, finish
 from benchmarks.paper.mining import RANKERS, Mined, Mining
 from trainer_ext import ContrastiveSeq2SeqTrainer
-from trainer_ext.io.hashing import checksum
 from trainer_ext.mining import SamplingSettings, Selection, random_documents, select_candidates
 
 AS_IT_IS = Variant()
@@ -188,7 +187,7 @@ def rated_rows(settings: Settings, name: str, mined: Callable[[], Mined], path: 
     Raises:
         ValueError: the file rates no sample of the pool, or rates all samples of each document alike.
     """
-    folder = settings.work / name / f"selected-rated-{checksum(sorted(map(list, ratings.items())))[:8]}"
+    folder = settings.work / name / f"selected-rated-{ratings_hash(ratings)}"
     if (folder / DONE).is_file():
         return folder
     pool = mined()

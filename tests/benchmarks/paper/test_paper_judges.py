@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -30,3 +31,15 @@ def test_a_judge_that_is_missing_is_known_before_the_work(tmp_path: Path) -> Non
     models = JudgingModels(("factcc",), None, None, str(tmp_path / "none"), "none", "float32", "windows", None)
     with pytest.raises((ValueError, OSError), match="none"), judges_of(models, 2):
         raise AssertionError("not begun")
+
+
+def test_readers_judge_the_summaries_that_they_rated(tmp_path: Path) -> None:
+    file = tmp_path / "readings.jsonl"
+    file.write_text('{"document": "the cat sat", "summary": "a cat", "score": 7}\n')
+    models = JudgingModels((), None, None, None, "none", "float32", "windows", None, readings=file)
+    with judges_of(models, 1) as judges:
+        scores = judges["readings"].score(["the cat sat", "the cat sat"], ["a cat ", "a dog"], ["", ""])
+    assert scores[0] == 7
+    assert math.isnan(scores[1])
+    file.write_text('{"document": "the cat sat", "summary": "a cat", "score": 6}\n')
+    assert models.load()["readings"].signature != judges["readings"].signature
