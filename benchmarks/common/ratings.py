@@ -9,8 +9,10 @@ from datasets import Dataset
 from quals.rows import checked_text
 from transformers import PreTrainedTokenizerBase
 
+from trainer_ext.dataset import CANDIDATE_SCORES
 from trainer_ext.io.hashing import checksum
 from trainer_ext.io.tables import read_table
+from trainer_ext.mining.columns import with_columns
 from trainer_ext.mining.ranker import checked_scores
 from trainer_ext.mining.texts import candidate_texts
 
@@ -55,4 +57,4 @@ def rated(pool: Dataset, tokenizer: PreTrainedTokenizerBase | None, ratings: Rat
     ]
     if all(math.isnan(score) for own in scores for score in own):
         raise ValueError(f"{path} rates not one of the samples: give the documents and the samples as they were drawn.")
-    return pool.remove_columns("candidate_scores").add_column("candidate_scores", scores)
+    return with_columns(pool, {CANDIDATE_SCORES: scores})

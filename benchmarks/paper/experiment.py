@@ -105,7 +105,8 @@ class Experiment:
             arms += [Cape(common, "cape", seed, both, self.cape_alpha) for seed in seeds]
         if name in self.ratings:
             rows = rated_rows(settings, name, mined, *self.ratings[name])
-            arms += [Contrastive(common, "rated", seed, "rated", rows, settings) for seed in seeds]
+            ranker = rows.name.removeprefix("selected-")  # other ratings train other models
+            arms += [Contrastive(common, "rated", seed, ranker, rows, settings) for seed in seeds]
         for variant, varied in self.variants.items():
             rows = selections(varied, name, mined, variant)["quals"]
             arms.append(Contrastive(common, str(variant), seeds[0], "quals", rows, varied, variant))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import get_last_checkpoint
 
+from trainer_ext.io.hashing import text_hash
 from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.recipes.recipe import Recipe
 
@@ -63,7 +63,7 @@ def prepare_checkpoints(recipe: Recipe, data: Sequence[Any]) -> str | None:
     # An earlier version's note lacks the options that came later, so options that are not given are left out.
     given = {name: value for name, value in asdict(recipe).items() if value is not None}
     settings = {name: value for name, value in given.items() if name not in _AFTER_TRAINING}
-    settings["data"] = hashlib.sha256(repr(data).encode("utf-8", "backslashreplace")).hexdigest()
+    settings["data"] = text_hash(repr(data))
     note = KeyedFile(folder / _NOTE, settings)
     if not recipe.resume:
         note.path.unlink(missing_ok=True)

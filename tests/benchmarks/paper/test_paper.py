@@ -189,6 +189,7 @@ def test_ratings_of_the_samples_train_an_arm_of_their_own(
     assert main([*options, "--arms", "--ratings", f"tiny={tmp_path / 'ratings.jsonl'}"]) == 0
     assert "| ranked by --ratings |" in capsys.readouterr().out
     (selected,) = work.glob("tiny/selected-rated-*")
+    assert (work / "tiny" / f"{selected.name.removeprefix('selected-')}-3" / "done.json").is_file(), "one per ratings"
     chosen = load_from_disk(str(selected))
     assert isinstance(chosen, Dataset)
     for target, negatives in zip(chosen["labels"], chosen["candidate_labels"], strict=True):

@@ -60,7 +60,7 @@ class Claim:
 
     @property
     def consistent(self) -> bool:
-        """Whether no fact of it was changed."""
+        """Whether the document states the claim: no fact was changed."""
         return self.kind in (SENTENCE, STATED)
 
     @property
