@@ -33,6 +33,20 @@ class Deadly:
         return [number]
 
 
+class Unreadable:
+    """Work that no worker can read."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
+        return _raise, ("lost on the way",)
+
+    def __call__(self, rows: SomeRows) -> list[int]:
+        raise NotImplementedError
+
+
+def _raise(message: str) -> None:
+    raise OSError(message)
+
+
 def part(number: int) -> SomeRows:
     return SomeRows("in.jsonl", [number], [""], [""])
 

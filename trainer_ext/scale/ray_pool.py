@@ -165,6 +165,10 @@ class RayPool:
                 self._reference = ray.put(compute)
             except TypeError as error:
                 raise OptionError(f"The work cannot be sent to Ray's workers: {str(error).splitlines()[0]}.") from error
+            except ray.exceptions.RayError as error:
+                raise OptionError(
+                    f"The work cannot be sent to Ray's workers ({_reason(error)}): give Ray more memory or disk."
+                ) from error
             self._work = compute
         while len(self._actors) < min(self._size, parts):
             self._start()
@@ -226,17 +230,23 @@ class _Worker:
         """Answers once the worker has started."""
 
     def run(self, version: str, reference: list[Any], chunk: Any) -> tuple[Any, str | None, list[str]]:
-        """The result, or what went wrong; and doubts about the texts."""
+        """The result, or what went wrong; and doubts about the texts.
+
+        Raises:
+            RayError: the work does not reach this worker; no text is to blame for that.
+        """
         import ray
 
         if version != __version__:
             return None, f"A node has version {__version__} of quals, and this machine {version}: install one.", []
+        if self._reference != reference[0]:
+            self._compute, self._reference = ray.get(reference[0]), None
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
             try:
-                if self._reference != reference[0]:
-                    self._compute, self._reference = ray.get(reference[0]), reference[0]
+                if self._reference is None:
                     getattr(self._compute, "to", lambda device: None)(self._device)
+                    self._reference = reference[0]
                 content, problem = self._compute(chunk), None
             except (ValueError, OSError) as error:
                 content, problem = None, str(error)
@@ -246,6 +256,9 @@ class _Worker:
 
 
 def _reason(error: Exception) -> str:
+    error = getattr(error, "cause", None) or error  # what a worker raised
+    if type(error).__name__ == "OutOfDiskError":  # its own first line is the object's bytes
+        return "the object store is full, and so is the disk, to Ray's limit of 95 %"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 

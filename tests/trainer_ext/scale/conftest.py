@@ -21,6 +21,8 @@ def cluster() -> Iterator[Any]:
         environment.setenv("RAY_worker_niceness", "0")
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # The object store is small here and spills over to disk, which Ray refuses on a disk that is nearly full.
+        environment.setenv("RAY_local_fs_capacity_threshold", "1")
         paths = [REPOSITORY, REPOSITORY / "metrics", REPOSITORY / "tests", os.environ.get("PYTHONPATH", "")]
         environment.setenv("PYTHONPATH", os.pathsep.join(map(str, paths)))
         import ray

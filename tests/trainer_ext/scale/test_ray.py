@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 from quals import Calibration, QualsScorer
+from quals.errors import OptionError
 from support import mining_data
 from support.mining_data import FEW, columns, copied, documents, with_labels
-from support.ray_work import NODE, Deadly, StruckPool, kill_worker, part
+from support.ray_work import NODE, Deadly, StruckPool, Unreadable, kill_worker, part
 from support.scale_data import QUICK, names, rows, score, write
 from support.tiny import REPOSITORY, tiny_tokenizer
 
@@ -216,6 +217,22 @@ def test_a_part_that_kills_workers_is_given_up_and_a_poisoned_one_is_named(
     with pytest.raises(ValueError, match=r"in.jsonl, rows 5 to 5: KeyError: 'poison'.*And 1 other") as error:
         gather()
     assert got == {5: [5], 8: [8]}, "the neighbours"
+    assert "\n" not in str(error.value)
+
+
+def test_work_that_does_not_reach_a_worker_is_not_blamed_on_the_texts(
+    pool: RayPool, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(ray_pool, "_MOST_CRASHES", 1)
+    with pytest.raises(ValueError, match=r"in.jsonl, rows 1 to 1: 1 workers died over it \(.*lost on the way"):
+        list(pool.spread(Unreadable(), part, [0]))
+
+    def full(_: object) -> None:
+        raise ray.exceptions.OutOfDiskError("Local disk is full")
+
+    monkeypatch.setattr(ray, "put", full)
+    with pytest.raises(OptionError, match=r"object store is full, and so is the disk.*: give Ray more") as error:
+        list(pool.spread(Deadly(), part, [1]))
     assert "\n" not in str(error.value)
 
 
