@@ -4,7 +4,7 @@ It is run by its path, with PYTHONPATH set to the build's ``metrics`` folder, an
 repository: so ``quals`` is that build's. It reads a task (one line of JSON) and then commands, one per line:
 
 - ``score`` answers with the seconds, the scores, and the peak memory since loading;
-- ``count`` answers with the floating-point operations of the matrix products.
+- ``count`` answers with the operations of the matrix products, int8 included.
 """
 
 from __future__ import annotations
@@ -54,11 +54,16 @@ def _scores(scorer: Any, task: dict[str, Any]) -> list[float]:
 
 
 def _operations(scorer: Any, task: dict[str, Any]) -> float:
+    import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    # torch's counter does not know the fused attention of CPUs; the plain one does the same products.
-    with FlopCounterMode(display=False) as counter, sdpa_kernel([SDPBackend.MATH]):
+    def of_product(left: Any, right: Any, **_: Any) -> int:
+        return int(2 * left[0] * left[1] * right[1])
+
+    # torch's counter knows neither int8 products nor the fused attention of CPUs; the plain one does the same products.
+    counter = FlopCounterMode(display=False, custom_mapping={torch.ops.aten._int_mm: of_product})
+    with counter, sdpa_kernel([SDPBackend.MATH]):
         _scores(scorer, task)
     return float(counter.get_total_flops())
 

@@ -106,6 +106,8 @@ def test_flops_of_a_matrix_product() -> None:
 
     a, b = torch.ones(8, 16), torch.ones(16, 4)
     assert flops(lambda: a @ b) == 2 * 8 * 16 * 4
+    a, b = a.to(torch.int8), b.to(torch.int8)
+    assert flops(lambda: torch._int_mm(a, b)) == 2 * 8 * 16 * 4
 
 
 def touch(megabytes: int) -> None:
