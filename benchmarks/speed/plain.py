@@ -7,12 +7,12 @@ each, so that a ladder from here to :class:`quals.QualsScorer` shows what each t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from quals import QualsScorer
 from quals.attention import rows_of_texts
-from quals.decoding import EncodedTexts, Hypothesis, cache_name, encode, teacher_forced
+from quals.decoding import EncodedTexts, cache_name, encode, teacher_forced
 from quals.pairs import Pair, select
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
@@ -54,9 +54,9 @@ class PlainQuals:
         """QUALS of one summary, NaN if no pair survives."""
         scorer = self.scorer
         text = self._encode(summary)
-        hypotheses, gap = self._generate(text)
-        surviving = scorer.parse(summary, hypotheses)
-        pairs = select(surviving, scorer.max_pairs)
+        ids, scores, gap = self._generate(text)
+        surviving = scorer.parse(summary, ids)
+        pairs = select((replace(pair, log_probs=scores[place]) for place, pair in surviving.items()), scorer.max_pairs)
         if not pairs:
             return PlainResult(float("nan"), gap)
         if self.techniques.text_once:
@@ -80,7 +80,7 @@ class PlainQuals:
         rows = torch.zeros(len(pairs), dtype=torch.long, device=self.scorer.device)
         return teacher_forced(self.scorer.qagen.model, text, rows, [pair.token_ids for pair in pairs])
 
-    def _generate(self, text: EncodedTexts) -> tuple[list[Hypothesis], float]:
+    def _generate(self, text: EncodedTexts) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]], float]:
         model, settings = self.scorer.qagen.model, self.scorer.decoding
         groups, eos, pad = settings.num_groups, model.config.eos_token_id, model.config.pad_token_id
         states, mask = text.states, text.mask
@@ -119,7 +119,7 @@ class PlainQuals:
             if not any(live):
                 break
             tokens = torch.tensor([c if a else pad for c, a in zip(chosen, live, strict=True)], device=states.device)
-        return [Hypothesis(tuple(i), tuple(s)) for i, s in zip(ids, scores, strict=True)], smallest_gap
+        return list(map(tuple, ids)), list(map(tuple, scores)), smallest_gap
 
     @staticmethod
     def _choose_top(allowed: Tensor, live: list[bool], diversity: float) -> tuple[list[int], float]:

@@ -17,11 +17,14 @@ from transformers import DynamicCache, EncoderDecoderCache, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from .attention import rows_of_texts
+from .generated import Generated, Step
 from .groups import BoolArray, Choices, FloatArray, IntArray
 from .matmul import rounded_up, with_fast_products
 from .projection import OutputProjection
 from .row_cache import row_cache
 from .tree import PrefixTree, pack, positions_by_depth
+
+_WIDTH = 24  # tokens that groups look at first
 
 
 @dataclass(frozen=True)
@@ -42,19 +45,6 @@ class DecodingSettings:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
-    """A generated sequence, its end of sequence included.
-
-    Attributes:
-        token_ids: without the decoder's start token.
-        log_probs: natural log-probability of each token given the text and the tokens before, without the penalty.
-    """
-
-    token_ids: tuple[int, ...]
-    log_probs: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class EncodedTexts:
     """Encoder states ``(B, S, d)`` and padding mask ``(B, S)`` of B texts."""
 
@@ -71,7 +61,7 @@ def encode(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) ->
 
 @torch.inference_mode()
 @with_fast_products
-def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: DecodingSettings) -> list[list[Hypothesis]]:
+def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: DecodingSettings) -> Generated:
     """Generate ``num_groups`` sequences for each text.
 
     At every step group g takes the token with the highest log-probability less ``diversity`` times the number of
@@ -82,9 +72,6 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
         model: prepared by ``share_encoder_states``.
         texts: the B encoded texts.
         settings: see :class:`DecodingSettings`.
-
-    Returns:
-        For each text, ``num_groups`` hypotheses in the order of the groups.
     """
     device = texts.states.device
     count, groups = texts.states.shape[0], settings.num_groups
@@ -101,7 +88,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
     tokens = np.full(count, model.config.decoder_start_token_id)  # (R,)
     choices = Choices(count, projection.vocabulary, settings.diversity)
 
-    steps: list[tuple[IntArray, FloatArray]] = []  # chosen ids, -1 where the group had ended, and log-probabilities
+    steps: list[Step] = []
     for step in range(settings.max_tokens + 1):
         with rows_of_texts(torch.from_numpy(row_texts).to(device)):
             hidden = projection.hidden_states(
@@ -114,14 +101,15 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
         if step == settings.max_tokens:
             choice = np.full_like(rows, eos)  # (A, G)
             ends = torch.full((len(tokens),), eos, device=device)
-            log_probs = projection.log_probs(hidden, ends).cpu().numpy()[rows]  # (A, G)
+            log_probs = projection.log_probs(hidden, torch.arange(len(ends), device=device), ends).cpu().numpy()[rows]
         else:
             banned = eos if step < settings.min_tokens else None
             choice, log_probs = _choose(projection, hidden, rows, live, choices, banned)  # (A, G)
 
-        ids, known = np.full((count, groups), -1), np.zeros((count, groups), np.float32)
-        ids[active], known[active] = np.where(live, choice, -1), log_probs
-        steps.append((ids, known))
+        ids, places = np.full((count, groups), -1), np.zeros((count, groups), int)
+        known = np.zeros((count, groups), np.float32)
+        ids[active], places[active], known[active] = np.where(live, choice, -1), rows, log_probs
+        steps.append(Step(ids, known, places, hidden if projection.estimates else None))
 
         live = live & (choice != eos)
         going = live.any(1)  # (A,)
@@ -147,7 +135,7 @@ def diverse_greedy(model: PreTrainedModel, texts: EncodedTexts, settings: Decodi
         if len(parents) != len(hidden) or (parents != np.arange(len(parents))).any():
             cache.self_attention_cache.batch_select_indices(torch.from_numpy(parents).to(device))
 
-    return _hypotheses(np.stack([ids for ids, _ in steps], -1), np.stack([known for _, known in steps], -1))
+    return Generated(projection, steps)
 
 
 def cache_width(model: PreTrainedModel) -> int:
@@ -176,27 +164,18 @@ def _choose(
 ) -> tuple[IntArray, FloatArray]:  # (A, G), (A, G)
     """Every group's choice at one step, and its log-probability.
 
-    A group looks at its row's k most likely tokens only. Its choice stands if even with the penalty it beats the k-th
-    log-probability, for then it beats every token outside; otherwise all is done again with more tokens.
+    A group looks at some of its row's most likely tokens only. Its choice stands if even with the penalty it beats what
+    the log-probability of no other token exceeds; otherwise all is done again with more tokens.
     """
     vocabulary = projection.vocabulary
-    for width in sorted({min(width, vocabulary) for width in (16, max(16, rows.shape[1] + 1), vocabulary)}):
-        log_probs, ids = projection.most_likely(hidden, width, banned)  # (R, k)
-        choice, chosen, certain = choices.of_groups(log_probs.cpu().numpy(), ids.cpu().numpy(), rows, live)
+    for width in sorted({min(width, vocabulary) for width in (_WIDTH, max(_WIDTH, rows.shape[1] + 1), vocabulary)}):
+        log_probs, ids, limits = (
+            part.cpu().numpy() for part in projection.most_likely(hidden, width, banned)
+        )  # (R, k)
+        choice, chosen, certain = choices.of_groups(log_probs, ids, limits, rows, live)
         if certain or width == vocabulary:
             break
     return choice, chosen
-
-
-def _hypotheses(ids: IntArray, log_probs: FloatArray) -> list[list[Hypothesis]]:
-    lengths = (ids >= 0).sum(-1).tolist()  # [B][G]
-    return [
-        [
-            Hypothesis(tuple(sequence[:length]), tuple(scores[:length]))
-            for sequence, scores, length in zip(sequences, all_scores, text_lengths, strict=True)
-        ]
-        for sequences, all_scores, text_lengths in zip(ids.tolist(), log_probs.tolist(), lengths, strict=True)
-    ]
 
 
 @torch.inference_mode()
@@ -231,7 +210,8 @@ def teacher_forced(
     rows, nodes, wanted = torch.tensor(
         [(row, node, token) for row, tree in enumerate(trees) for node, token in tree.steps], device=device
     ).unbind(1)  # each (steps,)
-    known = projection.log_probs(hidden[rows, nodes], wanted).tolist()
+    states, places = torch.unique(rows * hidden.shape[1] + nodes, return_inverse=True)
+    known = projection.log_probs(hidden.flatten(0, 1)[states], places, wanted).tolist()
     first = dict(enumerate(accumulate((len(tree.steps) for tree in trees), initial=0)))
     paths = [iter(tree.paths) for tree in trees]
     return [tuple(known[first[owner] + step] for step in next(paths[owner])) for owner in owners]

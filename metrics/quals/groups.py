@@ -24,19 +24,19 @@ class Choices:
         self._diversity = np.float32(diversity)
 
     def of_groups(
-        self, log_probs: FloatArray, ids: IntArray, rows: IntArray, live: BoolArray
+        self, log_probs: FloatArray, ids: IntArray, limits: FloatArray, rows: IntArray, live: BoolArray
     ) -> tuple[IntArray, FloatArray, bool]:
-        """Each group's best of its row's k likeliest tokens.
+        """Each group's best of some tokens of its row.
 
         Args:
             log_probs, ids: ``(R, k)``, the tokens of a row in ascending order.
+            limits: ``(R,)``, what the log-probability of no other token exceeds.
             rows: ``(A, G)``, each group's row.
             live: ``(A, G)``; the others choose nothing and cost nothing.
 
         Returns:
-            Tokens ``(A, G)``, their log-probabilities ``(A, G)``, and whether no token outside the k can be better.
+            Tokens ``(A, G)``, their log-probabilities ``(A, G)``, and whether no other token can be better.
         """
-        boundary = log_probs.min(1)  # (R,)
         choice: IntArray = np.zeros(rows.shape, np.int64)
         chosen: FloatArray = np.zeros(rows.shape, np.float32)
         certain = True
@@ -49,7 +49,7 @@ class Choices:
             which: Any = (np.arange(len(texts)), place)
             token = candidates[which]
             self._counts[texts, token] += 1
-            certain = certain and bool((penalised[which] > boundary[row]).all())
+            certain = certain and bool((penalised[which] > limits[row]).all())
             choice[texts, group], chosen[texts, group] = token, likely[which]
         self._counts[np.arange(len(rows))[:, None], choice] = 0
         return choice, chosen, certain

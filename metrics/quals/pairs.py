@@ -6,7 +6,7 @@ Nothing here knows about tensors. Steps 2 and 3 of QUALS (Nan et al. 2021, secti
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -171,24 +171,43 @@ def select(pairs: Iterable[Pair], max_pairs: int) -> list[Pair]:
     Pairs are sorted by total log-probability and grouped by folded answer; each round takes the best remaining pair
     of every group whose (folded) question is new.
     """
+    return selection(pairs, max_pairs, total_log_prob)[0]
+
+
+def selection(
+    pairs: Iterable[Pair], max_pairs: int, likelihood: Callable[[Pair], float]
+) -> tuple[list[Pair], list[Pair]]:
+    """What :func:`select` takes by another likelihood, and all pairs that it looked at for that.
+
+    Were the others less likely than given, the same pairs would be taken.
+    """
     groups: dict[tuple[str, ...], list[Pair]] = {}
-    for pair in sorted(pairs, key=lambda pair: -sum(pair.log_probs)):  # stable: ties stay in the order generated
+    for pair in sorted(pairs, key=likelihood, reverse=True):  # stable: ties stay in the order generated
         groups.setdefault(_folded(pair.answer), []).append(pair)
     queues = [iter(group) for group in groups.values()]
     taken: list[Pair] = []
+    seen: list[Pair] = []
     questions: set[tuple[str, ...]] = set()
     while queues and len(taken) < max_pairs:
         remaining = []
         for queue in queues:
-            fresh = next((pair for pair in queue if _folded(pair.question) not in questions), None)
-            if fresh is None:
-                continue
-            remaining.append(queue)
-            if len(taken) < max_pairs:
-                taken.append(fresh)
-                questions.add(_folded(fresh.question))
+            if len(taken) == max_pairs:
+                break
+            for pair in queue:
+                seen.append(pair)
+                question = _folded(pair.question)
+                if question not in questions:
+                    taken.append(pair)
+                    questions.add(question)
+                    remaining.append(queue)
+                    break
         queues = remaining
-    return taken
+    return taken, seen
+
+
+def total_log_prob(pair: Pair) -> float:
+    """Natural log-probability of all tokens of a pair."""
+    return sum(pair.log_probs)
 
 
 def _folded(text: str) -> tuple[str, ...]:

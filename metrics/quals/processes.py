@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.multiprocessing import get_context
 
 from .matmul import multiply_as, precision_here
+from .screen import int8_pays, screen_as
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -81,8 +82,9 @@ class Processes:
         # When this end is closed, by stop() or because this process is gone, however it went, the others end.
         end, self._lifeline = context.Pipe(duplex=False)
         threads = max(1, torch.get_num_threads() // count)
+        arithmetic = precision_here(), int8_pays()
         self._pool = ProcessPoolExecutor(
-            count, context, initializer=_begin, initargs=(skeleton, memory, layout, end, threads, precision_here())
+            count, context, initializer=_begin, initargs=(skeleton, memory, layout, end, threads, *arithmetic)
         )
         self._served = False
         self._stopping = RLock()
@@ -197,7 +199,9 @@ def _shared(scorer: Any) -> tuple[bytes, Tensor, list[Any]]:
 _scorer: Any = None
 
 
-def _begin(skeleton: bytes, memory: Tensor, layout: list[Any], lifeline: Any, threads: int, precision: Any) -> None:
+def _begin(
+    skeleton: bytes, memory: Tensor, layout: list[Any], lifeline: Any, threads: int, precision: Any, int8: bool
+) -> None:
     """Become a process that scores."""
     import signal
 
@@ -206,6 +210,7 @@ def _begin(skeleton: bytes, memory: Tensor, layout: list[Any], lifeline: Any, th
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     torch.set_num_threads(threads)
     multiply_as(precision)
+    screen_as(int8)
     _scorer = _Unpacker(skeleton, memory, layout).load()
 
 

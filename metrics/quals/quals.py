@@ -16,12 +16,15 @@ from .decoding import DecodingSettings as DecodingSettings
 from .doubts import Doubts as Doubts
 from .errors import QualsError as QualsError
 from .explanation_page import html_page as html_page
+from .generated import Generated as Generated
 from .groups import Choices as Choices
+from .hooks import hook_once as hook_once
 from .inputs import checked_texts as checked_texts
 from .loading import load_checkpoint as load_checkpoint
 from .markup import word_bars as word_bars
 from .matmul import fast_products as fast_products
 from .pairs import Pair as Pair
+from .powers import Powers as Powers
 from .processes import processes_of as processes_of
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED
@@ -29,6 +32,8 @@ from .results import ScoredPair
 from .row_cache import row_cache as row_cache
 from .rows import read_rows as read_rows
 from .scorer import QualsScorer
+from .screen import Screen as Screen
+from .selecting import selected as selected
 from .source_metric import SourceMetric
 from .source_scorer import SourceScorer as SourceScorer
 from .special_tokens import spelled_as_text as spelled_as_text

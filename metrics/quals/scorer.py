@@ -16,19 +16,12 @@ from transformers import PreTrainedTokenizerBase
 from .batching import Windows, all_windows, decode, encode_texts, first_window, sliced, token_budget_batches
 from .calibration import Calibration, calibration_for
 from .checkpoint import QAGen, load_qagen
-from .decoding import (
-    DecodingSettings,
-    EncodedTexts,
-    Hypothesis,
-    cache_width,
-    diverse_greedy,
-    encode,
-    teacher_forced,
-)
+from .decoding import DecodingSettings, EncodedTexts, cache_width, diverse_greedy, encode, teacher_forced
 from .errors import OptionError
 from .inputs import one_of, whole_number
-from .pairs import Pair, find_answer, fold, of_given, select
+from .pairs import Pair, find_answer, fold, of_given
 from .results import WEIGHTINGS, QualsResult, ScoredPair, mean_score, relative_loss, weighted_mean
+from .selecting import selected
 from .source_scorer import SourceScorer
 from .typography import plain
 
@@ -172,8 +165,8 @@ class QualsScorer(SourceScorer[QualsResult]):
     def _score_chunk(self, rows: list[tuple[str, str]], advance: Callable[[int], Any]) -> list[QualsResult]:
         summaries = list(dict.fromkeys(summary for _, summary in rows))
         read = self._first_window(summaries)
-        surviving = self._surviving_pairs(summaries, read.input_ids, advance)
-        pairs = {s: select(backed, self.max_pairs) for s, backed in zip(summaries, surviving, strict=True)}
+        surviving = self._surviving_pairs(summaries, read.input_ids, self.max_pairs, advance)
+        pairs = dict(zip(summaries, surviving, strict=True))
         truncated = dict(zip(summaries, read.truncated, strict=True))
         results = self.score_pairs([source for source, _ in rows], [pairs[summary] for _, summary in rows])
         signature = self.signature
@@ -197,13 +190,17 @@ class QualsScorer(SourceScorer[QualsResult]):
     def generate_pairs(self, summaries: Sequence[str]) -> list[list[Pair]]:
         """All question-answer pairs that each summary backs, of ``num_groups`` generated, in the order generated."""
         texts = list(map(plain, summaries))
-        pairs = self._surviving_pairs(texts, self.tokenize(texts), lambda count: None)
+        pairs = self._surviving_pairs(texts, self.tokenize(texts), None, lambda count: None)
         return [of_given(own_pairs, summary) for own_pairs, summary in zip(pairs, summaries, strict=True)]
 
     def _surviving_pairs(
-        self, summaries: Sequence[str], input_ids: Sequence[Sequence[int]], advance: Callable[[int], Any]
+        self,
+        summaries: Sequence[str],
+        input_ids: Sequence[Sequence[int]],
+        most: int | None,
+        advance: Callable[[int], Any],
     ) -> list[list[Pair]]:
-        """Steps 1 and 2 of the method for every summary and its token ids."""
+        """Steps 1 to 3 of the method for every summary and its token ids; without ``most``, no pair is left out."""
         pairs: list[list[Pair]] = [[] for _ in summaries]
         lengths, groups = list(map(len, input_ids)), [self.decoding.num_groups] * len(summaries)
         # A decoder of many layers keeps more per row, and takes fewer rows instead of more memory.
@@ -211,29 +208,29 @@ class QualsScorer(SourceScorer[QualsResult]):
         for batch in token_budget_batches(lengths, self.batch_tokens, rows=groups, widths=[width] * len(summaries)):
             texts = self._encode([input_ids[index] for index in batch])
             generated = diverse_greedy(self.qagen.model, texts, self.decoding)
-            for index, hypotheses in zip(batch, generated, strict=True):
-                pairs[index] = self.parse(summaries[index], hypotheses)
+            backed = [self.parse(summaries[i], own) for i, own in zip(batch, generated.token_ids, strict=True)]
+            for index, own in zip(batch, selected(backed, generated, most), strict=True):
+                pairs[index] = own
             advance(len(batch))
         return pairs
 
-    def parse(self, summary: str, hypotheses: Iterable[Hypothesis]) -> list[Pair]:
-        """The hypotheses that are question-answer pairs which the summary backs."""
+    def parse(self, summary: str, sequences: Iterable[tuple[int, ...]]) -> dict[int, Pair]:
+        """The sequences that are question-answer pairs which the summary backs, by place; without log-probabilities."""
         separator, unknown = self.qagen.separator_id, self.qagen.tokenizer.unk_token_id
-        whole = [
-            hypothesis
-            for hypothesis in hypotheses
-            if hypothesis.token_ids.count(separator) == 1 and (unknown is None or unknown not in hypothesis.token_ids)
-        ]
-        middles = [hypothesis.token_ids.index(separator) for hypothesis in whole]
-        questions = [hypothesis.token_ids[:middle] for hypothesis, middle in zip(whole, middles, strict=True)]
-        answers = [hypothesis.token_ids[middle + 1 :] for hypothesis, middle in zip(whole, middles, strict=True)]
+        whole = {
+            place: ids
+            for place, ids in enumerate(sequences)
+            if ids.count(separator) == 1 and (unknown is None or unknown not in ids)
+        }
+        questions = [ids[: ids.index(separator)] for ids in whole.values()]
+        answers = [ids[ids.index(separator) + 1 :] for ids in whole.values()]
         texts = decode(self.qagen.tokenizer, [*questions, *answers])
         words = fold(summary)
-        pairs = []
-        for hypothesis, question, answer in zip(whole, texts[: len(whole)], texts[len(whole) :], strict=True):
+        pairs = {}
+        for place, question, answer in zip(whole, texts[: len(whole)], texts[len(whole) :], strict=True):
             span = find_answer(answer, words) if question and answer else None
             if span is not None:
-                pairs.append(Pair(question, answer, *span, hypothesis.token_ids, hypothesis.log_probs))
+                pairs[place] = Pair(question, answer, *span, whole[place], ())
         return pairs
 
     def score_pairs(self, sources: Sequence[str], pairs: Sequence[Sequence[Pair]]) -> list[QualsResult]:

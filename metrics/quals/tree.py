@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
 from typing import Any
-from weakref import WeakSet
 
 import numpy as np
 import torch
@@ -18,11 +16,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from .attention import nodes_at_depths
+from .hooks import hook_once
 from .matmul import rounded_up
 
 _depths: ContextVar[Tensor | None] = ContextVar("quals_depths", default=None)
-_hooked: WeakSet[torch.nn.Module] = WeakSet()
-_hooking = Lock()
 
 
 class PrefixTree:
@@ -96,11 +93,13 @@ def positions_by_depth(model: PreTrainedModel, depths: Tensor) -> Iterator[None]
             f"{type(model).__name__} has positions of an unknown kind. Use a BART, T5, Pegasus, mBART or Marian "
             "checkpoint."
         )
-    with _hooking:
-        if embedding is not None and embedding not in _hooked:
-            embedding.register_forward_pre_hook(_few_positions, with_kwargs=True)
-            embedding.register_forward_hook(_positions_of_depths)
-            _hooked.add(embedding)
+    if embedding is not None:
+        hook_once(
+            embedding,
+            __name__,
+            lambda module: module.register_forward_pre_hook(_few_positions, with_kwargs=True),
+            lambda module: module.register_forward_hook(_positions_of_depths),
+        )
     token = _depths.set(depths)
     try:
         with nodes_at_depths(depths):  # T5's are in its attention

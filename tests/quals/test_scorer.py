@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from pathlib import Path
 
 import pytest
 from quals import OptionError, QualsScorer
-from quals.decoding import DecodingSettings, Hypothesis
+from quals.decoding import DecodingSettings
 from quals.example_texts import CONSISTENT, INCONSISTENT, SOURCE
 from quals.markup import headline
 from quals.pairs import ScoredPair, fold
@@ -79,7 +80,7 @@ def test_a_generated_sequence_must_be_one_pair_that_the_summary_backs(scorer: Qu
 
     def survives(text: str) -> bool:
         ids = tuple(tokenizer(f"{text} </s>", add_special_tokens=False)["input_ids"])
-        return bool(scorer.parse(summary, [Hypothesis(ids, (-1.0,) * len(ids))]))
+        return bool(scorer.parse(summary, [ids]))
 
     assert survives("who won ? <sep> cat")
     assert survives("who won ? <sep> cat in paris")
@@ -266,3 +267,12 @@ def test_embedded_model(embedded: Path) -> None:
     assert results[0].score > results[1].score
     assert results[2].score == pytest.approx(0.0, abs=1e-4)
     assert all(len(result.pairs) == 10 for result in results)
+
+
+def test_a_copy_scores_as_its_original_does(scorer: QualsScorer) -> None:
+    """What scoring leaves on a model must not take effect twice in a copy."""
+    sources, summaries = texts(12)
+    expected = values(scorer.score(sources, summaries))
+    again = copy.deepcopy(scorer)
+    assert values(again.score(sources, summaries)) == pytest.approx(expected, nan_ok=True, abs=1e-6)
+    assert values(copy.deepcopy(again).score(sources, summaries)) == pytest.approx(expected, nan_ok=True, abs=1e-6)

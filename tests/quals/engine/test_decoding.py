@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,27 @@ import torch
 from quals.attention import share_encoder_states
 from quals.batching import encode_texts
 from quals.checkpoint import load_qagen
-from quals.decoding import DecodingSettings, Hypothesis, cache_width, diverse_greedy, encode, teacher_forced
+from quals.decoding import DecodingSettings, cache_width, diverse_greedy, encode, teacher_forced
+from quals.generated import Generated
 from support.families import family
 from support.quals_reference import decode, teacher_force
 from support.tiny import tiny_model, tiny_tokenizer
 from transformers import AutoModelForSeq2SeqLM, PreTrainedModel
 
 TEXTS = ["the cat sat .", "who won in paris ? the red dog and the blue king", "joshua"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A generated sequence and its log-probabilities."""
+
+    token_ids: tuple[int, ...]
+    log_probs: tuple[float, ...]
+
+
+def hypotheses_of(generated: Generated) -> list[list[Hypothesis]]:
+    scored = generated.log_probs([range(len(own)) for own in generated.token_ids])
+    return [list(map(Hypothesis, ids, log_probs)) for ids, log_probs in zip(generated.token_ids, scored, strict=True)]
 
 
 def prefer_end(model: PreTrainedModel, strength: float) -> PreTrainedModel:
@@ -34,7 +49,7 @@ def generate(model: PreTrainedModel, ids: list[list[int]], settings: DecodingSet
     input_ids, mask = encode_texts(ids, 0, torch.device("cpu"))
     with torch.inference_mode():
         texts = encode(shared, input_ids, mask)
-    return diverse_greedy(shared, texts, settings)
+    return hypotheses_of(diverse_greedy(shared, texts, settings))
 
 
 def assert_equal_to_reference(model: PreTrainedModel, ids: list[list[int]], settings: DecodingSettings) -> list[int]:
@@ -151,7 +166,7 @@ def test_embedded_model_gives_the_reference_sequences(embedded: Path, groups: in
     input_ids, mask = encode_texts(ids, qagen.model.config.pad_token_id, torch.device("cpu"))
     with torch.inference_mode():
         encoded = encode(qagen.model, input_ids, mask)
-    for hypotheses, text in zip(diverse_greedy(qagen.model, encoded, settings), ids, strict=True):
+    for hypotheses, text in zip(hypotheses_of(diverse_greedy(qagen.model, encoded, settings)), ids, strict=True):
         expected = decode(stock, text, settings)
         agreed = 0
         for hypothesis, ids_, log_probs, gap in zip(

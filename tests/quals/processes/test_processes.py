@@ -229,3 +229,7 @@ def test_all_processes_multiply_as_the_first_does(monkeypatch: pytest.MonkeyPatc
     ):
         ran = subprocess.run([sys.executable, "-c", code.format(told)], capture_output=True, text=True, timeout=300)
         assert ran.stdout.strip() == printed, ran.stderr
+    for told in (True, False):
+        code = f"from quals import screen; screen.screen_as({told}); print(screen.int8_pays())"
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+        assert ran.stdout.strip() == str(told), ran.stderr
