@@ -15,7 +15,8 @@ def selected(backed: Sequence[Mapping[int, Pair]], generated: Generated, most: i
     """The pairs of each text that :func:`~quals.pairs.select` takes, with exact log-probabilities.
 
     A pair that is looked at for its high estimate gets its exact log-probability, and all begins again. It ends when
-    only such pairs are looked at. If estimates turn out to be bad, all pairs get theirs.
+    only such pairs are looked at. Only a pair whose estimate is 0.1 nats too low could be passed over. If one turns out
+    to be half as bad, all pairs get exact ones.
 
     Args:
         backed: the pairs of each text by their group, without log-probabilities.
