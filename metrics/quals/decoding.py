@@ -169,9 +169,8 @@ def _choose(
     """
     vocabulary = projection.vocabulary
     for width in sorted({min(width, vocabulary) for width in (_WIDTH, max(_WIDTH, rows.shape[1] + 1), vocabulary)}):
-        log_probs, ids, limits = (
-            part.cpu().numpy() for part in projection.most_likely(hidden, width, banned)
-        )  # (R, k)
+        likely = projection.most_likely(hidden, width, banned)
+        log_probs, ids, limits = (part.cpu().numpy() for part in likely)  # (R, k), (R, k), (R,)
         choice, chosen, certain = choices.of_groups(log_probs, ids, limits, rows, live)
         if certain or width == vocabulary:
             break

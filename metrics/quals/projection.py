@@ -19,8 +19,8 @@ from torch.nn.functional import pad
 from transformers import PreTrainedModel
 
 from .hooks import hook_once
+from .log_sum_exp import LogSumExp
 from .matmul import rounded_up
-from .powers import Powers
 from .screen import Bounds, Screen, screen_of
 
 _BLOCK = 2048  # tokens whose logits are computed together: those of some hundred rows stay in the processor's cache
@@ -133,11 +133,11 @@ class OutputProjection:
     def _log_sums(self, hidden: Tensor) -> Tensor:
         """The log-sum-exp of few rows' logits, ``(n,)``, which no memory needs to keep."""
         (logits,), spare = self._room(len(hidden), 1)
-        powers = Powers(hidden)
+        log_sums = LogSumExp(hidden)
         for block in range(self._blocks):
             some = self._write(block, hidden, logits)
-            powers.add(some, some.amax(1, keepdim=True), spare)
-        return powers.log_sum()
+            log_sums.add(some, some.amax(1, keepdim=True), spare)
+        return log_sums.value()
 
     def _most_likely(
         self, hidden: Tensor, width: int, banned: int | None
@@ -156,14 +156,14 @@ class OutputProjection:
         """As :meth:`_most_likely`, by bounds of the logits."""
         room, spare = self._room(len(hidden), self._blocks)
         best = self._maxima(len(hidden))
-        powers = Powers(hidden)
+        log_sums = LogSumExp(hidden)
         for block in range(self._blocks):
             first = block * self._block
             into = room[block, :, : self.vocabulary - first]
             bounds.write(first, into, spare)
             torch.amax(room[block].view(len(hidden), -1, _RUN), -1, out=best[block])
             estimates = bounds.estimates(first, into, spare)
-            powers.add(estimates, estimates.amax(1, keepdim=True), spare)
+            log_sums.add(estimates, estimates.amax(1, keepdim=True), spare)
         if banned is not None:
             block, at = divmod(banned, self._block)
             left_out = room[block, :, at : at + 1].clone()  # (n, 1)
@@ -176,8 +176,8 @@ class OutputProjection:
             tokens = torch.full_like(ids[:, :1], banned)
             known = torch.cat([logits, self._logits_of(hidden, tokens)], 1)
             tokens, above = torch.cat([ids, tokens], 1), torch.cat([values, left_out], 1)
-        powers.replace(above * bounds.units - bounds.margins(tokens), known)
-        normaliser = powers.log_sum()[:, None]
+        log_sums.replace(above * bounds.units - bounds.margins(tokens), known)
+        normaliser = log_sums.value()[:, None]
         return logits - normaliser, ids, limits - normaliser[:, 0]
 
     def _highest(self, logits: Tensor, best: Tensor, width: int, banned: int | None) -> tuple[Tensor, Tensor]:
@@ -217,12 +217,12 @@ class OutputProjection:
         """Float32 logits ``(blocks, n, block)`` of few rows, the maxima of their runs, and log-sum-exps ``(n,)``."""
         logits, spare = self._room(len(hidden), self._blocks)
         best = self._maxima(len(hidden))
-        powers = Powers(hidden)
+        log_sums = LogSumExp(hidden)
         for block in range(self._blocks):
             some = self._write(block, hidden, logits[block])
             torch.amax(logits[block].view(len(hidden), -1, _RUN), -1, out=best[block])
-            powers.add(some, best[block].amax(1, keepdim=True), spare)
-        return logits, best, powers.log_sum()
+            log_sums.add(some, best[block].amax(1, keepdim=True), spare)
+        return logits, best, log_sums.value()
 
     def _write(self, block: int, hidden: Tensor, into: Tensor) -> Tensor:
         """Write a block's logits into ``(n, block)``, and give out those of tokens, ``(n, at most block)``."""

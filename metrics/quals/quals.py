@@ -21,10 +21,10 @@ from .groups import Choices as Choices
 from .hooks import hook_once as hook_once
 from .inputs import checked_texts as checked_texts
 from .loading import load_checkpoint as load_checkpoint
+from .log_sum_exp import LogSumExp as LogSumExp
 from .markup import word_bars as word_bars
 from .matmul import fast_products as fast_products
 from .pairs import Pair as Pair
-from .powers import Powers as Powers
 from .processes import processes_of as processes_of
 from .projection import OutputProjection as OutputProjection
 from .published import PUBLISHED as PUBLISHED

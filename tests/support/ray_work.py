@@ -33,14 +33,11 @@ class Deadly:
         return [number]
 
 
-class Unreadable:
+class Unreadable(Deadly):
     """Work that no worker can read."""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
         return _raise, ("lost on the way",)
-
-    def __call__(self, rows: SomeRows) -> list[int]:
-        raise NotImplementedError
 
 
 def _raise(message: str) -> None:

@@ -221,7 +221,7 @@ def test_a_part_that_kills_workers_is_given_up_and_a_poisoned_one_is_named(
 
 
 def test_work_that_does_not_reach_a_worker_is_not_blamed_on_the_texts(
-    pool: RayPool, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    pool: RayPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_pool, "_MOST_CRASHES", 1)
     with pytest.raises(ValueError, match=r"in.jsonl, rows 1 to 1: 1 workers died over it \(.*lost on the way"):

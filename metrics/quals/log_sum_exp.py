@@ -10,7 +10,7 @@ from torch import Tensor
 _LOG2_E = math.log2(math.e)
 
 
-class Powers:
+class LogSumExp:
     """A sum of exponentials for each of ``(n, d)`` hidden states."""
 
     def __init__(self, hidden: Tensor) -> None:
@@ -38,6 +38,6 @@ class Powers:
         self._total.clamp_min_(0)  # of nearly all that was added, rounding may take more
         self._total += torch.exp2(logits * _LOG2_E - self._top).sum(1, keepdim=True)
 
-    def log_sum(self) -> Tensor:
-        """Natural logarithms of the sums, ``(n,)``."""
+    def value(self) -> Tensor:
+        """Natural logarithms of the sums, ``(n,)`` float32."""
         return (self._top + self._total.log2())[:, 0] / _LOG2_E
