@@ -55,6 +55,7 @@ def main() -> None:
     )
     trainer.train()
     trainer.save_model()
+    trainer.accelerator.end_training()  # without it, several processes now and then abort at their end
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ def main() -> None:
         trainer.push_to_hub(**card)
     else:
         trainer.create_model_card(**card)
+    trainer.accelerator.end_training()  # without it, several processes now and then abort at their end
 
 
 def read(file: str | None, rows: int | None) -> Dataset:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from support.killed import kill_midway
 from support.mining_data import chunks
 from support.scale_data import rows, write
 
 from trainer_ext.cli.main import main
-
-_MAIN = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no SIGKILL here")
@@ -31,18 +27,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(
     assert main([*options, str(tmp_path / "whole.jsonl")]) == 0
     length = time.monotonic() - start
     output, work = tmp_path / "broken.jsonl", tmp_path / "broken.jsonl.mining"
-    process = subprocess.Popen(
-        [sys.executable, "-c", _MAIN, *options, str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 200
-    while process.poll() is None and not chunks(work) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(random.uniform(0, length / 2))
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "it ended before"
-    kept = chunks(work)
-    assert kept
-    assert not output.exists()
+    kill_midway([*options, str(output)], lambda: chunks(work), output, work, length / 2)
     assert main([*options, str(output)]) == 0
     assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert "documents are on disk in" in caplog.text

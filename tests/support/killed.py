@@ -1,0 +1,38 @@
+"""Commands that are killed at a random moment in the middle of their work."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+_MAIN = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+
+def kill_midway(
+    command: Sequence[str], kept: Callable[[], Collection[object]], output: Path, work: Path, longest: float
+) -> None:
+    """Run a command in a process of its own; kill it up to `longest` seconds after its first part is `kept`.
+
+    A run that had all but ended by then is begun anew, and struck sooner.
+    """
+    delay = random.uniform(0, longest)
+    for wait in (delay, delay / 4, 0):
+        process = subprocess.Popen(
+            [sys.executable, "-c", _MAIN, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 200
+        while process.poll() is None and not kept() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == -signal.SIGKILL and kept() and not output.exists():
+            return
+        output.unlink(missing_ok=True)
+        shutil.rmtree(work, ignore_errors=True)
+    raise AssertionError("it ended before")
