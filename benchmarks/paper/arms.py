@@ -24,7 +24,7 @@ from benchmarks.paper.stages import AS_IT_IS, Settings, named
 from trainer_ext import ContrastiveSeq2SeqTrainer
 from trainer_ext.rerank import best_of
 
-ARMS = ("rouge", "quals", "best", "rerank", "cape")
+ARMS = ("rouge", "quals", "pairs", "best", "rerank", "cape")
 BEST = Variant(weight=0.0, selection="per_document")  # likelihood alone, on the best sample of each document
 
 

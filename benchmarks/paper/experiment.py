@@ -22,7 +22,7 @@ from benchmarks.paper.cape import Cape, halves
 from benchmarks.paper.chosen import chosen_texts
 from benchmarks.paper.data import Parts
 from benchmarks.paper.mining import RANKERS, Mined
-from benchmarks.paper.stages import Settings, fine_tuned, mining, rated_rows, selected_folders, selections
+from benchmarks.paper.stages import Settings, fine_tuned, mining, paired_rows, rated_rows, selected_folders, selections
 from benchmarks.paper.table import MLE
 from trainer_ext.study.statistics import Floats
 
@@ -94,6 +94,9 @@ class Experiment:
         for ranker in [ranker for ranker in RANKERS if ranker in self.arms]:
             rows = selections(settings, name, mined)[ranker]
             arms += [Contrastive(common, ranker, seed, ranker, rows, settings) for seed in seeds]
+        if "pairs" in self.arms:
+            rows = paired_rows(settings, name, mined)
+            arms += [Contrastive(common, "pairs", seed, "pairs", rows, settings) for seed in seeds]
         if "best" in self.arms:
             best = settings.varied(BEST)
             rows = selections(best, name, mined, BEST)["quals"]

@@ -31,6 +31,7 @@ MODEL_LABELS = {
 _COLORS = {
     "rouge": "#DB7800",
     "quals": "#0072B2",
+    "pairs": "#C9A400",
     "best": "#56B4E9",
     "rerank": "#009E73",
     "cape": "#CC79A7",

@@ -13,7 +13,8 @@ from typing import Literal
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
-from benchmarks.common.ratings import Ratings, rated, ratings_hash
+from benchmarks.common.floors import ngram_share
+from benchmarks.common.ratings import Ratings, rated, ratings_hash, scored_by
 from benchmarks.common.summarizers import load, stage_arguments, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE, finish
@@ -192,7 +193,21 @@ def rated_rows(settings: Settings, name: str, mined: Callable[[], Mined], path: 
         return folder
     pool = mined()
     scored = rated(pool.scored["quals"], pool.tokenizer, ratings, path)
-    rows = select_candidates(scored, _per_document(settings), tokenizer=pool.tokenizer)
+    return _keep_best(settings, scored, pool.tokenizer, folder)
+
+
+def paired_rows(settings: Settings, name: str, mined: Callable[[], Mined]) -> Path:
+    """The folder of what the share of the document's word pairs selects: a ranker that costs nothing."""
+    folder = settings.work / name / "selected-pairs"
+    if (folder / DONE).is_file():
+        return folder
+    pool = mined()
+    scored = scored_by(pool.scored["quals"], pool.tokenizer, lambda document, text: ngram_share(document, text, 2))
+    return _keep_best(settings, scored, pool.tokenizer, folder)
+
+
+def _keep_best(settings: Settings, scored: Dataset, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> Path:
+    rows = select_candidates(scored, _per_document(settings), tokenizer=tokenizer)
     rows.save_to_disk(str(folder))
     finish(folder, {"documents": len(scored), "selected": len(rows)})
     return folder

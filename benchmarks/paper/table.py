@@ -14,6 +14,7 @@ METHODS = {
     MLE: "likelihood",
     "rouge": "ROUGE-ranked",
     "quals": "QUALS-ranked",
+    "pairs": "ranked by word pairs (floor)",
     "best": "best sample alone",
     "rerank": "reranked, untrained",
     "cape": "CaPE",

@@ -122,7 +122,7 @@ def test_fine_tuning_begins_with_articles_first_sentences(whole_run: Run) -> Non
 
 def test_every_arm_is_judged_on_every_test_document(whole_run: Run) -> None:
     arms = {(MLE, 0), ("rerank", 0), *((variant, 3) for variant in VARIANTS)}
-    arms |= {(method, seed) for method in ("rouge", "quals", "best", "cape") for seed in (3, 4)}
+    arms |= {(method, seed) for method in ("rouge", "quals", "pairs", "best", "cape") for seed in (3, 4)}
     for further, documents in ((False, 4), (True, 3)):
         rows = [row for row in whole_run.rows if bool(row.get("further")) is further]
         assert Counter((row["method"], row["seed"]) for row in rows) == dict.fromkeys(arms, documents)
@@ -148,7 +148,10 @@ def test_the_tables_are_of_either_test_set_and_of_both(whole_run: Run) -> None:
     counts = [line.rsplit("|", 2)[1].strip() for line in lines]
     assert counts[0] == "4/4/4"
     assert {"3/3/3", "7/7/7"} <= set(counts)
-    assert all(f"| {variant} |" in whole_run.printed for variant in (*VARIANTS, "CaPE", "reranked, untrained"))
+    assert all(
+        f"| {variant} |" in whole_run.printed
+        for variant in (*VARIANTS, "CaPE", "reranked, untrained", "ranked by word pairs (floor)")
+    )
 
 
 def test_reranking_keeps_the_best_sample_and_cape_learns_from_either_half(whole_run: Run) -> None:

@@ -13,7 +13,7 @@ from support.tiny import tiny_tokenizer
 
 from benchmarks.common.ratings import rated, read_ratings
 from benchmarks.paper.mining import Mined
-from benchmarks.paper.stages import Settings, rated_rows
+from benchmarks.paper.stages import Settings, paired_rows, rated_rows
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:
@@ -60,6 +60,29 @@ def test_an_arm_is_trained_by_ratings(tmp_path: Path) -> None:
         rated_rows(settings, "set", not_again, file, ratings | {("one", "the cat ."): 7.0})
     with pytest.raises(ValueError, match="not one of the samples"):
         rated(pool.scored["quals"], tokenizer, {("five", "red"): 1.0}, file)
+
+
+def test_word_pairs_rank_samples_by_what_they_share_with_the_document(tmp_path: Path) -> None:
+    tokenizer = tiny_tokenizer()
+    samples = [["the dog .", "the cat sat .", "a king sat ."], ["red", "the queen .", "the king ."]]
+    ids = [[tokenizer(text)["input_ids"] for text in own] for own in samples]
+    columns = {
+        "document": ["the cat sat on the mat .", "the queen"],
+        "labels": [tokenizer("the river")["input_ids"]] * 2,
+        "candidate_labels": ids,
+        "candidate_scores": [[1.0, 2.0, 3.0]] * 2,  # QUALS's, which do not count here
+        "reference_score": [9.0] * 2,
+    }
+    pool = Mined({"quals": Dataset.from_dict(columns)}, None, tokenizer)
+    chosen = Dataset.load_from_disk(str(paired_rows(Settings("model", tmp_path), "set", lambda: pool)))
+    assert chosen["labels"][:] == [ids[0][1], ids[1][1]]
+    assert chosen["candidate_labels"][0][0] in (ids[0][0], ids[0][2]), "neither has a pair of the document"
+    assert chosen["candidate_labels"][1] == [ids[1][2]], "a single word has no pair, and so no score"
+
+    def not_again() -> Mined:
+        raise AssertionError("mined again")
+
+    assert paired_rows(Settings("model", tmp_path), "set", not_again).is_dir()
 
 
 @pytest.mark.parametrize(
