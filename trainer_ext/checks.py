@@ -31,7 +31,8 @@ def check_model(model: Any) -> None:
     """Refuse a model or adapters that contrastive training cannot work with.
 
     Weights in half precision are warned of: at the rates of contrastive training they hardly move. transformers 5 loads
-    a checkpoint in the dtype of its file (findings/half-precision-checkpoint-stands-still.sh).
+    a checkpoint in the dtype of its file (findings/half-precision-checkpoint-stands-still.sh). ProphetNet is warned of:
+    its likelihoods depend on the padding (findings/prophetnet-is-trained-with-other-biases.sh).
 
     Raises:
         CheckpointError: the model is not an encoder-decoder, or it has learnt prompts.
@@ -51,6 +52,11 @@ def check_model(model: Any) -> None:
             "The model's weights are %s, in which steps as small as 3e-6 are rounded away: load it with "
             "from_pretrained(..., dtype=torch.float32), and set bf16=True for the computation.",
             " and ".join(sorted(map(str, half))),
+        )
+    if model.config.model_type == "prophetnet":
+        logger.warning(
+            "transformers since 4.27 puts ProphetNet's position biases in wrong places where it reads a whole summary: "
+            "losses and likelihoods depend on the padding, and are not those of what it writes. Take another model."
         )
 
 

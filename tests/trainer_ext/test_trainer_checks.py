@@ -14,9 +14,16 @@ from datasets import Dataset, IterableDataset
 from support.families import family
 from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
 from support.trainer_runs import Counting, arguments, documents, load, losses, trainer
-from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
+from transformers import (
+    DataCollatorForSeq2Seq,
+    ProphetNetConfig,
+    ProphetNetForConditionalGeneration,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+)
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
+from trainer_ext.checks import check_model
 
 BROUGHT = documents(3).add_column("candidate_labels", [[[1, 2]]] * 3)
 
@@ -173,3 +180,30 @@ def test_without_the_extra_its_name_is_told() -> None:
     )
     assert done.returncode != 0
     assert 'pip install ".[train]"' in done.stderr
+
+
+@torch.no_grad()
+def test_prophetnet_is_warned_of_as_long_as_padding_changes_its_likelihoods(caplog: pytest.LogCaptureFixture) -> None:
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 64, "hidden_size": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32}
+    layers = {"num_encoder_layers": 1, "num_decoder_layers": 1}
+    heads = {"num_encoder_attention_heads": 2, "num_decoder_attention_heads": 2}
+    config = ProphetNetConfig(**sizes, **layers, **heads, init_std=0.4, decoder_start_token_id=1)
+    model = ProphetNetForConditionalGeneration(config).eval()
+    source, summary, padding = torch.tensor([[5, 6, 7]]), [1, 8, 9, 10], 4
+    states = model.prophetnet.encoder(source)
+    alone, padded = (
+        model(
+            encoder_outputs=states,
+            decoder_input_ids=torch.tensor([summary + [0] * more]),
+            decoder_attention_mask=torch.tensor([[1] * len(summary) + [0] * more]),
+            use_cache=False,
+        ).logits[:, : len(summary)]
+        for more in (0, padding)
+    )
+    assert (alone - padded).abs().max() > 0.1, "transformers has mended it: take the warning away"
+    check_model(model)
+    assert "likelihoods depend on the padding" in caplog.text
+    caplog.clear()
+    check_model(tiny_model("bart"))
+    assert not caplog.text
