@@ -5,8 +5,8 @@
 #   of relative positions, and most places get the bias of another one. The likelihood of a summary so changes with the
 #   number of positions behind it, masked or not. `generate` reads one position at a time, which cannot be mixed up.
 #   Without its cache it writes another summary. transformers 4.26.1 is right with the same weights, a row at a time.
-# Versions: transformers 5.24.0 (4.27.4, 4.36.2, 4.49.0 and 4.57.6 do the same) and 4.26.1, torch 2.13.0, Python 3.11.
-# Why it matters: fine-tuning teaches another model than the one that writes, and the evaluation loss hides that.
+# Versions: transformers 5.24.0 (by hand also 4.27.4, 4.36.2, 4.49.0 and 4.57.6) and 4.26.1, torch 2.13.0, Python 3.11.
+# Why it matters: fine-tuning teaches another model than the one that writes, and an evaluation loss is of that one too.
 #   Candidates are ranked by numbers that depend on which others share their batch.
 set -euo pipefail
 folder=$(mktemp -d)

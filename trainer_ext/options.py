@@ -10,7 +10,11 @@ from typing import Any
 
 # Rankers that a name is enough for, each with its class, which takes no argument that it needs. `quals mine --ranker`,
 # the trainer's arguments and trainer_ext.mining.resolve_ranker read this.
-RANKERS = {"quals": "trainer_ext.mining.rankers:QualsRanker", "rouge": "trainer_ext.mining.rankers:RougeRanker"}
+RANKERS = {
+    "quals": "trainer_ext.mining.rankers:QualsRanker",
+    "rouge": "trainer_ext.mining.rankers:RougeRanker",
+    "word_pairs": "trainer_ext.mining.rankers:WordPairsRanker",
+}
 STEPS = ("sample", "score", "select")  # of mining
 RULES = ("auto", "two_sided", "one_sided", "per_document", "all")  # see trainer_ext.mining.Selection
 
@@ -30,7 +34,12 @@ class MiningOptions:
     sampling_temperature: float = option(1.0, "temperature of the sampling; lower is more cautious")
     sampling_batch_tokens: int = option(8192, "source tokens times candidates per call of generate, at most")
     max_mined_documents: int | None = option(None, "number of documents to mine, drawn at random; all if not given")
-    ranker: str = option("quals", "name of the ranker; the trainer itself takes any other", choices=tuple(RANKERS))
+    ranker: str = option(
+        "quals",
+        "name of the ranker: QUALS, ROUGE against the reference, or the share of word pairs that the source has; the "
+        "trainer itself takes any other",
+        choices=tuple(RANKERS),
+    )
     ranker_checkpoint: str | None = option(None, "QAGen of QUALS: a folder or Hub name; None is the embedded one")
     selection: str | None = option(
         None,

@@ -69,9 +69,9 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
     - With smoothed labels the decoder always reads the target, whatever the collator knows of the model.
 
     Args:
-        ranker: what ranks candidates: ``"quals"``, ``"rouge"``, a :class:`~quals.QualsScorer`, a loaded evaluate
-            metric, or a function ``(sources, summaries, references) -> scores``, where higher is better. None is the
-            ranker that the arguments name.
+        ranker: what ranks candidates: ``"quals"``, ``"rouge"``, ``"word_pairs"``, a :class:`~quals.QualsScorer`, a
+            loaded evaluate metric, or a function ``(sources, summaries, references) -> scores``, where higher is
+            better. None is the ranker that the arguments name.
         contrastive_loss: a loss object of :mod:`trainer_ext.losses`; None is the loss that the arguments name.
         others: as for Seq2SeqTrainer. ``args`` are :class:`~trainer_ext.ContrastiveSeq2SeqTrainingArguments`, or plain
             Seq2SeqTrainingArguments, for which the options have their defaults. Mining needs ``processing_class``.

@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED, Aggregation
 from benchmarks.agreement.cache import ScoreCache, ScoreRecord
 from benchmarks.agreement.data import Row
-from benchmarks.common.floors import ngram_share
+from trainer_ext.mining.rankers import ngram_share
 from trainer_ext.study.statistics import Floats
 
 FLOORS = {"unigrams": 1, "bigrams": 2}

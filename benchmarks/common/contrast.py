@@ -12,8 +12,8 @@ import numpy as np
 from quals import QualsResult, QualsScorer
 from quals.results import WEIGHTINGS, mean_score, weighted_mean
 
-from benchmarks.common.floors import ngram_share
 from trainer_ext.io.atomic import json_line, replacing
+from trainer_ext.mining.rankers import ngram_share
 from trainer_ext.study.statistics import cluster_resamples, interval
 
 TIE = 1e-6  # differences below are rounding

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common.examples import Example
-from benchmarks.common.floors import ngram_share
 from trainer_ext.evaluation import rouge
 from trainer_ext.io.keyed_file import KeyedFile
+from trainer_ext.mining.rankers import ngram_share
 from trainer_ext.study.statistics import Floats
 
 Score = Callable[[list[str], list[str], list[str]], list[float]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 from datasets import Dataset
@@ -51,14 +50,11 @@ def rated(pool: Dataset, tokenizer: PreTrainedTokenizerBase | None, ratings: Rat
     Raises:
         ValueError: not one sample of the pool has a rating.
     """
-    scored = scored_by(pool, tokenizer, lambda document, text: ratings.get((document, text.strip()), math.nan))
-    if all(math.isnan(score) for own in scored[CANDIDATE_SCORES] for score in own):
-        raise ValueError(f"{path} rates not one of the samples: give the documents and the samples as they were drawn.")
-    return scored
-
-
-def scored_by(pool: Dataset, tokenizer: PreTrainedTokenizerBase | None, score: Callable[[str, str], float]) -> Dataset:
-    """The pool with ``score(document, sample)`` as its samples' scores."""
     texts = candidate_texts(pool, tokenizer, None)
-    scores = [[score(document, text) for text in own] for document, own in zip(pool["document"], texts, strict=True)]
+    scores = [
+        [ratings.get((document, text.strip()), math.nan) for text in own]
+        for document, own in zip(pool["document"], texts, strict=True)
+    ]
+    if all(math.isnan(score) for own in scores for score in own):
+        raise ValueError(f"{path} rates not one of the samples: give the documents and the samples as they were drawn.")
     return with_columns(pool, {CANDIDATE_SCORES: scores})

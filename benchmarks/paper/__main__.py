@@ -27,20 +27,20 @@ from quals.loading import model_fingerprint
 from transformers import AutoTokenizer
 
 from benchmarks.common.command import exit_status
+from benchmarks.common.cost import cpu_hours
 from benchmarks.common.differences import RESAMPLES
 from benchmarks.common.judging import Judge
 from benchmarks.common.summarizers import load
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import keep_to, texts_hash
-from benchmarks.paper.cost import cpu_hours
 from benchmarks.paper.data import Parts
 from benchmarks.paper.experiment import Experiment
 from benchmarks.paper.figure import write_figure
-from benchmarks.paper.judges import NAMED_IN_TABLES, JudgingModels, judges_of
+from benchmarks.paper.judges import JudgingModels, judges_of
 from benchmarks.paper.mining import RANKERS
 from benchmarks.paper.options import build_parser, parts_of, ratings_of
 from benchmarks.paper.stages import Settings
-from benchmarks.paper.table import METHODS, MLE, Scores, chosen_table, markdown, variants_table
+from benchmarks.paper.table import NAMED_IN_TABLES, Scores, chosen_table, tables
 from trainer_ext.io.atomic import json_line, replacing
 
 
@@ -169,16 +169,8 @@ def _write_summaries(rows: Sequence[Mapping[str, Any]], parts: Parts, folder: Pa
 
 
 def _print_tables(scores: Scores, experiment: Experiment) -> None:
-    labels = _labels(experiment.judges)
-    ranked = scores.keys() & {MLE, *RANKERS}
-    if ranked >= set(RANKERS):
-        print(markdown(scores, labels), "\n", flush=True)
-    arms = {method: judged for method, judged in scores.items() if method in METHODS}
-    if arms.keys() - ranked or not ranked >= set(RANKERS):
-        print(variants_table(arms, labels, changes_of=NAMED_IN_TABLES), "\n", flush=True)
-    if experiment.variants:
-        first_seed = {method: {judge: rows[0] for judge, rows in judged.items()} for method, judged in scores.items()}
-        print(variants_table(first_seed, labels, changes_of=NAMED_IN_TABLES), "\n", flush=True)
+    for table in tables(scores, _labels(experiment.judges)):
+        print(table, "\n", flush=True)
 
 
 def _together(scores: Scores, further: Scores) -> Scores:

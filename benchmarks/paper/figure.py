@@ -1,32 +1,22 @@
-"""Draw what each arm changed, from the scores that the experiment wrote.
-
-    python -m benchmarks.paper.figure news.jsonl dialogue.jsonl --figure both.png
-
-The files are what ``python -m benchmarks.paper --output`` wrote, of one or several sets.
-"""
+"""The picture of what each arm changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.common.command import command_parser, exit_status
 from benchmarks.common.differences import difference, mean_of
-from benchmarks.common.judging import free_judges
 from benchmarks.paper.table import METHODS, MLE, Scores
 from trainer_ext.io.atomic import replacing
-from trainer_ext.io.tables import read_table
 
 MODEL_LABELS = {
     "qags": "QAGS",
     "factcc": "FactCC",
     "entailment": "entailment",
-    "readings": "readers' rating",
     "quals": "QUALS, nats per token",
+    "readings": "readers' rating",
 }
 _COLORS = {
     "rouge": "#DB7800",
@@ -37,57 +27,6 @@ _COLORS = {
     "cape": "#CC79A7",
     "rated": "#626a73",
 }
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Draw; a mistake of the user's is one line on standard error and exit status 2."""
-    parser = command_parser("benchmarks.paper.figure", __doc__)
-    parser.add_argument(
-        "scores", type=Path, nargs="+", metavar="SCORES.jsonl", help="files that --output of the run wrote"
-    )
-    parser.add_argument("--figure", type=Path, required=True, help="file of the figure, .png or .svg")
-    arguments = parser.parse_args(argv)
-    return exit_status("figure", partial(draw, arguments.scores, arguments.figure))
-
-
-def draw(files: Sequence[Path], figure: Path) -> None:
-    """Write the figure of all sets in the files, each on all its test documents.
-
-    Raises:
-        ValueError: a file does not hold the experiment's scores, or two files hold the same set.
-    """
-    sets: dict[str, Scores] = {}
-    for file in files:
-        for name, scores in _by_set(read_table(file), file).items():
-            if name in sets:
-                raise ValueError(f"{file} has scores of {name}, as a file before it has: give each set once.")
-            sets[name] = scores
-    labels = MODEL_LABELS | {key: judge.label for key, judge in free_judges().items() if key != "words"}
-    every = [measured for scores in sets.values() for measured in scores.values()]
-    write_figure(
-        sets, {key: label for key, label in labels.items() if all(key in measured for measured in every)}, figure
-    )
-
-
-def _by_set(rows: Iterable[Mapping[str, Any]], file: Path) -> dict[str, Scores]:
-    """By set: the scores of the methods that are drawn, ``(seeds, documents)``."""
-    cells: dict[str, dict[str, dict[int, dict[tuple[bool, int], Mapping[str, Any]]]]] = {}
-    for row in rows:
-        try:
-            name, method, seed, document = row["set"], row["method"], row["seed"], row["document"]
-        except KeyError as error:
-            raise ValueError(f"{file} has a row without {error.args[0]}: give a file that --output wrote.") from error
-        if method in (MLE, *_COLORS):
-            of_seed = cells.setdefault(name, {}).setdefault(method, {}).setdefault(seed, {})
-            of_seed[bool(row.get("further")), document] = row
-    return {name: {method: _scores(seeds) for method, seeds in methods.items()} for name, methods in cells.items()}
-
-
-def _scores(seeds: Mapping[int, Mapping[tuple[bool, int], Mapping[str, Any]]]) -> dict[str, Any]:
-    ordered = [[rows[place] for place in sorted(rows)] for rows in seeds.values()]
-    measures = ordered[0][0].keys() - {"set", "method", "seed", "document", "summary", "further"}
-    # None, no score, becomes NaN.
-    return {key: np.array([[row[key] for row in rows] for rows in ordered], dtype=float) for key in measures}  # (S, D)
 
 
 def write_figure(sets: Mapping[str, Scores], labels: Mapping[str, str], path: Path) -> None:
@@ -121,7 +60,3 @@ def write_figure(sets: Mapping[str, Scores], labels: Mapping[str, str], path: Pa
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix.removeprefix(".").lower(), dpi=150)
     pyplot.close(figure)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -20,7 +20,6 @@ from benchmarks.paper.figure import MODEL_LABELS
 from benchmarks.paper.processes import pool_of
 
 JUDGES = ("quals", "qags", "factcc")
-NAMED_IN_TABLES = (*JUDGES, "entailment", "readings")  # whose changes and signatures tables have
 _CHUNK = 25  # summaries that a process takes at a time
 
 

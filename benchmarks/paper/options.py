@@ -88,8 +88,8 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
     add("--loss", default="unlikelihood", help="contrastive loss")
     add("--weight", type=float, default=1.0, help="weight of the contrastive loss")
     text = (
-        "arms beside likelihood: contrast ranked by ROUGE, by QUALS, or by the share of the document's word pairs; "
-        "training on QUALS's best sample alone; the best of six samples by QUALS without training; CaPE"
+        "arms beside likelihood: contrast ranked by ROUGE, by QUALS, or, always per document, by the share of its "
+        "word pairs; training on QUALS's best sample alone; the best of six samples by QUALS without training; CaPE"
     )
     add("--arms", nargs="*", choices=ARMS, default=list(ARMS), help=text)
     text = (

@@ -13,14 +13,13 @@ from typing import Literal
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
-from benchmarks.common.floors import ngram_share
-from benchmarks.common.ratings import Ratings, rated, ratings_hash, scored_by
+from benchmarks.common.ratings import Ratings, rated, ratings_hash
 from benchmarks.common.summarizers import load, stage_arguments, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE, finish
 from benchmarks.paper.mining import RANKERS, Mined, Mining
 from trainer_ext import ContrastiveSeq2SeqTrainer
-from trainer_ext.mining import SamplingSettings, Selection, random_documents, select_candidates
+from trainer_ext.mining import SamplingSettings, Selection, random_documents, score_candidates, select_candidates
 
 AS_IT_IS = Variant()
 SELECTIONS = ("paper", "per_document")
@@ -197,13 +196,14 @@ def rated_rows(settings: Settings, name: str, mined: Callable[[], Mined], path: 
 
 
 def paired_rows(settings: Settings, name: str, mined: Callable[[], Mined]) -> Path:
-    """The folder of what the share of the document's word pairs selects: a ranker that costs nothing."""
+    """The folder of what the share of the document's word pairs selects, per document and among samples alone."""
     folder = settings.work / name / "selected-pairs"
     if (folder / DONE).is_file():
         return folder
     pool = mined()
-    scored = scored_by(pool.scored["quals"], pool.tokenizer, lambda document, text: ngram_share(document, text, 2))
-    return _keep_best(settings, scored, pool.tokenizer, folder)
+    samples, tokenizer = pool.scored["quals"], pool.tokenizer
+    scored = score_candidates(samples, "word_pairs", tokenizer, source_column="document", progress=False)
+    return _keep_best(settings, scored, tokenizer, folder)
 
 
 def _keep_best(settings: Settings, scored: Dataset, tokenizer: PreTrainedTokenizerBase | None, folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -20,8 +20,36 @@ METHODS = {
     "cape": "CaPE",
     "rated": "ranked by --ratings",
 }
+RANKED = {MLE, "rouge", "quals"}  # what the first table compares
+NAMED_IN_TABLES = ("quals", "qags", "factcc", "entailment", "readings")  # whose changes and signatures tables have
 Scores = Mapping[str, Mapping[str, Floats]]
 """By method and measure: scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is no score."""
+
+
+def tables(scores: Scores, labels: Mapping[str, str]) -> Iterator[str]:
+    """The tables of one set: QUALS's ranking against ROUGE's and word pairs', all arms, and variants on their seed."""
+    ranked = scores.keys() & RANKED
+    if ranked == RANKED:
+        yield markdown(scores, labels)
+    if "quals" in scores and "pairs" in scores:
+        yield versus(scores, labels, "quals", "pairs")
+    arms = {method: judged for method, judged in scores.items() if method in METHODS}
+    if arms.keys() - ranked or ranked != RANKED:
+        yield variants_table(arms, labels)
+    if scores.keys() - arms.keys():
+        first_seed = {method: {judge: rows[0] for judge, rows in judged.items()} for method, judged in scores.items()}
+        yield variants_table(first_seed, labels)
+
+
+def versus(scores: Scores, labels: Mapping[str, str], one: str, other: str) -> str:
+    """One row per measure: two methods' means, and by how much the first is above the second."""
+    heads = [METHODS[one], METHODS[other], f"{METHODS[one]} minus {METHODS[other]}"]
+    lines = [f"| | {' | '.join(heads)} |", "|---|---:|---:|---:|"]
+    for name, label in labels.items():
+        change, low, high = difference(scores[one][name], scores[other][name])
+        means = " | ".join(f"{mean_of(scores[method][name]):.3f}" for method in (one, other))
+        lines.append(f"| {label} | {means} | {change:+.3f} [{low:+.3f}, {high:+.3f}] |")
+    return "\n".join(lines)
 
 
 def markdown(scores: Scores, labels: Mapping[str, str]) -> str:
@@ -50,14 +78,14 @@ def markdown(scores: Scores, labels: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def variants_table(scores: Scores, labels: Mapping[str, str], changes_of: Sequence[str]) -> str:
-    """One row per method and variant: means, and for some measures the change against likelihood."""
+def variants_table(scores: Scores, labels: Mapping[str, str]) -> str:
+    """One row per method and variant: means, and the models' changes against likelihood."""
     lines = [f"| | {' | '.join(labels.values())} |", "|---|" + "---:|" * len(labels)]
     for method, measured in scores.items():
         cells = []
         for name in labels:
             change, low, high = difference(measured[name], scores[MLE][name])
-            shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in changes_of and method != MLE else ""
+            shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in NAMED_IN_TABLES and method != MLE else ""
             cells.append(f"{mean_of(measured[name]):.3f}{shown}")
         lines.append(f"| {METHODS.get(method, method)} | {' | '.join(cells)} |")
     return "\n".join(lines)

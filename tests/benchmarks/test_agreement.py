@@ -23,7 +23,7 @@ from benchmarks.agreement.data import SPECS, load_set, sample_by_document, sets_
 from benchmarks.agreement.disagreements import disagreements
 from benchmarks.agreement.evaluation import evaluate, split_by_origin
 from benchmarks.agreement.table import MAIN, markdown
-from benchmarks.common.floors import ngram_share
+from trainer_ext.mining.rankers import ngram_share
 
 
 @pytest.fixture

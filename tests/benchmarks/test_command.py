@@ -10,7 +10,7 @@ import pytest
 from benchmarks.common.command import command_parser, exit_status
 
 COMMANDS = [
-    "agreement", "one_run", "one_run.ablation", "paper", "paper.figure", "paraphrased", "speed", "step", "swapped",
+    "agreement", "one_run", "one_run.ablation", "paper", "paper.report", "paraphrased", "speed", "step", "swapped",
     "typography",
 ]  # fmt: skip
 
@@ -21,7 +21,7 @@ def test_its_help_has_an_example(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     module = import_module(
-        f"benchmarks.{name}" if name in ("one_run.ablation", "paper.figure") else f"benchmarks.{name}.__main__"
+        f"benchmarks.{name}" if name in ("one_run.ablation", "paper.report") else f"benchmarks.{name}.__main__"
     )
     with pytest.raises(SystemExit) as end:
         module.main(["--help"])

@@ -14,12 +14,12 @@ from quals.pairs import fold
 from quals.results import WEIGHTINGS
 
 from benchmarks.common.contrast import ContrastPair, Outcome, kinds_table, load_pairs, metrics_table, outcomes
-from benchmarks.common.floors import ngram_share
 from benchmarks.paraphrased.__main__ import PAIRS as PARAPHRASED
 from benchmarks.paraphrased.__main__ import main as main_paraphrased
 from benchmarks.swapped.__main__ import FIRST
 from benchmarks.swapped.__main__ import PAIRS as SWAPPED
 from benchmarks.swapped.__main__ import main as main_swapped
+from trainer_ext.mining.rankers import ngram_share
 
 
 def words(text: str) -> set[str]:

@@ -10,8 +10,8 @@ from scipy import stats
 
 from benchmarks.agreement.aggregations import EXPERIMENTS, WEIGHTED
 from benchmarks.agreement.cache import PairRecord
-from benchmarks.common.floors import ngram_share
 from benchmarks.common.statistics import pairwise_accuracy, pearson, spearman
+from trainer_ext.mining.rankers import ngram_share
 from trainer_ext.study.statistics import cluster_resamples, interval
 
 RNG = np.random.default_rng(0)

@@ -20,6 +20,9 @@ def kill_midway(
     """Run a command in a process of its own; kill it up to `longest` seconds after its first part is `kept`.
 
     A run that had all but ended by then is begun anew, and struck sooner.
+
+    Raises:
+        AssertionError: it failed by itself, or three times there was nothing left to strike.
     """
     delay = random.uniform(0, longest)
     for wait in (delay, delay / 4, 0):
@@ -33,6 +36,7 @@ def kill_midway(
         process.send_signal(signal.SIGKILL)
         if process.wait() == -signal.SIGKILL and kept() and not output.exists():
             return
+        assert process.returncode <= 0, f"it failed by itself: {command}"
         output.unlink(missing_ok=True)
         shutil.rmtree(work, ignore_errors=True)
     raise AssertionError("it ended before")

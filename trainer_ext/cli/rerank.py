@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("file", type=Path, help=FILES.format("document"))
     add("--output", type=Path, required=True, help=".jsonl or .parquet file for the rows, written at the end")
     add("--source-column", help="column of the source texts; found by its name (source, document, ...) if not given")
-    text = "column of reference summaries, which --ranker rouge compares with; not read for quals"
+    text = "column of reference summaries, which --ranker rouge compares with; not read for others"
     add("--reference-column", help=text)
     add("--mining-folder", type=Path, help="folder of the finished work until the end; OUTPUT.mining if not given")
     add("--seed", type=int, default=42, help="random seed of the samples")

@@ -84,7 +84,7 @@ def mine(
         dataset: has ``input_ids``, perhaps ``attention_mask``, what else the model reads, and ``labels``; other columns
             are kept. It has the candidates or scores that earlier steps add, where ``steps`` leaves these out.
         tokenizer: the model's; not needed where all texts have columns.
-        ranker: ``"quals"``, ``"rouge"`` and what else :func:`resolve_ranker` takes.
+        ranker: ``"quals"``, ``"rouge"``, ``"word_pairs"`` and what else :func:`resolve_ranker` takes.
         sampling, selection: settings of the steps.
         steps: which of ``"sample"``, ``"score"`` and ``"select"`` to do, neighbours in this order.
         source_prefix: text before each source that the ranker must not see; None finds the common beginning of all

@@ -41,7 +41,7 @@ def score_candidates(
 
     Args:
         dataset: has ``input_ids``, ``candidate_labels`` and perhaps ``labels``, or columns of texts instead.
-        ranker: ``"quals"``, ``"rouge"`` and what else :func:`resolve_ranker` takes.
+        ranker: ``"quals"``, ``"rouge"``, ``"word_pairs"`` and what else :func:`resolve_ranker` takes.
         tokenizer: decodes tokens; not needed where all texts have columns.
         source_prefix: text before each source that the ranker must not see.
         source_column, reference_column, candidate_column: columns of texts (lists of texts for candidates), read

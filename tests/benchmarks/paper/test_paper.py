@@ -24,7 +24,7 @@ from benchmarks.common.examples import Example, read_examples, split
 from benchmarks.common.summarizers import load
 from benchmarks.paper.__main__ import main
 from benchmarks.paper.chosen import chosen_texts
-from benchmarks.paper.figure import main as draw
+from benchmarks.paper.report import main as report
 from benchmarks.paper.stages import Settings, fine_tuned
 from benchmarks.paper.table import MLE, chosen_table
 from trainer_ext.mining import mine
@@ -211,16 +211,24 @@ def _ids(values: Any) -> list[list[int]]:
     return [values] if values and all(type(value) is int for value in values) else [i for v in values for i in _ids(v)]
 
 
-def test_the_scores_hold_all_that_the_figure_shows(
+def test_the_scores_hold_all_that_the_tables_and_the_figure_show(
     whole_run: Run, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert whole_run.figure.startswith(b"\x89PNG")
     scores, again = whole_run.options[whole_run.options.index("--output") + 1], tmp_path / "again.png"
-    assert draw([scores, "--figure", str(again)]) == 0
+    assert report([scores, "--figure", str(again)]) == 0
     assert again.read_bytes() == whole_run.figure
-    assert draw([scores, scores, "--figure", str(again)]) == 2
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    together = whole_run.printed.partition("Both together.")[2]
+    assert shown == [line for line in together.splitlines() if line.startswith("|")]
+    assert len(shown) > 40
+    assert report([scores, scores]) == 2
     assert "scores of tiny" in capsys.readouterr().err
-    assert draw([str(pairs), "--figure", str(again)]) == 2
+    rows = [row for row in whole_run.rows if row["method"] != MLE]
+    (tmp_path / "no.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert report([str(tmp_path / "no.jsonl")]) == 2
+    assert "no rows of likelihood" in capsys.readouterr().err
+    assert report([str(pairs)]) == 2
     assert "without set" in capsys.readouterr().err
 
 

@@ -19,7 +19,7 @@ from quals.quals import Quals
 from rouge_score.rouge_scorer import RougeScorer
 
 from trainer_ext.mining import Ranker, resolve_ranker
-from trainer_ext.mining.rankers import MetricRanker, QualsRanker
+from trainer_ext.mining.rankers import MetricRanker, QualsRanker, WordPairsRanker
 
 SOURCES = ["joshua won the red city .", "klitschko lost the cat in paris .", "a queen was in london ?"]
 SUMMARIES = ["red city in paris klitschko", "the red city in paris", ""]
@@ -68,6 +68,20 @@ def test_rouge_is_the_mean_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rouge_score", None)
     with pytest.raises(ValueError, match=r"\[train\]"):
         resolve_ranker("rouge")
+
+
+def test_word_pairs_are_counted_in_the_source() -> None:
+    ranker = resolve_ranker("word_pairs")
+    scores = ranker(
+        ["The cat sat on the mat.", "The cat sat.", "one two"], ["a cat sat on a mat", "Cat", "One, two: one two"]
+    )
+    assert scores[0] == pytest.approx(2 / 5), "cat sat, sat on"
+    assert math.isnan(scores[1]), "one word has no pair"
+    assert scores[2] == pytest.approx(2 / 3), "repeats count; 'two one' is not in the source"
+    assert (ranker.name, ranker.needs_reference) == ("word_pairs", False)
+    assert isinstance(resolve_ranker(WordPairsRanker), WordPairsRanker)
+    with pytest.raises(ValueError, match="takes no options"):
+        resolve_ranker("word_pairs", order=3)
 
 
 def test_a_metric_with_sources(asking_qagen: Path, tmp_path: Path) -> None:
@@ -242,7 +256,7 @@ def test_sets_hash_alike_in_every_process() -> None:
 @pytest.mark.parametrize(
     ("ranker", "options", "message"),
     [
-        ("rogue", {}, "The ranker is 'rogue': give 'quals', 'rouge'"),
+        ("rogue", {}, "The ranker is 'rogue': give 'quals', 'rouge', 'word_pairs'"),
         (None, {}, "The ranker is None"),
         ("rouge", {"stem": False}, "takes no options, and got stem"),
         (print, {"a": 1}, "takes no options, and got a"),

@@ -13,6 +13,7 @@ from support.tiny import tiny_tokenizer
 
 from trainer_ext.cli.main import main
 from trainer_ext.mining import sample_candidates
+from trainer_ext.mining.rankers import ngram_share
 from trainer_ext.mining.texts import candidate_texts
 from trainer_ext.rerank import Best, best_of
 
@@ -133,6 +134,14 @@ def test_the_command(
     again = [dict(row) for row in read_table(output)]
     assert [row["candidates"] for row in again] == [row["candidates"] for row in written]
     assert all(row["best_score"] is not None for row in (again[0], again[2]))
+    no_qagen = options[: options.index("--checkpoint")]
+    assert main([*command[:-2], "--device", "cpu", *no_qagen, "--ranker", "word_pairs"]) == 0
+    again = [dict(row) for row in read_table(output)]
+    assert [row["candidates"] for row in again] == [row["candidates"] for row in written]
+    for row in (again[0], again[2]):
+        assert row["candidate_scores"] == [
+            None if math.isnan(share := ngram_share(row["article"], text, 2)) else share for text in row["candidates"]
+        ]
 
 
 def test_the_commands_complaints(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,7 @@ def test_a_reference_is_read_where_the_ranker_compares() -> None:
     )
     with pytest.raises(OptionError, match="reference_column"):
         quals_reward("rouge")
+    assert quals_reward("word_pairs")([""], ["the king won"], source=["the king won in paris"]) == [1.0]
 
 
 @pytest.mark.parametrize(

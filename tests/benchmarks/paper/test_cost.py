@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.paper.cost import cpu_hours
+from benchmarks.common.cost import cpu_hours
 
 
 def test_the_time_of_this_process_and_of_ended_ones_counts() -> None:
