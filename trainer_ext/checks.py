@@ -53,7 +53,8 @@ def check_model(model: Any) -> None:
             "from_pretrained(..., dtype=torch.float32), and set bf16=True for the computation.",
             " and ".join(sorted(map(str, half))),
         )
-    if getattr(model.config, "decoder", model.config).model_type == "prophetnet":
+    decoder = getattr(model.config, "decoder", model.config)  # an EncoderDecoderModel's config has one per part
+    if getattr(decoder, "model_type", None) == "prophetnet":
         logger.warning(
             "transformers since 4.27 puts ProphetNet's position biases in wrong places where it reads a whole summary: "
             "losses and likelihoods depend on the padding, and are not those of what it writes. Take another model."

@@ -40,7 +40,7 @@ from benchmarks.paper.judges import JudgingModels, judges_of
 from benchmarks.paper.mining import RANKERS
 from benchmarks.paper.options import build_parser, parts_of, ratings_of
 from benchmarks.paper.stages import Settings
-from benchmarks.paper.table import NAMED_IN_TABLES, Scores, chosen_table, tables
+from benchmarks.paper.table import MODEL_LABELS, Scores, chosen_table, tables
 from trainer_ext.io.atomic import json_line, replacing
 
 
@@ -147,7 +147,7 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
     if experiment.variants:
         print(f"Every row of a table with variants: seed {settings.seeds[0]} alone.")
     print(f"Candidates ranked by {experiment.ranker.signature} ({arguments.ranker_dtype}).")
-    signatures = [judge.signature for key, judge in judges.items() if key in NAMED_IN_TABLES]
+    signatures = [judge.signature for key, judge in judges.items() if key in MODEL_LABELS]
     print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
     if arguments.output:
         with replacing(arguments.output) as file:

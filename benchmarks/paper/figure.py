@@ -11,13 +11,6 @@ from benchmarks.common.differences import difference, mean_of
 from benchmarks.paper.table import METHODS, MLE, Scores
 from trainer_ext.io.atomic import replacing
 
-MODEL_LABELS = {
-    "qags": "QAGS",
-    "factcc": "FactCC",
-    "entailment": "entailment",
-    "quals": "QUALS, nats per token",
-    "readings": "readers' rating",
-}
 _COLORS = {
     "rouge": "#DB7800",
     "quals": "#0072B2",

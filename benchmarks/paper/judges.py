@@ -16,8 +16,8 @@ from tqdm.auto import tqdm
 
 from benchmarks.common.judging import Judge, free_judges, scorer_judge
 from benchmarks.common.ratings import ratings_hash, read_ratings
-from benchmarks.paper.figure import MODEL_LABELS
 from benchmarks.paper.processes import pool_of
+from benchmarks.paper.table import MODEL_LABELS
 
 JUDGES = ("quals", "qags", "factcc")
 _CHUNK = 25  # summaries that a process takes at a time

@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.common.command import command_parser, exit_status
 from benchmarks.common.judging import free_judges
-from benchmarks.paper.figure import MODEL_LABELS, write_figure
-from benchmarks.paper.table import MLE, Scores, tables
+from benchmarks.paper.figure import write_figure
+from benchmarks.paper.table import MLE, MODEL_LABELS, Scores, tables
 from trainer_ext.io.tables import read_table
 
 

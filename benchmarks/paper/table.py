@@ -21,7 +21,14 @@ METHODS = {
     "rated": "ranked by --ratings",
 }
 RANKED = {MLE, "rouge", "quals"}  # what the first table compares
-NAMED_IN_TABLES = ("quals", "qags", "factcc", "entailment", "readings")  # whose changes and signatures tables have
+# The judges whose changes and signatures the tables have, and their names there.
+MODEL_LABELS = {
+    "qags": "QAGS",
+    "factcc": "FactCC",
+    "entailment": "entailment",
+    "quals": "QUALS, nats per token",
+    "readings": "readers' rating",
+}
 Scores = Mapping[str, Mapping[str, Floats]]
 """By method and measure: scores, ``(seeds, documents)`` or ``(documents,)``; NaN where there is no score."""
 
@@ -85,7 +92,7 @@ def variants_table(scores: Scores, labels: Mapping[str, str]) -> str:
         cells = []
         for name in labels:
             change, low, high = difference(measured[name], scores[MLE][name])
-            shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in NAMED_IN_TABLES and method != MLE else ""
+            shown = f", {change:+.3f} [{low:+.3f}, {high:+.3f}]" if name in MODEL_LABELS and method != MLE else ""
             cells.append(f"{mean_of(measured[name]):.3f}{shown}")
         lines.append(f"| {METHODS.get(method, method)} | {' | '.join(cells)} |")
     return "\n".join(lines)

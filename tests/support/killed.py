@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -10,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+
+import torch
 
 _MAIN = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
@@ -27,7 +30,11 @@ def kill_midway(
     delay = random.uniform(0, longest)
     for wait in (delay, delay / 4, 0):
         process = subprocess.Popen(
-            [sys.executable, "-c", _MAIN, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", _MAIN, *command],
+            # Sums come out in another order, and so to other last digits, on another number of threads.
+            env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 200
         while process.poll() is None and not kept() and time.monotonic() < deadline:

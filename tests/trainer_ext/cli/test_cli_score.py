@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytest
-import torch
 from quals import QualsScorer
 from quals.batching import LONG_SOURCES
 from quals.loading import DTYPES
 from quals.results import WEIGHTINGS
 from quals.rows import write_csv
+from support.killed import kill_midway
 from transformers.utils.logging import enable_propagation
 
 from trainer_ext.cli.main import main
@@ -196,24 +194,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     whole, broken = tmp_path / f"whole{kind}", tmp_path / f"broken{kind}"
     partial = broken.with_name(broken.name + ".partial")
     command = ["score", str(path), "--checkpoint", str(asking_qagen), *QUICK, "--explain"]
-    code = "import sys; from trainer_ext.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *command, "--output", str(broken)],
-        # Sums come out in another order, and so to other last digits, on another number of threads.
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 300
-
-    def has_a_chunk() -> bool:
-        return any(partial.glob("*/chunk-*.json"))
-
-    while process.poll() is None and not has_a_chunk() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not broken.exists()
+    kill_midway([*command, "--output", str(broken)], lambda: list(partial.glob("*/chunk-*.json")), broken, partial, 0)
 
     capsys.readouterr()
     enable_propagation()  # of transformers' log lines, to caplog
