@@ -14,6 +14,8 @@ from datasets import load_dataset
 from transformers import AutoTokenizer, HfArgumentParser
 from trl import DPOConfig, DPOTrainer
 
+from trainer_ext import end_training
+
 
 @dataclass
 class DataArguments:
@@ -36,7 +38,7 @@ def main() -> None:
     )
     trainer.train()
     trainer.save_model()
-    trainer.accelerator.end_training()  # without it, several processes now and then abort at their end
+    end_training(trainer)  # without it, several processes now and then abort or hang at their end
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from datasets import load_dataset
 from transformers import AutoTokenizer, HfArgumentParser
 from trl import GRPOConfig, GRPOTrainer
 
+from trainer_ext import end_training
 from trainer_ext.trl import quals_reward
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     )
     trainer.train()
     trainer.save_model()
-    trainer.accelerator.end_training()  # without it, several processes now and then abort at their end
+    end_training(trainer)  # without it, several processes now and then abort or hang at their end
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from datasets import Dataset, load_dataset
 from transformers import (
@@ -25,7 +26,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from trainer_ext import ContrastiveSeq2SeqTrainer as Seq2SeqTrainer
 from trainer_ext import ContrastiveSeq2SeqTrainingArguments as Seq2SeqTrainingArguments
-from trainer_ext import QualsComputeMetrics
+from trainer_ext import QualsComputeMetrics, end_training
 
 
 @dataclass
@@ -69,9 +70,9 @@ def main() -> None:
         else None,
     )
     if args.do_train:
-        result = trainer.train(
-            resume_from_checkpoint=args.resume_from_checkpoint or get_last_checkpoint(args.output_dir)
-        )
+        # The first process makes the folder, and the others may be here before.
+        last = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
+        result = trainer.train(resume_from_checkpoint=args.resume_from_checkpoint or last)
         trainer.save_model()
         trainer.log_metrics("train", result.metrics)
         trainer.save_metrics("train", result.metrics)
@@ -85,7 +86,7 @@ def main() -> None:
         trainer.push_to_hub(**card)
     else:
         trainer.create_model_card(**card)
-    trainer.accelerator.end_training()  # without it, several processes now and then abort at their end
+    end_training(trainer)  # without it, several processes now and then abort or hang at their end
 
 
 def read(file: str | None, rows: int | None) -> Dataset:

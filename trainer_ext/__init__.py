@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trainer_ext.arguments import ContrastiveSeq2SeqTrainingArguments
     from trainer_ext.collator import ContrastiveCollator
     from trainer_ext.evaluation import QualsComputeMetrics, QualsMetrics
+    from trainer_ext.scale.process_group import end_training
     from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "QualsComputeMetrics",
     "QualsMetrics",
     "__version__",
+    "end_training",
 ]
 
 _HOMES = {
@@ -39,6 +41,7 @@ _HOMES = {
     "ContrastiveSeq2SeqTrainingArguments": "arguments",
     "QualsComputeMetrics": "evaluation",
     "QualsMetrics": "evaluation",  # the earlier name
+    "end_training": "scale.process_group",
 }
 
 

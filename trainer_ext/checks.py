@@ -23,6 +23,12 @@ from trainer_ext.evaluation import QualsComputeMetrics
 _MADE_BY_COLLATORS = {"attention_mask", "labels", "decoder_input_ids", "decoder_attention_mask", *COLUMNS}
 
 _WEIGHTS = ("pytorch_model", "model.safetensors", "adapter_model", "global_step")  # how a checkpoint's parts begin
+_COUNT_PADDING = {  # by the decoder's model_type
+    "prophetnet": "transformers since 4.27 puts ProphetNet's position biases in wrong places where it reads a whole "
+    "summary: losses and likelihoods depend on the padding, and are not those of what it writes.",
+    "fsmt": "FSMT writes padding over each -100 of a batch's labels, and its losses count it: they depend on the "
+    "longest summary of a batch.",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +37,9 @@ def check_model(model: Any) -> None:
     """Refuse a model or adapters that contrastive training cannot work with.
 
     Weights in half precision are warned of: at the rates of contrastive training they hardly move. transformers 5 loads
-    a checkpoint in the dtype of its file (findings/half-precision-checkpoint-stands-still.sh). ProphetNet is warned of:
-    its likelihoods depend on the padding (findings/prophetnet-is-trained-with-other-biases.sh).
+    a checkpoint in the dtype of its file (findings/half-precision-checkpoint-stands-still.sh). ProphetNet and FSMT are
+    warned of, because padding changes their losses (findings/prophetnet-is-trained-with-other-biases.sh and
+    findings/fsmt-reads-ahead-and-counts-padding.sh).
 
     Raises:
         CheckpointError: the model is not an encoder-decoder, or it has learnt prompts.
@@ -54,10 +61,21 @@ def check_model(model: Any) -> None:
             " and ".join(sorted(map(str, half))),
         )
     decoder = getattr(model.config, "decoder", model.config)  # an EncoderDecoderModel's config has one per part
-    if getattr(decoder, "model_type", None) == "prophetnet":
-        logger.warning(
-            "transformers since 4.27 puts ProphetNet's position biases in wrong places where it reads a whole summary: "
-            "losses and likelihoods depend on the padding, and are not those of what it writes. Take another model."
+    trap = _COUNT_PADDING.get(getattr(decoder, "model_type", None) or "")
+    if trap is not None:
+        logger.warning("%s Take another model.", trap)
+
+
+def check_model_init(mle_epochs: float) -> None:
+    """Refuse fine-tuning of a model that ``model_init`` makes anew afterwards.
+
+    Raises:
+        ValueError: the model would be fine-tuned for so many passes.
+    """
+    if mle_epochs > 0:
+        raise ValueError(
+            "mle_epochs fine-tunes the model, and model_init would then replace it: give model instead of model_init, "
+            "or set mle_epochs=0."
         )
 
 
@@ -141,7 +159,8 @@ def usable_checkpoint(resume_from_checkpoint: str | bool | None, output_dir: str
         CheckpointError: the named folder is not a checkpoint, or another training wrote the checkpoint.
     """
     if resume_from_checkpoint is True:
-        last = get_last_checkpoint(output_dir)
+        # The first process makes the folder, and the others may be here before.
+        last = get_last_checkpoint(output_dir) if Path(output_dir).is_dir() else None
         if last is None:
             return None
         _require_contrastive(Path(last))

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accelerate.utils import gather_object
 from safetensors.torch import load_model, save_model
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
@@ -17,6 +18,7 @@ from trainer_ext.dataset import as_dataset
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.io.keyed_file import KeyedFile
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
+from trainer_ext.model_state import send_weights
 
 if TYPE_CHECKING:
     from trainer_ext.candidate_trainer import CandidateSeq2SeqTrainer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _FOLDER = "_mle"  # underscore: not for the Hub
 _NOTE = "mle.json"
 _WEIGHTS = "fine-tuned.safetensors"
+_NOT_SHARED = "{} is not the same folder in all processes: give an output_dir that all machines share."
 # Arguments that do not bear on the weights. Every other argument does, so one that transformers adds counts at once.
 _WITHOUT_EFFECT = {
     *("output_dir", "run_name", "project", "use_cpu", "local_rank", "ddp_timeout", "ddp_backend", "report_to"),
@@ -46,7 +49,8 @@ def train_by_likelihood(trainer: CandidateSeq2SeqTrainer, epochs: float, learnin
     is not repeated. The trainer's callbacks take no part, since they may count the steps of the training that follows.
 
     Raises:
-        ValueError: the folder holds work that was done with other weights, data or settings.
+        ValueError: the folder holds work that was done with other weights, data or settings, or the processes do not
+            share it.
     """
     folder = Path(trainer.args.output_dir) / _FOLDER
     train = as_dataset(trainer.train_dataset)
@@ -63,13 +67,18 @@ def train_by_likelihood(trainer: CandidateSeq2SeqTrainer, epochs: float, learnin
             f"{folder} holds a model that was fine-tuned from other weights, data or settings: give another "
             "output_dir, or delete that folder."
         )
-    if state is not None and state["finished"]:
+    finished = state is not None and state["finished"]
+    everyone: list[bool] = gather_object([finished])  # a barrier too: nobody writes until all have read
+    if any(everyone) != all(everyone):
+        raise ValueError(_NOT_SHARED.format(folder))
+    if finished:
         load_model(trainer.model, folder / _WEIGHTS, device=str(trainer.args.device))
         return
-    trainer.accelerator.wait_for_everyone()  # until all have read it
     if trainer.is_world_process_zero():
         note.write({"finished": False})
     trainer.accelerator.wait_for_everyone()
+    if note.read() is None:
+        raise ValueError(_NOT_SHARED.format(folder))
     candidate_columns = [name for name in COLUMNS if name in train.column_names]
     stage = type(trainer)(
         model=trainer.model,
@@ -82,6 +91,7 @@ def train_by_likelihood(trainer: CandidateSeq2SeqTrainer, epochs: float, learnin
         preprocess_logits_for_metrics=trainer.preprocess_logits_for_metrics,
     )
     stage.train(get_last_checkpoint(str(folder)))
+    send_weights(trainer)
     if trainer.is_world_process_zero():
         temporary = folder / f".{_WEIGHTS}"
         save_model(trainer.model, str(temporary))

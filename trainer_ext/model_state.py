@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import nn
-from transformers import TrainingArguments, enable_full_determinism, set_seed
+from transformers import Trainer, TrainingArguments, enable_full_determinism, set_seed
 
 _SPARSE = "create_masks_for_block_sparse_attn"  # what such an encoder alone has
 
@@ -38,6 +39,22 @@ def forget_preparation(model: Any) -> None:
         del model.forward
         model.__dict__.pop("_original_forward", None)
     model.__dict__.pop("_is_accelerate_prepared", None)
+
+
+@torch.no_grad()
+def send_weights(trainer: Trainer) -> None:
+    """Send the first process's weights and buffers to all others, as DDP does when the training begins.
+
+    Mining comes before that. The weights may differ where a script sets no seed before it makes new ones, and after a
+    training on unlike GPUs. Weights that are split between processes stay as they are.
+    """
+    if trainer.accelerator.num_processes == 1 or not trainer.place_model_on_device or trainer.model is None:
+        return
+    for tensor in (*trainer.model.parameters(), *trainer.model.buffers()):
+        sent = tensor.detach().contiguous()
+        torch.distributed.broadcast(sent, src=0)
+        if not tensor.is_contiguous():
+            tensor.copy_(sent)
 
 
 def attend_as_configured(model: nn.Module) -> None:

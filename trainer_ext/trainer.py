@@ -20,6 +20,7 @@ from trainer_ext.checks import (
     as_checkpoint,
     check_batch,
     check_metrics,
+    check_model_init,
     check_scores,
     check_whole_weights,
     usable_checkpoint,
@@ -41,7 +42,7 @@ from trainer_ext.mining import (
 )
 from trainer_ext.mining.fingerprint import summarizer_fingerprint
 from trainer_ext.mle import train_by_likelihood
-from trainer_ext.model_state import forget_preparation, seed_everything, without_autocast
+from trainer_ext.model_state import forget_preparation, seed_everything, send_weights, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.one_pass import base_model, shared_states
 
@@ -122,6 +123,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         self._scorer: QualsScorer | None = None
         self._fingerprint: str | None = None
         self._fine_tuned = self._trained = False
+        self._workers: Any = None
 
     def _is_contrastive(self) -> bool:
         return self.train_dataset is not None and (self.options.mine_candidates or self._has_candidates)
@@ -154,6 +156,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         if not self._is_contrastive():
             return super().train(resume_from_checkpoint, trial, ignore_keys_for_eval)
         given = self.train_dataset
+        self._workers = self._workers or Workers.of(self.accelerator)
         self._prepare_model(trial)
         self._check()
         if self.args.eval_strategy != "no":
@@ -190,11 +193,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
     def _prepare_model(self, trial: Any) -> None:
         """Make the model the same one in every process and at every call."""
         if self.model_init is not None:  # Trainer makes it anew, but only after the mining
-            if self.options.mle_epochs > 0:
-                raise ValueError(
-                    "mle_epochs fine-tunes the model, and model_init would then replace it: give model instead of "
-                    "model_init, or set mle_epochs=0."
-                )
+            check_model_init(self.options.mle_epochs)
             seed_everything(self.args)
             self.model = self.model_wrapped = self.call_model_init(trial)
             if self.place_model_on_device:
@@ -202,6 +201,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         if self.processing_class is not None and hasattr(self.model, "config"):
             # Trainer's loop does this too; candidates depend on it, so a resumed run must see the same tokens.
             trainer_utils.align_special_tokens(self.model, self.processing_class)
+        send_weights(self)
 
     def _rows_and_ranker(self, dataset: Any) -> tuple[Any, Ranker | None]:
         """The rows to train on and None, if they have candidates; else the rows to mine, and the ranker."""
@@ -252,7 +252,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
                 source_column=options.source_column,
                 reference_column=options.reference_column,
                 folder=Path(options.mining_folder or Path(self.args.output_dir) / _MINING),
-                workers=Workers.of(self.accelerator),
+                workers=self._workers,
                 max_documents=options.max_mined_documents,
                 fingerprint=self._model_fingerprint(),
             )
@@ -317,7 +317,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
                     quality = card.measure_once(self.model, self._quals_scorer(), self._model_fingerprint(), note)
                 else:
                     quality = card.measure(self.model, self._quals_scorer())
-        self.accelerator.wait_for_everyone()
+        self._workers.wait()
         return quality
 
     def create_model_card(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from transformers import EvalPrediction
 
 from support.tiny import tiny_model, tiny_tokenizer
 from support.trainer_runs import arguments, losses, rows
-from trainer_ext import ContrastiveSeq2SeqTrainer, QualsComputeMetrics
+from trainer_ext import ContrastiveSeq2SeqTrainer, QualsComputeMetrics, end_training
 
 
 def words(sources: list[str], summaries: list[str], references: list[str]) -> list[float]:
@@ -52,7 +53,7 @@ def main(output: Path, kind: str, qagen: str) -> None:
     data = rows(8, candidates=2 if kind == "candidates" else 0, seed=1)  # each reference has a word
     ddp: dict[str, Any] = {}
     if world == 2 and kind == "candidates":
-        ddp = dict(ddp_find_unused_parameters=True, ddp_bucket_cap_mb=1, ddp_broadcast_buffers=True, ddp_timeout=60)
+        ddp = dict(ddp_find_unused_parameters=True, ddp_bucket_cap_mb=1, ddp_broadcast_buffers=True, ddp_timeout=600)
     elif world == 2 and kind == "plain":
         ddp = dict(ddp_static_graph=True)
     args = arguments(
@@ -69,8 +70,9 @@ def main(output: Path, kind: str, qagen: str) -> None:
         ddp_backend="gloo" if world == 2 else None,
         selection="all" if kind == "mined" else None,
     )
+    seed = int(os.environ.get("RANK", 0)) if kind == "mined" else 0  # the first rank's weights count
     trainer = ContrastiveSeq2SeqTrainer(
-        tiny_model("bart"),
+        tiny_model("bart", seed),
         args,
         train_dataset=data,
         eval_dataset=evaluation,
@@ -102,12 +104,11 @@ def main(output: Path, kind: str, qagen: str) -> None:
     }
     if trainer.is_world_process_zero():
         output.write_text(json.dumps(result))
+    wrapper = weakref.ref(trainer.model_wrapped)
+    end_training(trainer)
+    assert not torch.distributed.is_initialized()
+    assert world == 1 or wrapper() is None, "the wrapper would free the group, and might wait for ever"
 
 
 if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
-    finally:
-        # Left to the interpreter's end, gloo's threads now and then abort the process (pytorch issue 190489).
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -16,6 +16,8 @@ from support.tiny import REPOSITORY, tiny_model, tiny_tokenizer
 from support.trainer_runs import Counting, arguments, documents, load, losses, trainer
 from transformers import (
     DataCollatorForSeq2Seq,
+    FSMTConfig,
+    FSMTForConditionalGeneration,
     ProphetNetConfig,
     ProphetNetForConditionalGeneration,
     Seq2SeqTrainer,
@@ -23,7 +25,7 @@ from transformers import (
 )
 
 from trainer_ext import ContrastiveSeq2SeqTrainer
-from trainer_ext.checks import check_model
+from trainer_ext.checks import check_model, usable_checkpoint
 
 BROUGHT = documents(3).add_column("candidate_labels", [[[1, 2]]] * 3)
 
@@ -113,6 +115,20 @@ def test_true_and_false_from_a_command_line_are_no_folders(tmp_path: Path, summa
     found = trainer(tmp_path, load(summarizer), ranker=Counting(), selection="all", train_dataset=documents(4))
     found.train(resume_from_checkpoint=given)
     assert found.state.global_step == 1
+
+
+def test_processes_that_believe_they_are_alone_do_no_work(
+    tmp_path: Path, summarizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = trainer(tmp_path, load(summarizer), ranker=Counting(), mle_epochs=1.0, train_dataset=documents(4))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="WORLD_SIZE is 2, but this process works alone"):
+        found.train()
+    assert not (tmp_path / "_mle").exists()
+
+
+def test_a_folder_that_another_process_will_make_has_no_checkpoint(tmp_path: Path) -> None:
+    assert usable_checkpoint(True, str(tmp_path / "out")) is None
 
 
 def test_a_tokenizer_without_a_pad_token_is_refused_before_the_work(tmp_path: Path, summarizer: Path) -> None:
@@ -207,3 +223,16 @@ def test_prophetnet_is_warned_of_as_long_as_padding_changes_its_likelihoods(capl
     caplog.clear()
     check_model(tiny_model("bart"))
     assert not caplog.text
+
+
+def test_fsmt_is_warned_of_as_long_as_it_makes_tokens_of_padding(caplog: pytest.LogCaptureFixture) -> None:
+    sizes = {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "encoder_layers": 1, "decoder_layers": 1}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    model = FSMTForConditionalGeneration(
+        FSMTConfig(langs=["en", "de"], src_vocab_size=64, tgt_vocab_size=64, **sizes, **heads)
+    )
+    labels = torch.tensor([[5, 2, -100]])
+    model.prepare_decoder_input_ids_from_labels(labels=labels)
+    assert -100 not in labels, "transformers has mended it: take the warning away"
+    check_model(model)
+    assert "losses count it" in caplog.text

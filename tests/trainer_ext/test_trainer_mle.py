@@ -53,6 +53,19 @@ def test_likelihood_first_goes_on_where_it_was_cut_off(tmp_path: Path, monkeypat
     assert all(torch.equal(value, weights(whole.model)[name]) for name, value in weights(resumed.model).items())
 
 
+def test_a_folder_that_the_processes_do_not_share_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def second_rank() -> None:
+        one = trainer(tmp_path, tiny_model("bart"), ranker=Counting(), train_dataset=documents(4), mle_epochs=1.0)
+        monkeypatch.setattr(one, "is_world_process_zero", lambda: False)
+        with pytest.raises(ValueError, match=r"_mle is not the same folder in all processes: give an output_dir"):
+            one.train()
+
+    second_rank()  # where the first one writes is not seen here
+    monkeypatch.setattr("trainer_ext.mle.gather_object", lambda seen: [True, *seen])
+    second_rank()  # the first one finished earlier
+    assert not (tmp_path / "_mle").exists()
+
+
 @pytest.mark.parametrize("bf16", [False, True])
 def test_steps_are_the_same_whether_the_work_before_was_done_now_or_earlier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool

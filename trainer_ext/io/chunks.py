@@ -19,6 +19,7 @@ from trainer_ext.io.atomic import json_line, replacing
 from trainer_ext.io.hashing import checksum, hash_json
 from trainer_ext.io.lock import locked
 from trainer_ext.io.progress import Progress, inform
+from trainer_ext.io.waiting import patient_wait
 
 # As io.atomic.replacing names them.
 _TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|rank-(\d+)|settings)\.json\.[\w-]+\.tmp")
@@ -79,7 +80,7 @@ class Workers:
 
     @classmethod
     def of(cls, accelerator: Any) -> Workers:
-        """The processes of an ``accelerate.Accelerator``, such as ``trainer.accelerator``.
+        """The processes of an ``accelerate.Accelerator``, such as ``trainer.accelerator``: all call this together.
 
         Raises:
             OptionError: there are several, and each believes that it is alone.
@@ -89,7 +90,7 @@ class Workers:
                 f"WORLD_SIZE is {_world_size()}, but this process works alone, and the others would do the same work "
                 "beside it: without a GPU, --use_cpu (use_cpu=True) is missing."
             )
-        return cls(accelerator.process_index, accelerator.num_processes, accelerator.wait_for_everyone)
+        return cls(accelerator.process_index, accelerator.num_processes, patient_wait(accelerator))
 
 
 ALONE = Workers()

@@ -174,9 +174,13 @@ def test_the_training_guides_commands_mine_with_ray_and_train_with_accelerate(
     command += ["--num_processes", "2", *training[4:]]
     command += ["--use_cpu", "--max_steps", "2", "--report_to", "none", "--save_strategy", "no"]
     command += ["--max_target_length", "8", "--ranker", "rouge", "--card_documents", "0"]
-    # A group of processes that is open at a process's end now and then aborts it.
+    # A group of processes that is open at a process's end now and then aborts it. And the first process, which makes
+    # the output folder, may be the slower one.
     (tmp_path / "sitecustomize.py").write_text(
-        "import atexit, sys\n"
+        "import atexit, os, sys, time\n"
+        "if os.environ.get('RANK') == '0':\n"
+        "    makedirs = os.makedirs\n"
+        "    os.makedirs = lambda name, *a, **k: (name == 'out' and time.sleep(3), makedirs(name, *a, **k))[1]\n"
         "def end():\n"
         "    torch = sys.modules.get('torch')\n"
         "    if torch and torch.distributed.is_initialized(): print('a group of processes is left open')\n"

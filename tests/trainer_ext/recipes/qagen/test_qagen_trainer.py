@@ -159,15 +159,15 @@ RANK = """
 import faulthandler, json, sys
 faulthandler.dump_traceback_later(280, exit=True)  # a rank that waits for the other says where, and ends
 from pathlib import Path
-import torch
 from support.tiny import tiny_model
 from test_qagen_trainer import rows_of, steps, trainer_of
+from trainer_ext import end_training
 folder = Path(sys.argv[1])
 trainer = trainer_of(folder, tiny_model("bart"), rows_of([2] * 9), 1)
 logged = steps(trainer)
 loss = trainer.evaluate(rows_of([2] * 3, seed=1))["eval_loss"]
 (folder / f"rank{trainer.args.process_index}.json").write_text(json.dumps([trainer.args.world_size, logged, loss]))
-torch.distributed.destroy_process_group()
+end_training(trainer)
 """
 
 
