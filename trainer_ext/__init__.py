@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trainer_ext.arguments import ContrastiveSeq2SeqTrainingArguments
     from trainer_ext.collator import ContrastiveCollator
     from trainer_ext.evaluation import QualsComputeMetrics, QualsMetrics
-    from trainer_ext.scale.process_group import end_training
+    from trainer_ext.io.processes import end_training
     from trainer_ext.trainer import ContrastiveSeq2SeqTrainer
 
 __all__ = [
@@ -41,7 +41,7 @@ _HOMES = {
     "ContrastiveSeq2SeqTrainingArguments": "arguments",
     "QualsComputeMetrics": "evaluation",
     "QualsMetrics": "evaluation",  # the earlier name
-    "end_training": "scale.process_group",
+    "end_training": "io.processes",
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelerate.utils import gather_object
+import torch
 from safetensors.torch import load_model, save_model
 from transformers import TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _FOLDER = "_mle"  # underscore: not for the Hub
 _NOTE = "mle.json"
 _WEIGHTS = "fine-tuned.safetensors"
+_SEEN_WITHIN = 90  # seconds: a network's file system may remember for a while that there was no file
 _NOT_SHARED = "{} is not the same folder in all processes: give an output_dir that all machines share."
 # Arguments that do not bear on the weights. Every other argument does, so one that transformers adds counts at once.
 _WITHOUT_EFFECT = {
@@ -68,8 +70,9 @@ def train_by_likelihood(trainer: CandidateSeq2SeqTrainer, epochs: float, learnin
             "output_dir, or delete that folder."
         )
     finished = state is not None and state["finished"]
-    everyone: list[bool] = gather_object([finished])  # a barrier too: nobody writes until all have read
-    if any(everyone) != all(everyone):
+    # A barrier too: nobody writes until all have read.
+    everyone = trainer.accelerator.gather(torch.tensor([int(finished)], device=trainer.args.device))
+    if everyone.min() != everyone.max():
         raise ValueError(_NOT_SHARED.format(folder))
     if finished:
         load_model(trainer.model, folder / _WEIGHTS, device=str(trainer.args.device))
@@ -77,8 +80,11 @@ def train_by_likelihood(trainer: CandidateSeq2SeqTrainer, epochs: float, learnin
     if trainer.is_world_process_zero():
         note.write({"finished": False})
     trainer.accelerator.wait_for_everyone()
-    if note.read() is None:
-        raise ValueError(_NOT_SHARED.format(folder))
+    deadline = time.monotonic() + _SEEN_WITHIN
+    while note.read() is None:
+        if time.monotonic() > deadline:
+            raise ValueError(_NOT_SHARED.format(folder))
+        time.sleep(0.2)
     candidate_columns = [name for name in COLUMNS if name in train.column_names]
     stage = type(trainer)(
         model=trainer.model,

@@ -149,7 +149,8 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         Steps 2 to 4 are kept on disk, so that an interrupted run resumes there.
 
         Raises:
-            ValueError: the data or the model cannot be mined; the message says why, and what to do.
+            ValueError: the data or the model cannot be mined, or the environment's WORLD_SIZE is above 1 and this
+                process works alone; the message says why, and what to do.
         """
         self._begin_training(trial)
         resume_from_checkpoint = as_checkpoint(resume_from_checkpoint)

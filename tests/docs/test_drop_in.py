@@ -121,7 +121,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         (
             *("ddp_backend", "ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers"),
-            *("ddp_static_graph", "ddp_timeout"),
+            "ddp_static_graph",
         ),
         "support/ranks_worker.py",
     ),

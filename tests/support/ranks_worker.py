@@ -53,7 +53,7 @@ def main(output: Path, kind: str, qagen: str) -> None:
     data = rows(8, candidates=2 if kind == "candidates" else 0, seed=1)  # each reference has a word
     ddp: dict[str, Any] = {}
     if world == 2 and kind == "candidates":
-        ddp = dict(ddp_find_unused_parameters=True, ddp_bucket_cap_mb=1, ddp_broadcast_buffers=True, ddp_timeout=600)
+        ddp = dict(ddp_find_unused_parameters=True, ddp_bucket_cap_mb=1, ddp_broadcast_buffers=True)
     elif world == 2 and kind == "plain":
         ddp = dict(ddp_static_graph=True)
     args = arguments(
@@ -108,6 +108,7 @@ def main(output: Path, kind: str, qagen: str) -> None:
     end_training(trainer)
     assert not torch.distributed.is_initialized()
     assert world == 1 or wrapper() is None, "the wrapper would free the group, and might wait for ever"
+    assert world == 1 or trainer._workers is None
 
 
 if __name__ == "__main__":

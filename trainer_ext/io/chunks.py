@@ -18,8 +18,8 @@ from quals.errors import OptionError
 from trainer_ext.io.atomic import json_line, replacing
 from trainer_ext.io.hashing import checksum, hash_json
 from trainer_ext.io.lock import locked
+from trainer_ext.io.processes import patient_wait
 from trainer_ext.io.progress import Progress, inform
-from trainer_ext.io.waiting import patient_wait
 
 # As io.atomic.replacing names them.
 _TEMPORARY = re.compile(r"\.(?:chunk-(\d{6,})|rank-(\d+)|settings)\.json\.[\w-]+\.tmp")
