@@ -48,7 +48,7 @@ def start_mining(folder: Path, output: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(
     "kills",
     [
-        3,
+        2,
         pytest.param(
             20,
             marks=pytest.mark.skipif(
