@@ -22,8 +22,8 @@ def difference(one: Floats, other: Floats) -> tuple[float, float, float]:
     change = np.atleast_2d(one) - np.atleast_2d(other)  # (S, D)
     seeds = np.random.default_rng(1).integers(len(change), size=(RESAMPLES, len(change)))  # (R, S)
     documents = cluster_resamples(range(change.shape[1]), RESAMPLES, seed=0)
-    resampled = [mean_of(change[rows][:, places]) for rows, places in zip(seeds, documents, strict=True)]
-    low, high = interval(np.array(resampled))
+    drawn = change[seeds[:, :, None], np.stack(list(documents))[:, None, :]]  # (R, S, D)
+    low, high = interval(_known_mean(document_means(drawn)))
     return mean_of(change), low, high
 
 
@@ -33,12 +33,20 @@ def mean_of(scores: Floats) -> float:
     Args:
         scores: ``(documents,)`` or ``(seeds, documents)``, NaN where there is no score.
     """
-    means = document_means(scores)
-    return float(np.nanmean(means)) if not np.isnan(means).all() else float("nan")
+    return float(_known_mean(document_means(scores)))
 
 
 def document_means(scores: Floats) -> Floats:
-    """Each document's mean over the seeds that have a score, ``(documents,)``; NaN if there are none."""
-    rows = np.atleast_2d(scores)  # (S, D)
-    known = (~np.isnan(rows)).sum(0)  # (D,)
-    return np.where(known > 0, np.nansum(rows, 0) / np.maximum(known, 1), np.nan)
+    """Each document's mean over the seeds that have a score, ``(..., documents)``; NaN if there are none.
+
+    Args:
+        scores: ``(documents,)`` or ``(..., seeds, documents)``.
+    """
+    return _known_mean(np.moveaxis(np.atleast_2d(scores), -2, -1))
+
+
+def _known_mean(values: Floats) -> Floats:
+    """Mean over the last axis of what is not NaN; NaN where all is."""
+    known = (~np.isnan(values)).sum(-1)
+    means: Floats = np.where(known > 0, np.nansum(values, -1) / np.maximum(known, 1), np.nan)
+    return means

@@ -86,7 +86,7 @@ def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         *("--validation-documents", "4", "--documents", "12", "--mle-epochs", "2", "--epochs", "1"),
         *("--seeds", "3", "4", "--judges", "quals", "factcc", "--classifier", str(classifier)),
         *("--leads", f"tiny={articles}", "--max-source", "24", "--further-test", f"tiny={further}"),
-        *("--output", str(scores), "--figure", str(figure), "--processes", "2", "--temperature", "0.8"),
+        *("--output", str(scores), "--figure", str(figure), "--temperature", "0.8"),
         *("--summaries", str(folder / "summaries"), "--entailment", str(classifier)),
         *(option for variant in VARIANTS for option in ("--variant", variant)),
     ]
