@@ -18,8 +18,8 @@ from trainer_ext.collator import COLUMNS
 from trainer_ext.dataset import as_dataset
 from trainer_ext.io.hashing import hash_json
 from trainer_ext.io.keyed_file import KeyedFile
+from trainer_ext.io.processes import send_weights
 from trainer_ext.mining.fingerprint import data_fingerprint, summarizer_fingerprint
-from trainer_ext.model_state import send_weights
 
 if TYPE_CHECKING:
     from trainer_ext.candidate_trainer import CandidateSeq2SeqTrainer

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import nn
-from transformers import Trainer, TrainingArguments, enable_full_determinism, set_seed
-from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+from transformers import TrainingArguments, enable_full_determinism, set_seed
 
 _SPARSE = "create_masks_for_block_sparse_attn"  # what such an encoder alone has
 
@@ -40,26 +38,6 @@ def forget_preparation(model: Any) -> None:
         del model.forward
         model.__dict__.pop("_original_forward", None)
     model.__dict__.pop("_is_accelerate_prepared", None)
-
-
-@torch.no_grad()
-def send_weights(trainer: Trainer) -> None:
-    """Send the first process's weights and buffers to all others, as DDP does when the training begins.
-
-    Mining comes before that. The weights may differ where a script sets no seed before it makes new ones, and after a
-    training on unlike GPUs. Weights that are split between processes or devices stay as they are.
-    """
-    split = trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled() or getattr(trainer, "is_model_parallel", False)
-    if trainer.accelerator.num_processes == 1 or split or trainer.model is None:
-        return
-    if not torch.distributed.is_initialized():  # XLA has collectives of its own
-        return
-    for tensor in (*trainer.model.parameters(), *trainer.model.buffers()):
-        # Trainer leaves the model where it is until it trains, if it evaluates in half precision.
-        sent = tensor.detach().to(trainer.args.device).contiguous()
-        torch.distributed.broadcast(sent, src=0)
-        if sent.data_ptr() != tensor.data_ptr():
-            tensor.copy_(sent)
 
 
 def attend_as_configured(model: nn.Module) -> None:

@@ -28,6 +28,7 @@ from trainer_ext.checks import (
 from trainer_ext.collator import Collator
 from trainer_ext.dataset import as_dataset, has_candidates
 from trainer_ext.evaluation import SummaryQuality
+from trainer_ext.io.processes import send_weights
 from trainer_ext.io.progress import inform
 from trainer_ext.losses import ContrastiveLoss
 from trainer_ext.mining import (
@@ -42,7 +43,7 @@ from trainer_ext.mining import (
 )
 from trainer_ext.mining.fingerprint import summarizer_fingerprint
 from trainer_ext.mle import train_by_likelihood
-from trainer_ext.model_state import forget_preparation, seed_everything, send_weights, without_autocast
+from trainer_ext.model_state import forget_preparation, seed_everything, without_autocast
 from trainer_ext.monitor import CollapseWatch, Monitor
 from trainer_ext.one_pass import base_model, shared_states
 
@@ -123,7 +124,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         self._scorer: QualsScorer | None = None
         self._fingerprint: str | None = None
         self._fine_tuned = self._trained = False
-        self._workers: Any = None
+        self._workers: Any = None  # made by the first training, in all processes together
 
     def _is_contrastive(self) -> bool:
         return self.train_dataset is not None and (self.options.mine_candidates or self._has_candidates)
@@ -149,8 +150,7 @@ class ContrastiveSeq2SeqTrainer(CandidateSeq2SeqTrainer):
         Steps 2 to 4 are kept on disk, so that an interrupted run resumes there.
 
         Raises:
-            ValueError: the data or the model cannot be mined, or the environment's WORLD_SIZE is above 1 and this
-                process works alone; the message says why, and what to do.
+            ValueError: mining is impossible, or WORLD_SIZE tells of unknown processes; the message says what to do.
         """
         self._begin_training(trial)
         resume_from_checkpoint = as_checkpoint(resume_from_checkpoint)

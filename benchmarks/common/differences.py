@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer_ext.study.statistics import Floats, cluster_resamples, interval
+from trainer_ext.study.statistics import Floats, interval, resamples
 
 RESAMPLES = 1000
 
@@ -21,8 +21,8 @@ def difference(one: Floats, other: Floats) -> tuple[float, float, float]:
     """
     change = np.atleast_2d(one) - np.atleast_2d(other)  # (S, D)
     seeds = np.random.default_rng(1).integers(len(change), size=(RESAMPLES, len(change)))  # (R, S)
-    documents = cluster_resamples(range(change.shape[1]), RESAMPLES, seed=0)
-    drawn = change[seeds[:, :, None], np.stack(list(documents))[:, None, :]]  # (R, S, D)
+    documents = resamples(change.shape[1], RESAMPLES, seed=0)  # (R, D)
+    drawn = change[seeds[:, :, None], documents[:, None, :]]  # (R, S, D)
     low, high = interval(_known_mean(document_means(drawn)))
     return mean_of(change), low, high
 

@@ -1,4 +1,4 @@
-"""The processes of one training: how they wait for each other, and how they end."""
+"""The processes of one training: how they begin alike, wait for each other, and end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,29 @@ if TYPE_CHECKING:
 _AT_MOST = timedelta(days=30)
 
 
+def send_weights(trainer: Trainer) -> None:
+    """Send the first process's weights and buffers to all others, as DDP does when the training begins.
+
+    Mining comes before that. The weights may differ where a script sets no seed before it makes new ones, and after a
+    training on unlike GPUs. Weights that are split between processes or devices stay as they are.
+    """
+    import torch  # here, so that --help is quick
+    from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+
+    split = trainer.is_fsdp_enabled or is_deepspeed_zero3_enabled() or getattr(trainer, "is_model_parallel", False)
+    if trainer.accelerator.num_processes == 1 or split or trainer.model is None:
+        return
+    if not torch.distributed.is_initialized():  # XLA has collectives of its own
+        return
+    with torch.no_grad():
+        for tensor in (*trainer.model.parameters(), *trainer.model.buffers()):
+            # Trainer leaves the model where it is until it trains, if it evaluates in half precision.
+            sent = tensor.detach().to(trainer.args.device).contiguous()
+            torch.distributed.broadcast(sent, src=0)
+            if sent.data_ptr() != tensor.data_ptr():
+                tensor.copy_(sent)
+
+
 def patient_wait(accelerator: Any) -> Callable[[], None]:
     """What returns when all processes have called it, and ends none of them because another is busy for long.
 
@@ -25,7 +48,7 @@ def patient_wait(accelerator: Any) -> Callable[[], None]:
     Args:
         accelerator: an ``accelerate.Accelerator``, such as ``trainer.accelerator``.
     """
-    from torch import distributed  # here, so that --help is quick
+    from torch import distributed
 
     if accelerator.num_processes == 1 or not (distributed.is_available() and distributed.is_initialized()):
         wait: Callable[[], None] = accelerator.wait_for_everyone
