@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.ray_work import NODE
+from support.ray_work import NODE, Deadly, part
 from support.tiny import REPOSITORY
 
 from trainer_ext.scale import RayPool
@@ -41,6 +41,9 @@ def pool(cluster: Any) -> RayPool:
     """Two workers, started once for all tests: that takes seconds."""
     if not _pools:
         _pools.append(RayPool(2))
+        # A test that strikes the second node's worker must find it at work, however long it takes to start.
+        while list(_pools[0].spread(Deadly(), part, [0, 1])) and _pools[0]._starting:
+            pass
     return _pools[0]
 
 
