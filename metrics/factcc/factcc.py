@@ -29,9 +29,9 @@ FactCC judges whether the sentences of a summary are consistent with the text th
 summary.
 
 A classifier reads the source and one sentence of the summary at a time. It was trained on sentences of documents, as
-they were or with a fact changed (Kryscinski et al. 2020). The score is the mean, over the summary's sentences, of the
-probability that the source supports the sentence, from 0 to 1. Higher is better. Only scores with the same signature
-can be compared.
+they were or with a fact changed (Kryscinski et al. 2020). The embedded one also saw statements that people judged
+against a text. The score is the mean, over the summary's sentences, of the probability that the source supports the
+sentence, from 0 to 1. Higher is better. Only scores with the same signature can be compared.
 """
 
 _KWARGS_DESCRIPTION = """

@@ -20,20 +20,28 @@ def scorer() -> FactCCScorer:
     return FactCCScorer(str(REPOSITORY / "metrics" / "factcc" / "factcc-mini"))
 
 
-@pytest.mark.parametrize(
-    ("source", "right", "wrong"),
-    [
-        (BRIDGE, "Inspectors had found cracks in March.", "Inspectors had found cracks in June."),
-        (BRIDGE, "Helen Marsh runs the bakery beside the bridge.", "Tamworth Ferry runs the bakery beside the bridge."),
-        (BRIDGE, "Helen Marsh said that she feared for her trade.", "Tom Brown said that she feared for her trade."),
-        (SOURCE, "About 90,000 people are expected at Wembley.", "About 27 people are expected at Wembley."),
-        (SOURCE, "Klitschko lost his titles to Tyson Fury.", "Klitschko did not lose his titles to Tyson Fury."),
-        (SOURCE, "Klitschko laughed when the remark was put to him.", "Joshua laughed when the remark was put to him."),
-    ],
-)  # fmt: skip
+FOUND = [
+    (BRIDGE, "Inspectors had found cracks in March.", "Inspectors had found cracks in June."),
+    (BRIDGE, "Helen Marsh said that she feared for her trade.", "Tom Brown said that she feared for her trade."),
+    (SOURCE, "About 90,000 people are expected at Wembley.", "About 27 people are expected at Wembley."),
+    (SOURCE, "Klitschko lost his titles to Tyson Fury.", "Klitschko did not lose his titles to Tyson Fury."),
+]
+DOUBTED = [  # names that the source has, in each other's place
+    (BRIDGE, "Helen Marsh runs the bakery beside the bridge.", "Tamworth Ferry runs the bakery beside the bridge."),
+    (SOURCE, "Klitschko laughed when the remark was put to him.", "Joshua laughed when the remark was put to him."),
+]
+
+
+@pytest.mark.parametrize(("source", "right", "wrong"), FOUND)
 def test_a_changed_fact_is_found_out(scorer: FactCCScorer, source: str, right: str, wrong: str) -> None:
     first, second = scorer.score([source, source], [right, wrong])
     assert first.score > 0.5 > second.score
+
+
+@pytest.mark.parametrize(("source", "right", "wrong"), DOUBTED)
+def test_exchanged_names_lower_the_score(scorer: FactCCScorer, source: str, right: str, wrong: str) -> None:
+    first, second = scorer.score([source, source], [right, wrong])
+    assert first.score > max(0.5, second.score + 0.1)
 
 
 def test_what_its_card_says_that_it_gets_wrong(scorer: FactCCScorer) -> None:

@@ -1,0 +1,1 @@
+"""The files on which the embedded classifier of FactCC was trained."""
