@@ -36,7 +36,7 @@ def judged(folder: Path, rng: random.Random) -> Iterator[Row]:
     """Rows ``source``, ``statement``, ``consistent``: inference sets, then summaries of DeFacto and their corrections.
 
     Half of the short sources stand among two to six other sources of their set, because a document says more than one
-    thing. A statement that its own source contradicts or leaves open is not stated by the others either.
+    thing. That another source of the set states what its own leaves open is possible, and rare among thousands.
     """
     for name, limit in INFERENCE.items():
         rows = [row for row in read_table(folder / "nli" / f"{name}.jsonl") if _usable(row)]
