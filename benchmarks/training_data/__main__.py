@@ -1,6 +1,6 @@
 """Write the files on which the embedded classifier of FactCC was trained.
 
-    python -m benchmarks.judged DATA OUTPUT
+    python -m benchmarks.training_data DATA OUTPUT
 
 DATA has the folders nli, human_dev, summ and qa with the sets as JSON lines. OUTPUT gets judged.jsonl for
 --statement-file, summaries.jsonl and passages.jsonl for `quals train statements`, and documents.jsonl and
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.common.command import command_parser, exit_status
-from benchmarks.judged.pools import Row, judged, true_summaries
+from benchmarks.training_data.pools import Row, judged, true_summaries
 from trainer_ext.io.atomic import json_line, replacing
 from trainer_ext.io.tables import read_table
 
@@ -27,10 +27,10 @@ _PASSAGES, _MORE_PASSAGES, _TALES, _ABSTRACTS = 4000, 6000, 1500, 1000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run; a user's mistake is one line on standard error and exit status 2."""
-    parser = command_parser("benchmarks.judged", __doc__)
+    parser = command_parser("benchmarks.training_data", __doc__)
     parser.add_argument("data", type=Path, help="folder of the sets")
     parser.add_argument("output", type=Path, help="folder for the files; those there are replaced")
-    return exit_status("judged", partial(run, parser.parse_args(argv)))
+    return exit_status("training_data", partial(run, parser.parse_args(argv)))
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.judged.__main__ import main
-from benchmarks.judged.pools import INFERENCE, among_others, as_written
+from benchmarks.training_data.__main__ import main
+from benchmarks.training_data.pools import INFERENCE, among_others, as_written
 from trainer_ext.recipes.statements import read_statements, read_summaries
 
 _LABELS = ("entailment", "neutral", "contradiction")
