@@ -15,6 +15,7 @@ from pathlib import Path
 
 from quals import QualsScorer
 from quals.checkpoint import QAGen
+from quals.loading import DTYPES
 
 from benchmarks.agreement.aggregations import WEIGHTED
 from benchmarks.agreement.cache import ScoreCache, read_manifest, write_manifest
@@ -48,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--resamples", type=int, default=1000, help="number of bootstrap resamples")
     add("--checkpoint", help="folder or Hub name of a QAGen; without it the embedded one")
     add("--device", help="device to compute on; without it the best one")
+    add("--dtype", choices=DTYPES, help="type of QUALS's computation; without it the scorer's default")
     add("--batch-tokens", type=int, help="most tokens per pass of the model; without it the scorer's default")
     add("--num-groups", type=int, help="pairs to generate per summary; without it the scorer's default")
     add("--no-windows", action="store_true", help="leave out the second pass, which reads long documents in windows")
@@ -160,6 +162,8 @@ def _check(arguments: argparse.Namespace) -> None:
             raise ValueError(f"--{name.replace('_', '-')} is {value}: give 1 or more.")
     if arguments.from_cache and arguments.checkpoint is not None:
         raise ValueError("--from-cache loads no QAGen, and --checkpoint names one: leave one of them out.")
+    if arguments.from_cache and arguments.dtype is not None:
+        raise ValueError("--from-cache computes no scores, and --dtype says in which type: leave one of them out.")
     if arguments.from_cache and arguments.num_groups is not None:
         raise ValueError("--from-cache generates no pairs, and --num-groups says how many: leave one of them out.")
     if arguments.worst < 0:
@@ -197,12 +201,12 @@ def _scored(arguments: argparse.Namespace, sets: dict[str, list[Row]]) -> tuple[
 
 def _scorer(arguments: argparse.Namespace, checkpoint: str | QAGen | None, policy: str) -> QualsScorer:
     device = None if isinstance(checkpoint, QAGen) else arguments.device
-    groups = {} if arguments.num_groups is None else {"num_groups": arguments.num_groups}
+    given = {name: getattr(arguments, name) for name in ("num_groups", "dtype")}
     # This weighting has what all others need.
     return QualsScorer(
         checkpoint,
         device=device,
-        **groups,
+        **{name: value for name, value in given.items() if value is not None},
         batch_tokens=arguments.batch_tokens,
         long_sources=policy,
         weighting="information",

@@ -1,1 +1,1 @@
-"""The files on which the embedded classifier of FactCC was trained."""
+"""The files on which the embedded classifier of FactCC was trained, and statements for a QAGen."""

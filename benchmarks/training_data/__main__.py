@@ -1,10 +1,11 @@
-"""Write the files on which the embedded classifier of FactCC was trained.
+"""Write the files on which the embedded classifier of FactCC was trained, and one for a QAGen.
 
     python -m benchmarks.training_data DATA OUTPUT
 
 DATA has the folders nli, human_dev, summ and qa with the sets as JSON lines. OUTPUT gets judged.jsonl for
 --statement-file, summaries.jsonl and passages.jsonl for `quals train statements`, and documents.jsonl and
-validation.jsonl for the claims.
+validation.jsonl for the claims. gathered.jsonl is for the --statement-file of a QAGen, which ranks statements about one
+source.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.common.command import command_parser, exit_status
-from benchmarks.training_data.pools import Row, judged, true_summaries
+from benchmarks.training_data.pools import Row, gathered, judged, true_summaries
 from trainer_ext.io.atomic import json_line, replacing
 from trainer_ext.io.tables import read_table
 
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     rng.shuffle(tales)
     abstracts = [row["document"] for row in read_table(data / "summ" / "scitldr_a_train.jsonl")]
     held_out = sorted({row["context"] for row in read_table(data / "qa" / "squad_v1.1_dev.jsonl")})
+    files["gathered"] = list(gathered(data, random.Random(_SEED + 1)))
     files["passages"] = _documents(passages[:_PASSAGES])
     files["documents"] = _documents(
         [*passages[_PASSAGES : _PASSAGES + _MORE_PASSAGES], *tales[:_TALES], *abstracts[:_ABSTRACTS]]

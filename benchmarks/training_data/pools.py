@@ -25,6 +25,19 @@ INFERENCE = {
     "begin": None,
     "q2_wow": None,
 }
+# The same for the QAGen, which asks for pairs of every statement, and so can train on fewer.
+GATHERED = {
+    "snli_sub": 1500,
+    "counterfactual_snli": 3500,
+    "sanli_wiki": 4000,
+    "conjnli": 2000,
+    "breaking": 500,
+    "mnli_dev_matched": 4000,
+    "fever_dev": 4000,
+    "fever_symmetric": None,
+    "begin": 2500,
+    "q2_wow": None,
+}
 _TRUE = ("entailment", "consistent", "Fully attributable")
 _UNCLEAR = "Generic"  # BEGIN: an answer that says nothing to attribute
 _SHORT, _SHARE, _FEWEST, _MOST = 60, 0.5, 2, 6  # words of a source, share of those, others beside each
@@ -39,16 +52,54 @@ def judged(folder: Path, rng: random.Random) -> Iterator[Row]:
     thing. That another source of the set states what its own leaves open is possible, and rare among thousands.
     """
     for name, limit in INFERENCE.items():
-        rows = [row for row in read_table(folder / "nli" / f"{name}.jsonl") if _usable(row)]
-        rng.shuffle(rows)
-        told = [(row["premise"].strip(), row["hypothesis"].strip(), row["label"] in _TRUE) for row in rows[:limit]]
-        if name.startswith("fever"):
-            told = [(as_written(source), as_written(statement), true) for source, statement, true in told]
+        told = _inference(folder, name, limit, rng)
         sources = sorted({source for source, _, _ in told})
         for source, statement, true in told:
             if len(source.split()) < _SHORT and rng.random() < _SHARE:
                 source = among_others(source, sources, rng)
             yield {"source": source, "statement": statement, "consistent": true}
+    yield from _corrections(folder)
+
+
+def gathered(folder: Path, rng: random.Random) -> Iterator[Row]:
+    """Rows as :func:`judged` has them, for a training that ranks the statements about one source.
+
+    Half of a set's short sources stand together, two to six in a document, and the statements about each of them are
+    told about the document.
+    """
+    for name, limit in GATHERED.items():
+        about: dict[str, list[tuple[str, bool]]] = {}
+        for source, statement, true in _inference(folder, name, limit, rng):
+            about.setdefault(source, []).append((statement, true))
+        joined, alone = list[str](), list[str]()
+        for source in about:
+            short = len(source.split()) < _SHORT and rng.random() < _SHARE
+            (joined if short else alone).append(source)
+        groups = [[source] for source in alone]
+        while joined:
+            count = rng.randint(_FEWEST, _MOST)
+            groups.append(joined[:count])
+            joined = joined[count:]
+        for group in groups:
+            document = _joined(group)
+            for source in group:
+                for statement, true in about[source]:
+                    yield {"source": document, "statement": statement, "consistent": true}
+    yield from _corrections(folder)
+
+
+def _inference(folder: Path, name: str, limit: int | None, rng: random.Random) -> list[tuple[str, str, bool]]:
+    """At most ``limit`` premises of a set, each with a hypothesis and whether it is entailed."""
+    rows = [row for row in read_table(folder / "nli" / f"{name}.jsonl") if _usable(row)]
+    rng.shuffle(rows)
+    told = [(row["premise"].strip(), row["hypothesis"].strip(), row["label"] in _TRUE) for row in rows[:limit]]
+    if name.startswith("fever"):
+        told = [(as_written(source), as_written(statement), true) for source, statement, true in told]
+    return told
+
+
+def _corrections(folder: Path) -> Iterator[Row]:
+    """DeFacto's summaries with people's judgements, and what people made of the inconsistent ones."""
     for row in defacto(folder):
         yield {"source": row["document"], "statement": row["summary"], "consistent": bool(row["label"])}
         if row.get("corrected"):
@@ -78,6 +129,11 @@ def among_others(source: str, sources: Sequence[str], rng: random.Random) -> str
     drawn = rng.sample(sources, min(rng.randint(_FEWEST, _MOST), len(sources)))
     parts = [source, *(other for other in drawn if other != source)]
     rng.shuffle(parts)
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Parts as sentences of one text."""
     return " ".join(part if part[-1] in '.!?"' else f"{part}." for part in parts)
 
 

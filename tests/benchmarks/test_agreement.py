@@ -254,6 +254,17 @@ def test_whole_run_then_again_without_a_model(
     assert [path.name for path in tmp_path.glob("results.jsonl*")] == ["results.jsonl"]
 
 
+def test_another_dtype_has_scores_of_its_own(
+    folder: Path, asking_qagen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    common = [str(folder), "--sets", "goyal21", "--cache", str(cache), "--resamples", "20", "--no-windows"]
+    for options in ([], ["--dtype", "float32"], ["--dtype", "bfloat16"]):
+        assert main([*common, "--checkpoint", str(asking_qagen), *options]) == 0
+    assert capsys.readouterr().err.count("goyal21: 12 of 12 rows scored") == 2, "the second run found all"
+    assert len(list(cache.glob("quals-*.jsonl"))) == 2
+
+
 def test_floors_are_those_of_the_rows_that_have_a_score(folder: Path) -> None:
     rows = load_set(folder, "goyal21")[:8]  # consistent and inconsistent in turn
     metrics = {
@@ -291,6 +302,7 @@ def test_half_a_pair_is_left_out(
         (["--sets", "faceval"], "is missing"),
         (["--limit", "0"], "--limit is 0"),
         (["--output", "/no/such/folder/x.jsonl"], "its folder does not exist"),
+        (["--sets", "goyal21", "--from-cache", "--dtype", "bfloat16"], "--dtype says in which type"),
         (["--sets", "goyal21", "--from-cache"], "run once without --from-cache"),
         (["--sets", "goyal21", "--checkpoint", "/no/such/model"], "No QAGen could be loaded"),
     ],

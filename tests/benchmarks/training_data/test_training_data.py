@@ -67,12 +67,30 @@ def test_statements_have_their_labels_and_no_held_out_text(data: Path, tmp_path:
     assert len(summaries) == 5  # sources of 300 words are left out
 
 
+def test_statements_about_gathered_sources_are_told_of_one_document(data: Path, tmp_path: Path) -> None:
+    """Every statement stays, with its label, and its source is in the document, whole."""
+    assert main([str(data), str(tmp_path / "out")]) == 0
+    judged, gathered = (
+        {one.text: one for one in read_statements([str(tmp_path / "out" / f"{name}.jsonl")])}
+        for name in ("judged", "gathered")
+    )
+    assert {text: one.consistent for text, one in gathered.items()} == {t: one.consistent for t, one in judged.items()}
+    assert all(f"snli_sub number {n} stands here" in gathered[f"snli_sub {n}"].source for n in range(12))
+    documents = [one.source for text, one in gathered.items() if text.startswith(tuple(INFERENCE))]
+    assert 0.3 < sum(document.count("stands here") > 1 for document in documents) / len(documents) < 0.7
+    assert max(document.count("stands here") for document in documents) <= 6
+    assert len({one.source for one in gathered.values()}) < len({one.source for one in judged.values()})
+
+
 def test_the_files_are_the_same_every_time(data: Path, tmp_path: Path) -> None:
     """Everything drawn is drawn by one seed."""
     for name in ("one", "other"):
         assert main([str(data), str(tmp_path / name)]) == 0
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["documents.jsonl", "judged.jsonl", "passages.jsonl", "summaries.jsonl", "validation.jsonl"]
+    assert files == [
+        *("documents.jsonl", "gathered.jsonl", "judged.jsonl"),
+        *("passages.jsonl", "summaries.jsonl", "validation.jsonl"),
+    ]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
 

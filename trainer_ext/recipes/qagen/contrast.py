@@ -19,13 +19,16 @@ and the second mean counts them once.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, zip_longest
 from typing import Any
 
 import torch
 from datasets import Dataset
 from quals import QualsScorer
+from quals.attention import share_encoder_states
 from quals.checkpoint import QAGen
 from quals.pairs import Pair, fold, select
 from torch import Tensor, nn
@@ -39,10 +42,10 @@ from trainer_ext.recipes.statements import Statement, held_out_sources
 
 SHARPNESS = 2.0  # per nat: how fast the loss fades for a pair that is on its side
 THRESHOLD = -0.75  # nats per token: pairs above it count as stated
-GROUPS = 12  # sequences generated per statement
+_GROUPS_PER_PAIR = 2  # sequences generated per pair that is asked of a statement: its text backs about half of them
 _AT_ONCE = 256  # statements
 _TOGETHER = 4  # statements about one source in a row
-_OF_ITSELF = 2  # pairs of a statement that are trained under the statement itself
+_OF_ITSELF = 1  # pairs of a statement that are trained under the statement itself: more take many batches
 # Nearly every pair has one of them, whatever it asks for.
 # fmt: off
 _FUNCTION_WORDS = frozenset([
@@ -62,12 +65,14 @@ def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenR
         DataError: all statements are about one source.
     """
     texts = [[statement.text, statement.changed] for statement in statements]
-    key = [qagen.fingerprint, text_hash(repr(texts)), recipe.pairs_per_statement, GROUPS]
+    groups = _GROUPS_PER_PAIR * recipe.pairs_per_statement
+    dtype = torch.bfloat16 if recipe.bf16 else qagen.model.dtype
+    key = [qagen.fingerprint, text_hash(repr(texts)), recipe.pairs_per_statement, groups, str(dtype)]
     store = KeyedFile(checkpoints_folder(recipe) / "statements.json", key)
     if (known := store.read()) is None:
         known = [
             [(pair.token_ids, pair.log_probs) for pair in pairs]
-            for pairs in generate_pairs(qagen, statements, recipe.pairs_per_statement)
+            for pairs in generate_pairs(in_dtype(qagen, dtype), statements, recipe.pairs_per_statement, groups)
         ]
         store.write(known)
     validation_sources = held_out_sources(statements)
@@ -84,7 +89,17 @@ def statement_rows(statements: Sequence[Statement], qagen: QAGen, recipe: QAGenR
     return train, validation
 
 
-def generate_pairs(qagen: QAGen, statements: Sequence[Statement], pairs: int, groups: int = GROUPS) -> list[list[Pair]]:
+def in_dtype(qagen: QAGen, dtype: torch.dtype) -> QAGen:
+    """The QAGen itself if it computes in ``dtype``, else a copy that does."""
+    if qagen.model.dtype == dtype:
+        return qagen
+    model = copy.deepcopy(qagen.model)
+    nn.Module.to(model, dtype)
+    share_encoder_states(model)
+    return replace(qagen, model=model)
+
+
+def generate_pairs(qagen: QAGen, statements: Sequence[Statement], pairs: int, groups: int) -> list[list[Pair]]:
     """What the QAGen asks of each statement: at most ``pairs`` pairs, chosen as QUALS chooses them.
 
     Where a statement's changed words are known, each pair holds one of them.

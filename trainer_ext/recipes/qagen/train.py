@@ -8,7 +8,7 @@ from pathlib import Path
 
 from datasets import Dataset, concatenate_datasets
 from quals.attention import share_encoder_states
-from quals.checkpoint import QAGen
+from quals.checkpoint import QAGen, fuse_activations
 from quals.errors import DataError, OptionError
 from quals.loading import longest_input, model_fingerprint
 from transformers import (
@@ -53,6 +53,7 @@ def train_qagen(recipe: QAGenRecipe) -> Path:
     recipe = with_precision(recipe)
     set_seed(recipe.seed)
     model, tokenizer = load_base(AutoModelForSeq2SeqLM, recipe.model, _unfit)
+    fuse_activations(model)
     check_length(recipe.max_tokens, longest_input(model, tokenizer))
     statements = without_conflicts(read_statements(recipe.statement_files))
     if statements and getattr(model.config, QUESTION_FIRST, None) is None:

@@ -19,7 +19,7 @@ from support.tiny import tiny_model
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen.batches import QAGenCollator
-from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs
+from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs, in_dtype
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 from trainer_ext.recipes.statements import Statement, read_statements
 
@@ -40,7 +40,7 @@ def rows(unbroken: Path) -> Dataset:
 
 
 def known_pairs(unbroken: Path, statements: list[Statement]) -> list[Any]:
-    pairs = generate_pairs(load_qagen(str(unbroken)), statements, 4)
+    pairs = generate_pairs(load_qagen(str(unbroken)), statements, 4, groups=12)
     return [[(pair.token_ids, pair.log_probs) for pair in own] for own in pairs]
 
 
@@ -48,6 +48,22 @@ def trainer_on(folder: Path, qagen: Path, rows: Dataset, tokens: int = 10_000, *
     trainer = trainer_of(folder, load_qagen(str(qagen)).model, rows, tokens, **options)
     trainer.eval_dataset = rows
     return trainer
+
+
+def test_pairs_may_be_asked_in_another_dtype(unbroken: Path) -> None:
+    qagen = load_qagen(str(unbroken))
+    assert in_dtype(qagen, torch.float32) is qagen
+    asked = generate_pairs(in_dtype(qagen, torch.bfloat16), STATEMENTS, 4, groups=12)
+    assert qagen.model.dtype == torch.float32, "which goes on to be trained"
+    exact = [dict(own) for own in known_pairs(unbroken, STATEMENTS)]
+    both = [
+        (pair.log_probs, known[pair.token_ids])
+        for own, known in zip(asked, exact, strict=True)
+        for pair in own
+        if pair.token_ids in known
+    ]
+    assert both
+    assert all(found == pytest.approx(wanted, abs=0.3) for found, wanted in both)
 
 
 def write(path: Path, *rows: dict[str, Any]) -> str:
@@ -93,8 +109,8 @@ def test_a_source_has_the_pairs_of_its_statements_in_one_row(unbroken: Path) -> 
     assert together["labels"] == [[9, 4, 6, 2], [7, 4, 8, 2], [5, 4, 6, 2], [9, 4, 9, 2], [5, 4, 5, 2]]
     assert together["stated"] == [1, 1, -1, -1, -1], "a false statement's pair that a true one has is left out"
     assert together["unit"] == [0, 1, 2, 3, 3], "pairs are judged together where nobody knows which is wrong"
-    assert [row["stated"] for row in alone] == [[0, 0], [0], [0, 0]]
-    assert [row["labels"] for row in alone] == [together["labels"][:2], together["labels"][2:3], together["labels"][3:]]
+    assert [row["stated"] for row in alone] == [[0], [0], [0]], "a statement's best pair under itself"
+    assert [row["labels"] for row in alone] == [[together["labels"][place]] for place in (0, 2, 3)]
     many = encode_statements(
         [Statement(SOURCE, f"The cat won {n}.", n % 2 > 0) for n in range(9)], [[shared]] * 9, qagen, 64
     )
