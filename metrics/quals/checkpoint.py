@@ -15,7 +15,8 @@ from .errors import CheckpointError
 from .loading import Kind, embedded_folder, load_checkpoint, longest_input, model_fingerprint
 from .published import PUBLISHED
 
-EMBEDDED = "qagen-mini"
+EMBEDDED = "qagen-mini"  # where none is named
+NAMED = {"mini": EMBEDDED, "small": "qagen-small"}  # folders of the embedded ones by their names
 _NOTE = "quals.json"  # evaluate writes {"original file path": ...} beside its copy, once
 _QAGEN = Kind("QAGen", "Give a checkpoint made by `quals train qagen`, or none for the embedded one.")
 
@@ -48,7 +49,8 @@ def load_qagen(
     """Load a QAGen.
 
     Args:
-        checkpoint: a folder or a Hub name; None is the embedded one, see :func:`find_default`.
+        checkpoint: a folder or a Hub name, or "mini" or "small", the embedded ones. None is the embedded "mini", or
+            that which a published copy was published with, see :func:`find_default`.
         revision: branch, tag or commit of a Hub model that is named.
         device: where it computes.
         dtype: the weights' dtype in memory, whatever they are stored in.
@@ -57,6 +59,8 @@ def load_qagen(
         CheckpointError: there is no such checkpoint, or it is not a QAGen; the message says why and what to do.
     """
     name, revision = find_default() if checkpoint is None else (checkpoint, revision)
+    if name in NAMED and not Path(name).exists():
+        name, revision = str(find_embedded(NAMED[name])), None
 
     def check(config: Any) -> None:
         if not getattr(config, "is_encoder_decoder", False):
@@ -105,15 +109,21 @@ def find_default() -> tuple[str, str | None]:
     return str(find_embedded()), None
 
 
-def find_embedded() -> Path:
-    """Folder of the embedded checkpoint, see :func:`quals.loading.embedded_folder`.
+def find_embedded(name: str = EMBEDDED) -> Path:
+    """Folder of an embedded checkpoint, see :func:`quals.loading.embedded_folder`.
 
     Raises:
         CheckpointError: it is in none of the places.
     """
-    folder = embedded_folder(__file__, "quals", EMBEDDED)
+    folder = embedded_folder(__file__, "quals", name)
     if folder is not None:
         return folder
+    if name != EMBEDDED:
+        raise CheckpointError(
+            f"There is no {name} beside this metric: a clone of the repository has it, an installed package and a "
+            'Space lack it. Load the metric from a clone, or give another checkpoint: "mini", a folder, or a model of '
+            "the Hub."
+        )
     note = Path(__file__).resolve().parent / _NOTE
     stale = f" (or delete {note}, which names a folder without it, and load the metric again)" if note.is_file() else ""
     raise CheckpointError(

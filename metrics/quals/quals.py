@@ -93,7 +93,7 @@ Args:
     progress (bool): show a progress bar. By default on a terminal only.
 
 The second argument of evaluate.load, config_name, is the QAGen: a folder or a model of the Hub. By default it is the
-embedded one.
+embedded one. "small" is a larger one, which a clone of the repository has beside it.
 
 Returns:
     quals (float): mean of the scores that are not NaN; NaN if all are. In nats a token, usually at most 0, higher is

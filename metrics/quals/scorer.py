@@ -37,8 +37,8 @@ class QualsScorer(SourceScorer[QualsResult]):
     under the source minus that under the summary, in nats per token. Higher is better; it is usually at most 0.
 
     Args:
-        checkpoint: folder or Hub name of a QAGen; None is the embedded one. A loaded :class:`~quals.checkpoint.QAGen`
-            is used as it is, and no weights are read again.
+        checkpoint: folder or Hub name of a QAGen; None is the embedded one, "small" the larger one of a clone. A loaded
+            :class:`~quals.checkpoint.QAGen` is used as it is, and no weights are read again.
         revision: branch, tag or commit of a Hub model.
         device: ``"cuda"``, ``"mps"``, ``"cpu"``, ...; None takes the first of these that is there.
         dtype: dtype of the computation, ``"float32"`` or ``"bfloat16"`` for example, or torch's own of that name.

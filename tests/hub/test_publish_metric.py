@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from evaluate.loading import get_imports
 from quals import QualsScorer
-from quals.checkpoint import EMBEDDED
 from support.hub_repo import TOKEN, Blob
 from support.hub_server import FakeHub
 from support.tiny import REPOSITORY, save_tiny_qagen
@@ -63,7 +62,7 @@ def visit(server: FakeHub, home: Path, **more: str) -> tuple[str, dict[str, Any]
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone that may be changed, and that is published from; it has no app yet."""
     folder = tmp_path / "clone" / "metrics" / "quals"
-    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns(EMBEDDED, "app.py"))
+    shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("qagen-*", "app.py"))
     shutil.copy(REPOSITORY / "hub_card.md", tmp_path / "clone")
     monkeypatch.setattr("trainer_ext.publishing.metric.metric_folder", lambda: folder)
     return tmp_path / "clone"

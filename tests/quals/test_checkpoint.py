@@ -117,6 +117,19 @@ def test_a_published_copy_takes_its_own_qagen_although_the_package_is_installed(
     assert find_default() == (str(embedded.resolve()), None), "the package's"
 
 
+def test_embedded_ones_load_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = save_tiny_qagen(tmp_path / "qagen-small")
+    monkeypatch.setattr(checkpoint, "__file__", str(tmp_path / "checkpoint.py"))
+    monkeypatch.chdir(tmp_path)
+    assert load_qagen("small", "a revision").fingerprint == load_qagen(str(beside)).fingerprint
+    assert load_qagen("mini").fingerprint == load_qagen().fingerprint
+    own = save_tiny_qagen(tmp_path / "small", seed=1)  # a folder of that name is meant, if there is one
+    assert load_qagen("small").fingerprint == load_qagen(str(own)).fingerprint
+    monkeypatch.setitem(checkpoint.NAMED, "mini", "qagen-nowhere")
+    with pytest.raises(ValueError, match=r"no qagen-nowhere beside this metric.*a folder, or a model of the Hub"):
+        load_qagen("mini")
+
+
 def test_a_lonely_copy_says_where_it_looked(tmp_path: Path) -> None:
     source = Path(__file__).resolve().parents[2] / "metrics" / "quals"
     package = tmp_path / "lonely"

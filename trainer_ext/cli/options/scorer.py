@@ -15,7 +15,7 @@ def add_scorer_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`make_scorer` reads. The choices stand here literally to keep ``--help`` fast."""
     group = parser.add_argument_group("scorer")
     add = group.add_argument
-    add("--checkpoint", help="folder or Hub name of a QAGen; the embedded one if not given")
+    add("--checkpoint", help="folder or Hub name of a QAGen, or small, a larger one; the embedded one if not given")
     add("--revision", help="branch, tag or commit of a Hub model")
     add("--device", help="device to compute on, such as cuda, mps or cpu; the first that is there if not given")
     add("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="type of the computation")

@@ -19,7 +19,7 @@ from support.tiny import tiny_model
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen.batches import QAGenCollator
-from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs, in_dtype
+from trainer_ext.recipes.qagen.contrast import THRESHOLD, contrast_loss, encode_statements, generate_pairs
 from trainer_ext.recipes.qagen.trainer import QAGenTrainer
 from trainer_ext.recipes.statements import Statement, read_statements
 
@@ -48,22 +48,6 @@ def trainer_on(folder: Path, qagen: Path, rows: Dataset, tokens: int = 10_000, *
     trainer = trainer_of(folder, load_qagen(str(qagen)).model, rows, tokens, **options)
     trainer.eval_dataset = rows
     return trainer
-
-
-def test_pairs_may_be_asked_in_another_dtype(unbroken: Path) -> None:
-    qagen = load_qagen(str(unbroken))
-    assert in_dtype(qagen, torch.float32) is qagen
-    asked = generate_pairs(in_dtype(qagen, torch.bfloat16), STATEMENTS, 4, groups=12)
-    assert qagen.model.dtype == torch.float32, "which goes on to be trained"
-    exact = [dict(own) for own in known_pairs(unbroken, STATEMENTS)]
-    both = [
-        (pair.log_probs, known[pair.token_ids])
-        for own, known in zip(asked, exact, strict=True)
-        for pair in own
-        if pair.token_ids in known
-    ]
-    assert both
-    assert all(found == pytest.approx(wanted, abs=0.3) for found, wanted in both)
 
 
 def write(path: Path, *rows: dict[str, Any]) -> str:
@@ -120,20 +104,6 @@ def test_a_source_has_the_pairs_of_its_statements_in_one_row(unbroken: Path) -> 
         [Statement(SOURCE, f"The cat won {n}.", n % 2 > 0) for n in range(9)], different, qagen, 64
     )
     assert [row["stated"] for row in many if any(row["stated"])] == [[1, -1, 1, -1], [1, -1, 1, -1], [-1]]
-
-
-def test_of_a_false_statement_only_pairs_with_a_changed_word_are_asked(unbroken: Path) -> None:
-    qagen = load_qagen(str(unbroken))
-    cases = {"": set[str](), "Paris": {"paris"}, "the dog": {"dog"}, "Of": {"of"}, "nobody": {"nobody"}}
-    told = [Statement("", SOURCE, False, changed) for changed in cases]
-    everything, *found = [
-        [(one.token_ids, {*one.question.lower().split(), one.answer}) for one in own]
-        for own in generate_pairs(qagen, told, 60, groups=60)
-    ]
-    for words, own in zip([*cases.values()][1:], found, strict=True):
-        assert own == [(token_ids, has) for token_ids, has in everything if words & has]
-    assert [bool(own) for own in found] == [True, True, True, False]
-    assert len(found[1]) < len(everything), "an article alone is not enough"
 
 
 def drawn_rows() -> Dataset:
