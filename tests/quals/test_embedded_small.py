@@ -8,7 +8,7 @@ from quals.example_texts import EXAMPLES
 from support.tiny import REPOSITORY
 
 BRIDGE, RIGHT = EXAMPLES["The bridge: right"]
-ARMOUR, WRONG = EXAMPLES["The chink in the armour: given to the wrong man"]
+ARMOUR, _ = EXAMPLES["The chink in the armour: given to the wrong man"]
 PAIRS = [
     (BRIDGE, "Inspectors had found cracks in March.", "Inspectors had found cracks in June."),
     (BRIDGE, "Helen Marsh said that she feared for her trade.", "Tom Brown said that she feared for her trade."),

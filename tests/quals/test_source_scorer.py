@@ -42,8 +42,8 @@ def test_a_metric_of_ones_own() -> None:
 
 def test_threads_get_their_own_scores(scorer: QualsScorer) -> None:
     """One scorer in 8 threads, as in a server; each call has texts of its own, long ones too."""
-    sources, summaries = texts(30)
-    for place in range(0, 30, 5):
+    sources, summaries = texts(50)
+    for place in range(0, 50, 5):
         sources[place] = " ".join([sources[place]] * 6)  # read in windows
     check_threads(lambda *pair: scorer.score(*([text] for text in pair), progress=False)[0].score, sources, summaries)
 
