@@ -22,7 +22,7 @@ $(BIN)/.core: pyproject.toml constraints.txt
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
 demo: $(BIN)/.core  ## score a right and a wrong summary of a report with the embedded model

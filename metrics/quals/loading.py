@@ -12,17 +12,20 @@ from importlib.util import find_spec
 from logging import ERROR
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from huggingface_hub import constants
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 from transformers.utils.hub import cached_file
 
 from .errors import CheckpointError, OptionError
 from .special_tokens import spelled_as_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel  # its import takes seconds, and a metric without a model needs none
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -114,6 +114,9 @@ TRIED: dict[str, Any] = {
     "generation_num_beams": {**STEPS, "predict_with_generate": True, "generation_num_beams": 2},
 }
 
+# Those that say how much is trained, or in which precision, and those that need much time or a process as it was.
+ALONE = {"bf16", "fp16", "full_determinism", "max_steps", "num_train_epochs", "optim", "skip_memory_metrics"}
+
 # Where other tests set what is tried.
 ELSEWHERE = {
     **dict.fromkeys(("torch_compile", "torch_compile_backend"), "trainer_ext/test_trainer.py"),
@@ -189,14 +192,26 @@ def trained(kind: type[Seq2SeqTrainer], folder: Path, options: dict[str, Any], c
     return trainer
 
 
+def _groups() -> list[tuple[str, ...]]:
+    """Arguments that are set together, for the sake of time, and those that are set alone."""
+    names = sorted(set(TRIED) & INSTALLED)
+    together = [
+        name
+        for name in names
+        if not isinstance(TRIED[name], dict) and name not in ALONE and ARGUMENTS.get(name) == "works"
+    ]
+    return [(name,) for name in names if name not in together] + [tuple(together[n : n + 5]) for n in range(0, len(together), 5)]
+
+
 @pytest.mark.usefixtures("process_as_it_was")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12, with data loaders' processes
-@pytest.mark.parametrize("name", sorted(set(TRIED) & INSTALLED))
-def test_an_argument_that_is_tried_trains(tmp_path: Path, name: str) -> None:
-    value = TRIED[name]
-    options: dict[str, Any] = value if isinstance(value, dict) else {name: value}
+@pytest.mark.parametrize("names", _groups(), ids="+".join)
+def test_arguments_that_are_tried_train(tmp_path: Path, names: tuple[str, ...]) -> None:
+    options: dict[str, Any] = {}
+    for name in names:
+        options |= TRIED[name] if isinstance(TRIED[name], dict) else {name: TRIED[name]}
     assert trained(ContrastiveSeq2SeqTrainer, tmp_path, options, candidates=True).state.global_step > 0
-    if ARGUMENTS[name] == "works":
+    if {ARGUMENTS[name] for name in names} == {"works"}:
         stock, ours = (
             trained(kind, tmp_path, options, candidates=False) for kind in (Seq2SeqTrainer, ContrastiveSeq2SeqTrainer)
         )

@@ -1,4 +1,4 @@
-"""Run by test_trainer_ranks.py, once alone and once as two processes: trains and writes what it saw as JSON."""
+"""Run by test_trainer_ranks.py, in its own process and as two others: trains and writes what it saw as JSON."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--output", required=True, type=Path, help="file for the statements (.jsonl), replaced at the end")
     add("--pipeline", default=PIPELINE, help="spaCy pipeline with tagger, parser and named entities")
-    add("--per-document", type=int, default=2, help="sentences, as they are and with a changed fact, per document")
+    add("--per-document", type=int, default=2, help="statements per document, two of each sentence that is used")
     add(
         "--left-out", type=int, default=1, help="sentences that are taken out of a long document, and as many that stay"
     )
@@ -109,7 +109,10 @@ def _statements(arguments: argparse.Namespace) -> Path:
     files = [*arguments.text_file, *arguments.summary_file]
     if not files:
         raise OptionError("There is nothing to make statements of: give a --text-file or a --summary-file.")
+    # Told before the pipeline is loaded and all files are read.
     whole_number("--document-words", arguments.document_words, 1)
+    whole_number("--per-document", arguments.per_document, 2)
+    whole_number("--left-out", arguments.left_out, 0)
     check_output(output, (".jsonl",), list(map(Path, files)))
     summaries = read_summaries(arguments.summary_file)
     documents = [" ".join(text.split()[: arguments.document_words]) for text in read_documents(arguments.text_file)]

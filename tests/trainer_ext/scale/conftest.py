@@ -13,7 +13,7 @@ from support.tiny import REPOSITORY
 from trainer_ext.scale import RayPool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an idle cluster takes a tenth of a core from all later tests
 def cluster() -> Iterator[Any]:
     """A ``ray.cluster_utils.Cluster``; this process is connected to it."""
     pytest.importorskip("ray", reason="the extra ray is not installed")
@@ -32,6 +32,7 @@ def cluster() -> Iterator[Any]:
         cluster.add_node(**NODE)
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         yield cluster
+        _pools.clear()
         ray.shutdown()
         cluster.shutdown()
 

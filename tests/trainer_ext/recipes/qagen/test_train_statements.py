@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from quals import QualsScorer
 from quals.checkpoint import load_qagen
 from support.parsed import PLACES, write_rules
 from support.qagen_runs import command, last_state, one_line, plain_nll, same_weights, step_of, trainer_of
-from support.tiny import tiny_model
+from support.tiny import tiny_model, train_tiny_qagen
 
 from trainer_ext.cli.main import main
 from trainer_ext.recipes.qagen.batches import QAGenCollator
@@ -33,14 +34,24 @@ STATEMENTS = [
 
 
 @pytest.fixture(scope="module")
-def rows(unbroken: Path) -> Dataset:
+def asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny QAGen that asks several things of texts as long as the statements."""
+
+    def ask(rng: random.Random, text: list[str]) -> str:
+        return f"who did what in the {rng.choice(['city', 'river', 'mat'])} ? <sep> {rng.choice(text)}"
+
+    return train_tiny_qagen(tmp_path_factory.mktemp("asking"), ask, longest=12)
+
+
+@pytest.fixture(scope="module")
+def rows(asking: Path) -> Dataset:
     """The rows of four statements, by the QAGen that they begin with."""
-    qagen = load_qagen(str(unbroken))
-    return encode_statements(STATEMENTS, known_pairs(unbroken, STATEMENTS), qagen, 64)
+    qagen = load_qagen(str(asking))
+    return encode_statements(STATEMENTS, known_pairs(asking, STATEMENTS), qagen, 64)
 
 
-def known_pairs(unbroken: Path, statements: list[Statement]) -> list[Any]:
-    pairs = generate_pairs(load_qagen(str(unbroken)), statements, 4, groups=12)
+def known_pairs(asking: Path, statements: list[Statement]) -> list[Any]:
+    pairs = generate_pairs(load_qagen(str(asking)), statements, 4, groups=12)
     return [[(pair.token_ids, pair.log_probs) for pair in own] for own in pairs]
 
 
@@ -55,13 +66,13 @@ def write(path: Path, *rows: dict[str, Any]) -> str:
     return str(path)
 
 
-def test_a_pair_scores_as_quals_scores_it(unbroken: Path, tmp_path: Path) -> None:
-    scorer, qagen = QualsScorer(str(unbroken), num_groups=12, max_pairs=4), load_qagen(str(unbroken))
-    trainer = trainer_on(tmp_path, unbroken, Dataset.from_list([]))
+def test_a_pair_scores_as_quals_scores_it(asking: Path, tmp_path: Path) -> None:
+    scorer, qagen = QualsScorer(str(asking), num_groups=12, max_pairs=4), load_qagen(str(asking))
+    trainer = trainer_on(tmp_path, asking, Dataset.from_list([]))
     assert trainer.model is not None
     trainer.model.eval()
     found = 0
-    for statement, pairs in zip(STATEMENTS, known_pairs(unbroken, STATEMENTS), strict=True):
+    for statement, pairs in zip(STATEMENTS, known_pairs(asking, STATEMENTS), strict=True):
         row, _ = encode_statements([statement], [pairs], qagen, 64)
         batch = QAGenCollator(0)([row])
         target = batch["labels"] != -100
@@ -77,8 +88,8 @@ def pair(*token_ids: int) -> tuple[tuple[int, ...], tuple[float, ...]]:
     return token_ids, (-0.5,) * len(token_ids)
 
 
-def test_a_source_has_the_pairs_of_its_statements_in_one_row(unbroken: Path) -> None:
-    qagen = load_qagen(str(unbroken))
+def test_a_source_has_the_pairs_of_its_statements_in_one_row(asking: Path) -> None:
+    qagen = load_qagen(str(asking))
     told = [
         Statement(SOURCE, "The dog won.", False, "dog"),
         Statement(SOURCE, "The cat won.", True),
@@ -179,21 +190,21 @@ def test_label_smoothing_does_not_depend_on_the_batches(tmp_path: Path) -> None:
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 
-def test_the_order_of_statements_changes_nothing(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
+def test_the_order_of_statements_changes_nothing(asking: Path, rows: Dataset, tmp_path: Path) -> None:
     turned = STATEMENTS[::-1]
-    others = encode_statements(turned, known_pairs(unbroken, turned), load_qagen(str(unbroken)), 64)
-    whole = trainer_on(tmp_path, unbroken, rows).evaluate()
-    assert trainer_on(tmp_path, unbroken, others).evaluate() == pytest.approx(whole, abs=1e-4)
+    others = encode_statements(turned, known_pairs(asking, turned), load_qagen(str(asking)), 64)
+    whole = trainer_on(tmp_path, asking, rows).evaluate()
+    assert trainer_on(tmp_path, asking, others).evaluate() == pytest.approx(whole, abs=1e-4)
 
 
 @pytest.mark.parametrize("tokens", [1, 60, 10_000])
-def test_the_loss_does_not_depend_on_the_batches(tokens: int, unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
-    whole = trainer_on(tmp_path, unbroken, rows).evaluate()
-    assert trainer_on(tmp_path, unbroken, rows, tokens).evaluate() == pytest.approx(whole, abs=1e-4)
+def test_the_loss_does_not_depend_on_the_batches(tokens: int, asking: Path, rows: Dataset, tmp_path: Path) -> None:
+    whole = trainer_on(tmp_path, asking, rows).evaluate()
+    assert trainer_on(tmp_path, asking, rows, tokens).evaluate() == pytest.approx(whole, abs=1e-4)
 
 
-def test_training_parts_true_from_false(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
-    trainer = trainer_on(tmp_path, unbroken, rows, 200, num_train_epochs=40, learning_rate=3e-3)
+def test_training_parts_true_from_false(asking: Path, rows: Dataset, tmp_path: Path) -> None:
+    trainer = trainer_on(tmp_path, asking, rows, 200, num_train_epochs=40, learning_rate=3e-3)
     before = trainer.evaluate()
     trainer.train()
     after = trainer.evaluate()
@@ -202,8 +213,8 @@ def test_training_parts_true_from_false(unbroken: Path, rows: Dataset, tmp_path:
     assert after["eval_pairs_ranked"] > before["eval_pairs_ranked"]
 
 
-def test_a_weight_of_zero_leaves_the_statements_out(unbroken: Path, rows: Dataset, tmp_path: Path) -> None:
-    trainer = trainer_on(tmp_path, unbroken, rows)
+def test_a_weight_of_zero_leaves_the_statements_out(asking: Path, rows: Dataset, tmp_path: Path) -> None:
+    trainer = trainer_on(tmp_path, asking, rows)
     trainer.contrast_weight = 0
     told = rows.filter(lambda row: any(row["stated"]))
     assert trainer.evaluate(told)["eval_loss"] == 0
@@ -222,8 +233,8 @@ def test_the_loss_falls_on_the_right_side_and_fades() -> None:
     assert false[0] < 0.01 < true[0]
 
 
-def test_a_true_statement_of_a_source_that_is_cut_is_left_out(unbroken: Path) -> None:
-    qagen = load_qagen(str(unbroken))
+def test_a_true_statement_of_a_source_that_is_cut_is_left_out(asking: Path) -> None:
+    qagen = load_qagen(str(asking))
     kept = encode_statements(STATEMENTS, [[pair(7, 4, n, 2)] for n in range(5, 9)], qagen, 14)
     assert kept["stated"] == [[-1], [0], [-1], [0], [1], [0]]  # the first source has more than 14 tokens
     assert max(map(len, kept["input_ids"])) == 14
@@ -231,7 +242,7 @@ def test_a_true_statement_of_a_source_that_is_cut_is_left_out(unbroken: Path) ->
 
 
 def test_rows_of_both_kinds_are_trained_together(
-    unbroken: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asking: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = write(
         tmp_path / "statements.jsonl",
@@ -242,9 +253,9 @@ def test_rows_of_both_kinds_are_trained_together(
         ),
     )
     output = tmp_path / "contrasted"
-    words = command(unbroken, data, output, epochs=1, statement_file=file, pairs_per_statement=3)
+    words = command(asking, data, output, epochs=1, statement_file=file, pairs_per_statement=3)
     assert main(words) == 0
-    assert load_qagen(str(output)).separator_id == load_qagen(str(unbroken)).separator_id
+    assert load_qagen(str(output)).separator_id == load_qagen(str(asking)).separator_id
     card = " ".join((output / "README.md").read_text().split())
     assert f"{len(STATEMENTS) * len(WORDS)} statements" in card
     pairs = (output / "checkpoints" / "statements.json").stat().st_mtime_ns
@@ -261,7 +272,7 @@ def test_rows_of_both_kinds_are_trained_together(
 
 
 def test_the_command_makes_statements_and_trains_on_them(
-    unbroken: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asking: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = [f"the cat won the mat in {place} . joshua was in {place} {n} times ." for n in "123" for place in PLACES]
     texts += [" ".join(f"on day {a}1 {a}2 {a}3 the dog won ." for a in "bcdefg")]
@@ -273,12 +284,22 @@ def test_the_command_makes_statements_and_trains_on_them(
     statements = read_statements([str(made)])
     assert {told.consistent for told in statements} == {True, False}
     assert [told.text[:6] for told in statements if not told.consistent and not told.changed] == ["on day"]
-    assert main(command(unbroken, data, tmp_path / "out", epochs=0.2, statement_file=made, rank_weight=2)) == 0
+    assert main(command(asking, data, tmp_path / "out", epochs=0.2, statement_file=made, rank_weight=2)) == 0
     assert f"{len(statements)} statements" in " ".join((tmp_path / "out" / "README.md").read_text().split())
     assert main(["train", "statements", "--text-file", str(made), *words[2:3], str(made), *words[4:]]) == 2
     assert "made.jsonl" in one_line(capsys.readouterr().err)
     assert main(["train", "statements", *words[2:]]) == 2
     assert "give a --text-file or a --summary-file" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--per-document", 1), ("--left-out", -1), ("--document-words", 0)])
+def test_a_number_out_of_range_is_told_before_the_work(
+    option: str, value: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents = write(tmp_path / "documents.jsonl", {"document": "the cat won the mat ."})
+    files = ["--text-file", documents, "--output", str(tmp_path / "made.jsonl"), "--pipeline", str(tmp_path / "absent")]
+    assert main(["train", "statements", *files, option, str(value)]) == 2
+    assert f"{option} is {value}: " in one_line(capsys.readouterr().err)
 
 
 def test_the_command_changes_facts_of_summaries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -308,11 +329,11 @@ def test_a_model_that_is_not_a_qagen_is_refused(
 
 
 def test_statements_do_not_train_a_question_generator(
-    unbroken: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asking: Path, data: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It would learn pairs whose question stands first, and pairs whose answer does."""
     file = write(tmp_path / "s.jsonl", {"source": "The cat won.", "statement": "The cat won.", "consistent": True})
-    words = command(unbroken, data, tmp_path / "out", statement_file=file)
+    words = command(asking, data, tmp_path / "out", statement_file=file)
     assert main([*words, "--answer-first"]) == 2
     assert "Leave out one of the two" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
