@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import quals
-from quals import QualsScorer
 from quals.checkpoint import EMBEDDED
 from quals.inputs import whole_number
 from quals.loading import model_fingerprint
@@ -30,6 +29,7 @@ from benchmarks.common.command import exit_status
 from benchmarks.common.cost import cpu_hours
 from benchmarks.common.differences import RESAMPLES
 from benchmarks.common.judging import Judge
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.summarizers import load
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import keep_to, texts_hash
@@ -79,7 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
     variants = {variant: settings.varied(variant) for variant in map(Variant.of, arguments.variants)}
     sets = parts_of(arguments)
     ratings = ratings_of(arguments, sets)
-    ranker = QualsScorer(dtype=arguments.ranker_dtype)
+    ranker = QualsModel(arguments.checkpoint, arguments.ranker_dtype)
+    signature = ranker.load().signature
     models = JudgingModels(
         tuple(arguments.judges),
         questioner=arguments.questioner,
@@ -91,10 +92,11 @@ def run(arguments: argparse.Namespace) -> None:
         qags_documents=arguments.qags_documents,
         entailment=arguments.entailment,
         readings=arguments.readings,
+        checkpoint=arguments.checkpoint,
     )
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     with judges_of(models, arguments.processes) as judges:
-        _keep_to(settings, sets, model_fingerprint(load(model, settings.max_target), tokenizer), ranker.signature)
+        _keep_to(settings, sets, model_fingerprint(load(model, settings.max_target), tokenizer), signature)
         experiment = Experiment(
             settings,
             variants,
@@ -146,7 +148,7 @@ def _report(experiment: Experiment, sets: Mapping[str, Parts], arguments: argpar
     print("Means are over all documents with a score, differences over those with both.")
     if experiment.variants:
         print(f"Every row of a table with variants: seed {settings.seeds[0]} alone.")
-    print(f"Candidates ranked by {experiment.ranker.signature} ({arguments.ranker_dtype}).")
+    print(f"Candidates ranked by {experiment.ranker.load().signature} ({arguments.ranker_dtype}).")
     signatures = [judge.signature for key, judge in judges.items() if key in MODEL_LABELS]
     print(f"Judged in {arguments.judge_dtype}: {'; '.join(signatures)}")
     if arguments.output:

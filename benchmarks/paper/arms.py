@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, load_from_disk
-from quals import QualsScorer
 from transformers import PreTrainedTokenizerBase
 
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.summarizers import WARMUP, kept_summaries, load, stage_arguments, summarized, train_stage
 from benchmarks.common.variants import Variant
 from benchmarks.common.work_folder import DONE
@@ -38,7 +38,7 @@ class Common:
         mle: folder of the likelihood model.
         tests: the documents to summarize.
         tokenizer: tokenizer of the summarizers.
-        ranker_dtype: dtype of the QUALS that ranks.
+        ranker: the QUALS that ranks.
     """
 
     settings: Settings
@@ -46,7 +46,7 @@ class Common:
     mle: Path
     tests: Sequence[Dataset]
     tokenizer: PreTrainedTokenizerBase
-    ranker_dtype: str
+    ranker: QualsModel
 
     def trained(self, folder: Path, rows: Path, seed: int, settings: Settings, **options: Any) -> None:
         """Train the likelihood model further, on rows from disk, into ``folder``."""
@@ -153,7 +153,7 @@ class Reranked(Arm):
             load(common.mle, settings.max_target),
             test["document"][:],
             settings.sampling.num_candidates,
-            QualsScorer(dtype=common.ranker_dtype),
+            common.ranker.load(),
             tokenizer=common.tokenizer,
             sampling=settings.sampling,
             source_prefix=settings.prefix,

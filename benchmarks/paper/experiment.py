@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 from datasets import Dataset
-from quals import QualsScorer
 from transformers import PreTrainedTokenizerBase
 
 from benchmarks.common.examples import Example, tokenized
 from benchmarks.common.judging import Judge, judged
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.ratings import Ratings
 from benchmarks.common.summarizers import summarized
 from benchmarks.common.variants import Variant
@@ -61,7 +61,7 @@ class Experiment:
     settings: Settings
     variants: Mapping[Variant, Settings]
     tokenizer: PreTrainedTokenizerBase
-    ranker: QualsScorer
+    ranker: QualsModel
     judges: Mapping[str, Judge]
     processes: int
     arms: Sequence[str] = ARMS
@@ -75,15 +75,15 @@ class Experiment:
         tests = [self._tokenized(some) for some in (parts.test, parts.further) if some]
         leads = self._tokenized(parts.leads) if parts.leads else None
         mle = fine_tuned(settings, name, train, validation, self.tokenizer, leads)
-        pool = mining(settings, name, mle, train, self.tokenizer, self.ranker.dtype)
+        pool = mining(settings, name, mle, train, self.tokenizer, self.ranker)
 
         @cache
         def mined() -> Mined:
             if self.processes > 1:
                 pool.share(self.processes)
-            return pool.mined(self.ranker)
+            return pool.mined(self.ranker.load())
 
-        common = Common(settings, name, mle, tests, self.tokenizer, self.ranker.dtype)
+        common = Common(settings, name, mle, tests, self.tokenizer, self.ranker)
         arms = self._arms(common, mined)
         side_by_side(arms, self.processes)
         return [Summarizer(MLE, 0, mle)] + [Summarizer(arm.method, arm.seed, arm.folder) for arm in arms]

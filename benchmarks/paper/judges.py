@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from quals import QualsScorer
 from quals.inputs import whole_number
 from tqdm.auto import tqdm
 
 from benchmarks.common.judging import Judge, free_judges, scorer_judge
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.ratings import ratings_hash, read_ratings
 from benchmarks.paper.processes import pool_of
 from benchmarks.paper.table import MODEL_LABELS
@@ -34,6 +34,7 @@ class JudgingModels:
         entailment: classifier of natural language inference that judges too, as FactCC does; None for no such judge.
         readings: file of readers' ratings of the summaries, see :func:`~benchmarks.common.ratings.read_ratings`; None
             for no such judge.
+        checkpoint: QAGen of QUALS; None for the embedded one.
         pipeline: spaCy pipeline of QAGS.
         dtype: dtype of all models.
         qags_sources: how QAGS reads long documents.
@@ -50,6 +51,7 @@ class JudgingModels:
     qags_documents: int | None
     entailment: str | None = None
     readings: Path | None = None
+    checkpoint: str | None = None
 
     def load(self) -> dict[str, Judge]:
         """The judges by name, in the order of the tables.
@@ -80,7 +82,7 @@ class JudgingModels:
 
             judges[name] = scorer_judge(MODEL_LABELS[name], FactCCScorer(checkpoint, dtype=self.dtype))
         if "quals" in self.names:
-            judges["quals"] = scorer_judge(MODEL_LABELS["quals"], QualsScorer(dtype=self.dtype))
+            judges["quals"] = scorer_judge(MODEL_LABELS["quals"], QualsModel(self.checkpoint, self.dtype).load())
         if self.readings is not None:
             judges["readings"] = _readers(self.readings)
         return judges

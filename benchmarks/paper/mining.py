@@ -12,6 +12,7 @@ from datasets import Dataset
 from quals import QualsScorer
 from transformers import PreTrainedTokenizerBase
 
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.summarizers import load
 from benchmarks.paper.processes import pool_of, release_others, wait_for_others
 from trainer_ext.io.chunks import ALONE
@@ -45,7 +46,7 @@ class Mining:
         pool: documents to sample for.
         sampling: how candidates are drawn.
         tokenizer: tokenizer of the summarizer.
-        ranker_dtype: dtype of the QUALS that ranks.
+        ranker: the QUALS that ranks.
         folder: keeps finished chunks.
     """
 
@@ -54,14 +55,14 @@ class Mining:
     pool: Dataset
     sampling: SamplingSettings
     tokenizer: PreTrainedTokenizerBase
-    ranker_dtype: str
+    ranker: QualsModel
     folder: Path
 
     def mined(self, scorer: QualsScorer, workers: Workers = ALONE) -> Mined:
         """Sample and score what is not in the folder yet.
 
         Args:
-            scorer: the QUALS that ranks, of ``ranker_dtype``.
+            scorer: the ``ranker``, loaded.
             workers: which process computes which chunk.
 
         Raises:
@@ -93,7 +94,7 @@ class Mining:
 
 def _mine(mining: Mining, workers: Workers) -> None:
     try:
-        mining.mined(QualsScorer(dtype=mining.ranker_dtype), workers)
+        mining.mined(mining.ranker.load(), workers)
     except BaseException:
         release_others()
         raise

@@ -122,6 +122,7 @@ def build_parser(description: str | None) -> argparse.ArgumentParser:
         default=list(JUDGES),
         help="models that judge, beside ROUGE and the floors",
     )
+    add("--checkpoint", help="QAGen of the QUALS that ranks and judges; without it the embedded one")
     add("--questioner", help="question generator of QAGS; without it the embedded one")
     add("--reader", help="reader of QAGS; without it the embedded one")
     add("--classifier", help="classifier of FactCC; without it the embedded one")

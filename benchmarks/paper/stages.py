@@ -13,6 +13,7 @@ from typing import Literal
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, PreTrainedTokenizerBase
 
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.ratings import Ratings, rated, ratings_hash
 from benchmarks.common.summarizers import load, stage_arguments, train_stage
 from benchmarks.common.variants import Variant
@@ -158,12 +159,12 @@ def selected_folders(settings: Settings, name: str, variant: Variant = AS_IT_IS)
 
 
 def mining(
-    settings: Settings, name: str, mle: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase, ranker_dtype: str
+    settings: Settings, name: str, mle: Path, train: Dataset, tokenizer: PreTrainedTokenizerBase, ranker: QualsModel
 ) -> Mining:
     """The one pool of candidates, which all rankers and variants share."""
     pool = random_documents(train, settings.documents, settings.seeds[0])
     folder = settings.work / name / "mining"
-    return Mining(mle, settings.max_target, pool, settings.sampling, tokenizer, ranker_dtype, folder)
+    return Mining(mle, settings.max_target, pool, settings.sampling, tokenizer, ranker, folder)
 
 
 def selections(

@@ -200,7 +200,9 @@ def _groups() -> list[tuple[str, ...]]:
         for name in names
         if not isinstance(TRIED[name], dict) and name not in ALONE and ARGUMENTS.get(name) == "works"
     ]
-    return [(name,) for name in names if name not in together] + [tuple(together[n : n + 5]) for n in range(0, len(together), 5)]
+    return [(name,) for name in names if name not in together] + [
+        tuple(together[n : n + 5]) for n in range(0, len(together), 5)
+    ]
 
 
 @pytest.mark.usefixtures("process_as_it_was")

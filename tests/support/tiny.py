@@ -157,7 +157,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def _float64() -> Iterator[None]:
-    """Processors round float32 each in its own way, and hundreds of steps make another model of that; not in float64."""
+    """Each processor rounds float32 in its own way, and hundreds of steps make another model of that."""
     torch.set_default_dtype(torch.float64)
     try:
         yield

@@ -49,9 +49,7 @@ def run_two(folder: Path, kind: str, qagen: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", ["candidates", "plain", "mined"])
-def test_two_ranks_are_as_good_as_one(
-    tmp_path: Path, qagen: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_ranks_are_as_good_as_one(tmp_path: Path, qagen: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = run_alone(tmp_path / "one", kind, qagen, monkeypatch), run_two(tmp_path / "two", kind, qagen)
     assert two["loss"] == pytest.approx(one["loss"], abs=1e-4)
     assert two["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-4)

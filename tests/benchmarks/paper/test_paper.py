@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset, load_from_disk
+from quals import QualsScorer
 from support.classifiers import save_classifier
 from support.tiny import WORDS, save_tiny_qagen, tiny_model, tiny_tokenizer, train_tiny_qagen
 from transformers import AutoTokenizer, PreTrainedModel
@@ -67,7 +69,7 @@ def random_words(rng: random.Random, count: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def whole_run(pairs: Path, asking_qagen: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     model = train_tiny_qagen(folder / "model", lambda rng, text: " ".join(text[:5]), longest=12)
     rng = random.Random(1)
@@ -86,7 +88,7 @@ def whole_run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         *("--validation-documents", "4", "--documents", "12", "--mle-epochs", "2", "--epochs", "1"),
         *("--seeds", "3", "4", "--judges", "quals", "factcc", "--classifier", str(classifier)),
         *("--leads", f"tiny={articles}", "--max-source", "24", "--further-test", f"tiny={further}"),
-        *("--output", str(scores), "--figure", str(figure), "--temperature", "0.8"),
+        *("--checkpoint", str(asking_qagen), "--output", str(scores), "--figure", str(figure), "--temperature", "0.8"),
         *("--summaries", str(folder / "summaries"), "--entailment", str(classifier)),
         *(option for variant in VARIANTS for option in ("--variant", variant)),
     ]
@@ -118,6 +120,12 @@ def test_fine_tuning_begins_with_articles_first_sentences(whole_run: Run) -> Non
     assert "the first sentences of 16 articles.\n32 training documents, 4 test documents." in whole_run.printed
     assert [json.loads((work / stage / "done.json").read_text())["steps"] for stage in ("leads", "mle")] == [2, 8]
     assert whole_run.started_from[:2] == [str(whole_run.model), work / "leads"]
+
+
+def test_the_given_qagen_ranks_and_judges(whole_run: Run, asking_qagen: Path) -> None:
+    signature = QualsScorer(str(asking_qagen)).signature
+    assert f"Candidates ranked by {signature} (float32)." in whole_run.printed
+    assert re.search(rf"^Judged in float32: .*{signature}", whole_run.printed, re.MULTILINE)
 
 
 def test_every_arm_is_judged_on_every_test_document(whole_run: Run) -> None:

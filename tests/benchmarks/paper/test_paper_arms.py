@@ -13,6 +13,7 @@ from support.t5 import save_t5
 from transformers import AutoTokenizer, PreTrainedModel
 
 from benchmarks.common.examples import Example, tokenized
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.common.summarizers import load, summarized, train_stage
 from benchmarks.paper.arms import Common, Contrastive
 from benchmarks.paper.cape import Cape, halves
@@ -61,7 +62,7 @@ def test_a_saved_stage_is_what_was_trained(model: Path, tmp_path: Path, monkeypa
 
     chosen = tmp_path / "chosen"
     rows.add_column("candidate_labels", [[row] for row in reversed(rows["labels"][:])]).save_to_disk(str(chosen))
-    common = Common(settings, "set", mle, [rows.select([0])], tokenizer, "float32")
+    common = Common(settings, "set", mle, [rows.select([0])], tokenizer, QualsModel(None, "float32"))
     arm = Contrastive(common, "quals", 17, "quals", chosen, settings)
     arm.finish()
     assert torch.equal(logits(load(arm.folder, 12), rows), trained[1])

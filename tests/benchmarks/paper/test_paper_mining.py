@@ -13,12 +13,13 @@ from support.tiny import train_tiny_qagen
 from transformers import AutoTokenizer
 
 from benchmarks.common.examples import Example, tokenized
+from benchmarks.common.quals_model import QualsModel
 from benchmarks.paper.mining import Mining
 from trainer_ext.mining import SamplingSettings
 
 
 @pytest.fixture(scope="module")
-def mining(tmp_path_factory: pytest.TempPathFactory) -> Mining:
+def mining(asking_qagen: Path, tmp_path_factory: pytest.TempPathFactory) -> Mining:
     """Three documents and a summarizer that repeats their first words, a document a chunk."""
     folder = tmp_path_factory.mktemp("mining")
     model = train_tiny_qagen(folder / "model", lambda rng, text: " ".join(text[:4]), longest=12)
@@ -27,13 +28,13 @@ def mining(tmp_path_factory: pytest.TempPathFactory) -> Mining:
     texts = [" ".join(words[(place * step) % 5] for step in range(1, 9)) for place in range(3)]
     pool = tokenized([Example(text, text[:15]) for text in texts], tokenizer, 24, 12)
     sampling = SamplingSettings(num_candidates=2, max_length=12, batch_tokens=20, seed=3)
-    return Mining(model, 12, pool, sampling, tokenizer, "float32", folder / "m")
+    return Mining(model, 12, pool, sampling, tokenizer, QualsModel(str(asking_qagen), "float32"), folder / "m")
 
 
 def test_processes_leave_nothing_to_do_and_find_the_same(
     mining: Mining, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scorer = QualsScorer()
+    scorer = mining.ranker.load()
     alone = mining.mined(scorer)
     assert len(list(mining.folder.glob("samples-*/chunk-*.json"))) > 2
     shared = replace(mining, folder=tmp_path / "shared")
