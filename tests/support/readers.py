@@ -9,7 +9,7 @@ import torch
 from tokenizers import processors
 from transformers import BertConfig, BertForQuestionAnswering, PreTrainedTokenizerFast
 
-from support.tiny import WORDS, one_thread, tiny_tokenizer
+from support.tiny import WORDS, same_everywhere, tiny_tokenizer
 
 CONTENT = [word for word in WORDS if word.isalpha() and len(word) > 2 and word != "the"]  # answers have no articles
 
@@ -49,12 +49,12 @@ def save_reader(folder: Path, model: BertForQuestionAnswering) -> Path:
     return folder
 
 
-@one_thread()
+@same_everywhere()
 def train_reader_that_finds(folder: Path, steps: int = 600) -> Path:
     """A reader that answers "who did WORD ?" with WORD where the text has it, and with nothing where not."""
     tokenizer, model = pair_tokenizer(), tiny_reader().train()
     rng = random.Random(0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
     for _ in range(steps):
         rows = []
         for _ in range(32):
@@ -73,4 +73,4 @@ def train_reader_that_finds(folder: Path, steps: int = 600) -> Path:
         model(**batch, start_positions=places, end_positions=places).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-    return save_reader(folder, model.eval())
+    return save_reader(folder, model.eval().float())

@@ -156,17 +156,17 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _float64() -> Iterator[None]:
-    """Each processor rounds float32 in its own way, and hundreds of steps make another model of that."""
+def same_everywhere() -> Iterator[None]:
+    """One thread and float64: processors round float32 each in its own way, and in hundreds of steps that adds up."""
     torch.set_default_dtype(torch.float64)
     try:
-        yield
+        with one_thread():
+            yield
     finally:
         torch.set_default_dtype(torch.float32)
 
 
-@one_thread()
-@_float64()
+@same_everywhere()
 def train_tiny_qagen(
     folder: Path, ask: Callable[[random.Random, list[str]], str], kind: str = "bart", longest: int = 8, steps: int = 250
 ) -> Path:
