@@ -5,7 +5,7 @@ and scoring took 1.5 times as long (docs/benchmarks.md). Torch asks oneDNN only 
 So they are allowed here if a trial shows two things: oneDNN does not use the permission on this processor, as it would
 where there are fast bfloat16 matrices, and its products take no more than a little longer. Large products often take
 as long by both, and small ones are faster by oneDNN then. A trial that came out by chance would let the scores of two
-processes differ in rounding.
+processes differ in rounding, so that it counts the time of this thread alone, and not that of others on its core.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 _NOT_SET, _ONEDNN = "none", "bf16"
 _PAYS = 1.25  # times the seconds of torch's own
 _ERROR = 1e-3  # of products with values about 20: float32's is about 1e-4, bfloat16's 2e-1
+# Of the thread, where the system counts that finely.
+_clock = time.thread_time if time.get_clock_info("thread_time").resolution < 1e-5 else time.perf_counter
 _lock = Lock()
 _inside = 0  # contexts that rely on the setting, which is one for the process
 _told: bool | None = None  # whether it pays, where another process has found out
@@ -35,10 +37,11 @@ _told: bool | None = None  # whether it pays, where another process has found ou
 def one_dnn_pays(setting: Any) -> bool:
     """Whether products by oneDNN are exact and about as fast as torch's own at least; a trial of some milliseconds."""
     with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-        before = _seconds()
+        left, right = _random((256, 384)), _random((384, 2048))
+        before = least_seconds(lambda: torch.matmul(left, right))
         setting.fp32_precision = _ONEDNN
         try:
-            return is_exact(torch.matmul) and _seconds() < _PAYS * before
+            return is_exact(torch.matmul) and least_seconds(lambda: torch.matmul(left, right)) < _PAYS * before
         finally:
             setting.fp32_precision = _NOT_SET
 
@@ -160,13 +163,13 @@ def is_exact(product: Callable[[Tensor, Tensor], Tensor]) -> bool:
     return all(((product(a, b) - torch.matmul(a.double(), b.double())).abs().max() < _ERROR).item() for a, b in pairs)
 
 
-def _seconds(repeats: int = 5) -> float:
-    left, right = _random((256, 384)), _random((384, 2048))
+def least_seconds(product: Callable[[], object], repeats: int = 5) -> float:
+    """The least time of several calls, without what other work on the same core takes."""
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
-        torch.matmul(left, right)
-        times.append(time.perf_counter() - start)
+        start = _clock()
+        product()
+        times.append(_clock() - start)
     return min(times)
 
 

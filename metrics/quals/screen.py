@@ -11,12 +11,12 @@ logits show which of them are the highest, and the bounds show what the other to
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import Tensor
+
+from .matmul import least_seconds
 
 _MOST = 127  # of an int8
 _LEAST = 1e-20  # largest magnitude that a row is taken to have
@@ -146,21 +146,12 @@ def _tried() -> bool:
         exact = torch.equal(torch._int_mm(left, right.t()).float(), (left.double() @ right.double().t()).float())
         if not exact:
             return False
-        whole = _seconds(lambda: torch._int_mm(left, right.t()))
+        whole = least_seconds(lambda: torch._int_mm(left, right.t()))
     except (AttributeError, RuntimeError):  # a torch without this product, or without it on CPUs
         return False
     floats, others = left.float(), right.float().t()
     with torch.autocast("cpu", enabled=False):
-        return whole < _PAYS * _seconds(lambda: floats @ others)
-
-
-def _seconds(product: Callable[[], Tensor], repeats: int = 5) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        product()
-        times.append(time.perf_counter() - start)
-    return min(times)
+        return whole < _PAYS * least_seconds(lambda: floats @ others)
 
 
 def _units(rows: Tensor) -> Tensor:

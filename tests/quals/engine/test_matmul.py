@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from quals import QualsScorer
-from quals.matmul import fast_products, is_exact, one_dnn_pays
+from quals.matmul import fast_products, is_exact, least_seconds, one_dnn_pays
 
 matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
 needs_setting = pytest.mark.skipif(
@@ -32,6 +33,12 @@ def test_products_are_those_of_float32_to_rounding(rows: int) -> None:
     exact = states.double() @ weight.double().T  # (rows, 2000), values about 20
     with fast_products(MODEL):  # by its own trial: a processor with fast bfloat16 matrices would round to bfloat16
         assert torch.allclose((states @ weight.T).double(), exact, rtol=0, atol=1e-3)
+
+
+@pytest.mark.skipif(time.get_clock_info("thread_time").resolution > 1e-5, reason="too coarse a clock")
+def test_a_trial_does_not_count_the_time_that_others_have_the_processor() -> None:
+    """Two processes that tried it, one of them beside other work, would else multiply in two ways."""
+    assert least_seconds(lambda: time.sleep(0.05)) < 0.02
 
 
 def test_the_trial_tells_exact_products_from_rounded_ones() -> None:
