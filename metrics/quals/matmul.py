@@ -5,7 +5,7 @@ and scoring took 1.5 times as long (docs/benchmarks.md). Torch asks oneDNN only 
 So they are allowed here if a trial shows two things: oneDNN does not use the permission on this processor, as it would
 where there are fast bfloat16 matrices, and its products take no more than a little longer. Large products often take
 as long by both, and small ones are faster by oneDNN then. A trial that came out by chance would let the scores of two
-processes differ in rounding, so that it counts the time of this thread alone, and not that of others on its core.
+processes differ in rounding. So it counts the time of this thread alone, and not what others take of its core.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def texts(tmp_path: Path) -> Path:
 
 
 def test_every_table_is_printed(texts: Path, asking_qagen: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sizes = ["--summaries", "1", "--many", "2", "4", "--words", "5", "10"]
+    sizes = ["--summaries", "2", "--many", "2", "4", "--words", "5", "10"]
     assert main([str(texts), "--checkpoint", str(asking_qagen), *sizes]) == 0
     shown = capsys.readouterr().out
     assert "| + all summaries in batches |" in shown

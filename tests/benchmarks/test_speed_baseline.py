@@ -79,7 +79,7 @@ def test_a_build_that_is_slower_and_scores_otherwise_is_told_apart(
     )
     _, _, line, *_ = capsys.readouterr().out.splitlines()
     _, _, _, faster, equal, difference, *_ = cells(line)
-    assert float(faster.split("x")[0]) > 1.5
+    assert float(faster.split("x")[0]) > 2
     assert equal == "0 of 4"
     assert float(difference) > 0.1
 
